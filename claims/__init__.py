@@ -1,0 +1,1 @@
+"""What arrived: contracts of every table, adapters, quarantine and the claim store."""

@@ -1,0 +1,29 @@
+"""The embedded engine (DuckDB), opened the same way everywhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import duckdb
+
+Connection = duckdb.DuckDBPyConnection
+
+
+def open_engine(memory_limit: str | None = None) -> Connection:
+    """Open an in-process engine: UTC, and no extension is ever fetched from a network."""
+    con = duckdb.connect()
+    run(con, "SET TimeZone = 'UTC'")
+    run(con, "SET autoinstall_known_extensions = false")
+    if memory_limit:
+        run(con, f"SET memory_limit = '{memory_limit}'")
+    return con
+
+
+def run(con: Connection, sql: str, parameters: Any = None) -> list[tuple[Any, ...]]:
+    """Run one statement to its end and return its rows."""
+    return con.execute(sql, parameters).fetchall()
+
+
+def count(con: Connection, relation: str) -> int:
+    """Return the number of rows of a relation."""
+    return int(run(con, f"SELECT count(*) FROM {relation}")[0][0])

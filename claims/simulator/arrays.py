@@ -1,0 +1,66 @@
+"""Array types and the few array operations that every part of the simulator needs.
+
+In and out: NumPy arrays; money is int64 fen, time is int64 seconds since the first day's midnight, local.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Texts = NDArray[np.str_]
+
+DAY = 86_400
+HOUR = 3_600
+MINUTE = 60
+
+
+def ints(values: Sequence[int]) -> Ints:
+    """A sequence as int64."""
+    return np.asarray(values, dtype=np.int64)
+
+
+class Choices:
+    """Lists of integers, one per row, from which a whole column is drawn at once."""
+
+    def __init__(self, rows: Sequence[Sequence[int]]) -> None:
+        """Store `rows`; an empty row answers -1."""
+        self.counts = ints([len(row) for row in rows])
+        width = max(1, int(self.counts.max(initial=0)))
+        self.table = np.full((len(rows), width), -1, dtype=np.int64)
+        for number, row in enumerate(rows):
+            self.table[number, : len(row)] = row
+
+    def draw(self, rng: np.random.Generator, rows: Ints) -> Ints:
+        """One value of each of `rows`, all equally likely."""
+        return self.at(rows, (rng.random(len(rows)) * self.counts[rows]).astype(np.int64))
+
+    def at(self, rows: Ints, position: Ints) -> Ints:
+        """The value at `position` (wrapped round) of each of `rows`."""
+        return self.table[rows, position % np.maximum(self.counts[rows], 1)]
+
+
+def weighted(rng: np.random.Generator, weights: Floats, size: int) -> Ints:
+    """Draw `size` indices with the given weights, with replacement."""
+    edges = np.cumsum(weights)
+    return np.searchsorted(edges, rng.random(size) * edges[-1], side="right").astype(np.int64)
+
+
+def some(rng: np.random.Generator, pool: Ints, share: float) -> Ints:
+    """A random `share` of `pool` in ascending order: at least one if the pool and the share are not empty."""
+    if share <= 0 or len(pool) == 0:
+        return pool[:0]
+    wanted = min(len(pool), max(1, round(share * len(pool))))
+    return np.sort(rng.choice(pool, size=wanted, replace=False))
+
+
+def spread(counts: Ints) -> tuple[Ints, Ints]:
+    """For counts (2, 0, 3): the owner (0, 0, 2, 2, 2) and the position in it (0, 1, 0, 1, 2)."""
+    owner = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
+    first = np.cumsum(counts) - counts
+    return owner, np.arange(len(owner), dtype=np.int64) - first[owner]

@@ -1,0 +1,109 @@
+"""The item catalogue as arrays, and what an item may cost, how often it may be billed and to whom.
+
+In: the rows of `catalogue.py`. Out: `Items`. A price cap depends on the item, the level and the day; the caps of
+laboratory tests fall by five per cent at the first turn of a year, as after a price reform, and honest prices follow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from claims.simulator.arrays import Bools, Choices, Floats, Ints, ints
+from claims.simulator.catalogue import ITEMS
+from claims.simulator.diagnoses import CHRONIC_GROUPS, GROUPS
+
+CLASSES = ("bed", "exam", "lab", "nursing", "treatment", "consumable", "drug", "other")
+NATIONAL_CLASS = {
+    "bed": "01",
+    "exam": "02",
+    "lab": "03",
+    "nursing": "04",
+    "treatment": "05",
+    "consumable": "06",
+    "drug": "09",
+    "other": "14",
+}
+LEVEL_FACTOR = {1: 0.82, 2: 1.0, 3: 1.28, 9: 0.72}
+LEVELS = (1, 2, 3, 9)
+REFORM = 0.95
+
+
+@dataclass(frozen=True)
+class Items:
+    """One row per item; money in fen, `sex` and `maximum` are 0 where there is no limit."""
+
+    codes: list[str]
+    names: list[str]
+    kind: list[str]
+    base: Ints
+    sex: Ints
+    maximum: Ints
+    drug_class: list[str]
+    chronic: Bools
+    days: Ints
+    groups: list[frozenset[str]]
+    is_drug: Bools
+    is_lab: Bools
+    reform_day: int
+
+    def number(self, name: str) -> int:
+        """The row of the item called `name`."""
+        return self.names.index(name)
+
+    def of_kind(self, *kinds: str) -> Bools:
+        """Which items are of one of `kinds`."""
+        return np.asarray([kind in kinds for kind in self.kind])
+
+    def cap(self, item: Ints, level: Ints, day: Ints) -> Ints:
+        """The permitted maximum price of each item at a level on a day."""
+        factors = np.zeros(10)
+        for number, factor in LEVEL_FACTOR.items():
+            factors[number] = factor
+        factor = np.where(self.is_drug[item], 1.0, factors[level])
+        reformed = self.is_lab[item] & (day >= self.reform_day)
+        whole = np.floor(self.base[item] * factor * np.where(reformed, REFORM, 1.0) + 1e-9)
+        return whole.astype(np.int64)
+
+    def price(self, item: Ints, level: Ints, day: Ints, factor: Floats) -> Ints:
+        """An honest price: the cap times the institution's factor (at most 1)."""
+        asked = np.floor(self.cap(item, level, day) * np.minimum(factor, 1.0)).astype(np.int64)
+        return np.maximum(asked, 1)
+
+    def by_group(self, kind: str, *, ward: bool = False, female: bool | None = None) -> Choices:
+        """For each diagnosis group the items of a class; `female` leaves out the other sex's."""
+        other = {None: -1, True: 1, False: 2}[female]
+        rows = []
+        for group in GROUPS:
+            wanted = {group, "w", "*"} if ward else {group, "*"}
+            rows.append(
+                [
+                    i
+                    for i, groups in enumerate(self.groups)
+                    if self.kind[i] == kind and groups & wanted and self.sex[i] != other
+                ]
+            )
+        return Choices(rows)
+
+
+def load_items(reform_day: int) -> Items:
+    """Parse the catalogue; `reform_day` is the day from which laboratory caps are lower."""
+    rows = [line.split("|") for line in ITEMS.strip().splitlines()]
+    groups = [frozenset(row[3].split(",")) for row in rows]
+    kind = [row[1] for row in rows]
+    return Items(
+        codes=[f"{NATIONAL_CLASS[row[1]]}{i:06d}" for i, row in enumerate(rows, start=1)],
+        names=[row[0] for row in rows],
+        kind=kind,
+        base=ints([int(row[2]) * 100 for row in rows]),
+        sex=ints([int(row[4] or 0) for row in rows]),
+        maximum=ints([int(row[5] or 0) for row in rows]),
+        drug_class=[row[6] for row in rows],
+        chronic=np.asarray([k == "drug" and bool(g & CHRONIC_GROUPS) for k, g in zip(kind, groups, strict=True)]),
+        days=ints([int(row[7] or 0) for row in rows]),
+        groups=groups,
+        is_drug=np.asarray([k == "drug" for k in kind]),
+        is_lab=np.asarray([k == "lab" for k in kind]),
+        reform_day=reform_day,
+    )

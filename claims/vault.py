@@ -1,0 +1,81 @@
+"""The vault: what links pseudonyms to identities, kept apart from every output.
+
+It holds the installation's pseudonym key and, for each loaded dataset, the table that leads back
+from pseudonym to original. The folder is private to the user that runs the program (mode 0700,
+files 0600) and is never inside an output folder, a bundle or the model registry.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+#: Kind of identity -> prefix of its pseudonyms.
+PREFIXES = {
+    "claim": "clm", "line": "lin", "stay": "sty", "insured": "ins", "institution": "org",
+    "doctor": "doc", "employer": "emp", "village": "vil",
+}  # fmt: skip
+#: Hex digits of a pseudonym: 80 bits keep the chance of a collision in 10^9 ids below 10^-6.
+DIGITS = 20
+
+
+class VaultError(RuntimeError):
+    """The vault cannot be used safely."""
+
+
+def vault_folder() -> Path:
+    """Return the vault's folder: ``JIHE_VAULT``, else a private folder of this user."""
+    if given := os.environ.get("JIHE_VAULT"):
+        return Path(given)
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "jihe" / "vault"
+
+
+def private_bytes(path: Path, make: bytes | None = None) -> bytes:
+    """Return the content of a private file, making it first if ``make`` is given.
+
+    Raises VaultError where others than the owner may read the file.
+    """
+    if not path.exists() and make is not None:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(make)
+    mode = path.stat().st_mode & 0o777
+    if mode & 0o077:
+        raise VaultError(f"{path.name} may be read by others (mode {mode:o}); run chmod 600 on it.")
+    return path.read_bytes()
+
+
+def pseudonym_key(folder: Path | None = None) -> bytes:
+    """Return the installation's 32-byte pseudonym key, made on first use."""
+    path = (folder or vault_folder()) / "pseudonym.key"
+    key = private_bytes(path, secrets.token_bytes(32))
+    if len(key) != 32:
+        raise VaultError("pseudonym.key must hold 32 bytes; restore it from the backup.")
+    return key
+
+
+def keep_identities(rows: pa.Table, dataset: str, folder: Path | None = None) -> Path:
+    """Keep the way back from pseudonyms to identities (kind, pseudonym, original)."""
+    target = (folder or vault_folder()) / "identities" / f"{dataset}.parquet"
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    partial = target.with_suffix(".partial")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        pq.write_table(rows, file, compression="zstd")
+    partial.replace(target)
+    return target
+
+
+def identities(dataset: str, folder: Path | None = None) -> pa.Table:
+    """Return the kept identities of a dataset; raises VaultError where there are none."""
+    path = (folder or vault_folder()) / "identities" / f"{dataset}.parquet"
+    if not path.exists():
+        raise VaultError(f"The vault has no identities of dataset {dataset}; load it on this machine.")
+    private_bytes(path)
+    return pq.read_table(path)

@@ -1,0 +1,1 @@
+"""The command line, the jobs and the client; on top of everything."""

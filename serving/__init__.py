@@ -1,0 +1,1 @@
+"""What people and programs see: scores, reasons, cases, API and web pages."""
