@@ -98,7 +98,9 @@ def make_frame(unit: str, unit_ids: Any, strata: Any, size_minor: Any) -> Frame:
     ids, names, sizes = ids.take(pa.array(order)), names.take(pa.array(order)), sizes[order]
     if len(ids) > 1:
         twin = _mask(pc.equal(ids.slice(0, len(ids) - 1), ids.slice(1)))
-        faults += _located(twin, order[1:] + 1, lambda i: say.duplicate(ids[i + 1].as_py()), "unit_id")
+        faults += _located(
+            twin, order[1:] + 1, lambda i: say.duplicate(ids[i + 1].as_py()), "unit_id"
+        )
     checked(faults, FrameError)
     return Frame(unit, ids, names, sizes)
 

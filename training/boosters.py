@@ -34,9 +34,7 @@ class Boosters:
     @classmethod
     def from_texts(cls, texts: Sequence[str]) -> Boosters:
         """Read LightGBM text models; they must agree on the number of features."""
-        models = tuple(
-            lgb.Booster(params={"verbosity": -1}, model_str=text) for text in texts
-        )
+        models = tuple(lgb.Booster(model_str=text) for text in texts)
         widths = {model.num_feature() for model in models}
         if len(widths) != 1:
             raise ValueError(f"The boosters disagree on the number of features: {sorted(widths)}.")

@@ -25,7 +25,7 @@ class ConfigError(ValueError):
 class DetectorSettings:
     """The cold-start detector; see training.tail_detector."""
 
-    floor: float = 0.1
+    floor: float = 0.25
     knots: int = 256
     damp: bool = True
 
@@ -48,10 +48,10 @@ class TreeSettings:
     def sized(self, positives: int) -> TreeSettings:
         """Return the settings with small trees for few labels.
 
-        Rule: 4 leaves below 100 confirmed cases, 8 below 500, 16 below 2,000, else 31; at least
+        Rule: 4 leaves below 100 confirmed cases, 6 below 500, 12 below 2,000, else 31; at least
         max(10, positives // 20) rows in a leaf.
         """
-        steps = ((100, 4), (500, 8), (2000, 16))
+        steps = ((100, 4), (500, 6), (2000, 12))
         leaves = next((size for limit, size in steps if positives < limit), 31)
         return replace(
             self,

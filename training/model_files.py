@@ -86,8 +86,12 @@ def read_model(folder: Path, expected_version: str | None = None) -> dict[str, b
 
 def model_version(folder: Path) -> str:
     """Return the version of a verified model folder."""
-    read_model(folder)
-    return version_of((folder / MANIFEST).read_bytes())
+    return version_of_files(read_model(folder))
+
+
+def version_of_files(files: Mapping[str, bytes]) -> str:
+    """Return the version of a model with these files (the manifest not among them)."""
+    return version_of(_manifest(files))
 
 
 def version_of(manifest: bytes) -> str:
@@ -117,7 +121,7 @@ def _faults(found: Mapping[str, bytes], manifest: bytes) -> str:
     try:
         stated: Any = json.loads(manifest)["files"]
         digests = {str(name): str(digest) for name, digest in stated.items()}
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return "the manifest itself is damaged"
     actual = {name: hashlib.sha256(content).hexdigest() for name, content in found.items()}
     faults = [f"'{name}' is missing" for name in sorted(digests.keys() - actual.keys())]

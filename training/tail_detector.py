@@ -70,7 +70,7 @@ class TailDetector(BaseEstimator):  # type: ignore[misc]
         self.knots = knots
         self.damp = damp
 
-    def fit(self, X: npt.ArrayLike, y: object = None) -> Self:
+    def fit(self, X: npt.ArrayLike, y: object = None) -> Self:  # noqa: N803 (scikit-learn's name)
         """Freeze the tail tables of ``X`` (n, p); ``y`` is ignored.
 
         Raises DetectorError when X is not a matrix with rows or a parameter is out of range.
@@ -118,9 +118,9 @@ class TailDetector(BaseEstimator):  # type: ignore[misc]
             self.term_[f, : len(at)] = weighted
             self.slope_[f, : len(at) - 1] = np.diff(weighted) / np.diff(at)
 
-    def contributions(self, X: npt.ArrayLike) -> Floats:
+    def contributions(self, rows: npt.ArrayLike) -> Floats:
         """Return the terms (n, p); their sum is the score minus ``base_value_``, which is 0."""
-        values = _matrix(X)
+        values = _matrix(rows)
         if values.shape[1] != self.n_features_in_:
             raise DetectorError(
                 f"The detector was fitted on {self.n_features_in_} columns and got "
@@ -139,9 +139,9 @@ class TailDetector(BaseEstimator):  # type: ignore[misc]
         )
         return np.where(np.isnan(values), 0.0, terms)
 
-    def anomaly_score(self, X: npt.ArrayLike) -> Floats:
+    def anomaly_score(self, rows: npt.ArrayLike) -> Floats:
         """Return the score of each row, shape (n,); higher is more unusual."""
-        return add_columns(self.contributions(X)) + self.base_value_
+        return add_columns(self.contributions(rows)) + self.base_value_
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fitted detector as plain JSON values."""
@@ -196,8 +196,8 @@ def add_columns(terms: Floats) -> Floats:
     return total
 
 
-def _matrix(X: npt.ArrayLike) -> Floats:
-    values = np.asarray(X, dtype=np.float64)
+def _matrix(rows: npt.ArrayLike) -> Floats:
+    values = np.asarray(rows, dtype=np.float64)
     if values.ndim != 2:
         raise DetectorError(f"Expected a matrix of rows by features, got {values.ndim} dimensions.")
     return values

@@ -71,19 +71,26 @@ class Items:
         asked = np.floor(self.cap(item, level, day) * np.minimum(factor, 1.0)).astype(np.int64)
         return np.maximum(asked, 1)
 
-    def by_group(self, kind: str, *, ward: bool = False, female: bool | None = None) -> Choices:
-        """For each diagnosis group the items of a class; `female` leaves out the other sex's."""
-        other = {None: -1, True: 1, False: 2}[female]
+    def by_group(self, kind: str, *, ward: bool, dearest: int) -> Choices:
+        """Lists of the items of a class below a price in yuan, for each diagnosis group and sex.
+
+        Row 2 × group holds what a man of that group may get, the next row what a woman may. `ward` adds what inpatients
+        of any group get.
+        """
         rows = []
         for group in GROUPS:
             wanted = {group, "w", "*"} if ward else {group, "*"}
-            rows.append(
-                [
-                    i
-                    for i, groups in enumerate(self.groups)
-                    if self.kind[i] == kind and groups & wanted and self.sex[i] != other
-                ]
-            )
+            for other in (2, 1):
+                rows.append(
+                    [
+                        i
+                        for i, groups in enumerate(self.groups)
+                        if self.kind[i] == kind
+                        and groups & wanted
+                        and self.sex[i] != other
+                        and self.base[i] < dearest * 100
+                    ]
+                )
         return Choices(rows)
 
 

@@ -135,6 +135,10 @@ class Ledger:
         self.lines = join([self.lines, lines])
         self._order = None
 
+    def forget_order(self) -> None:
+        """Look lines up anew, after lines have been moved from one claim to another."""
+        self._order = None
+
     def mark(self, line: Ints, scheme: int, overpaid: Ints) -> None:
         """Write down that these lines are overpaid by so much."""
         numbers = np.full(len(line), scheme, dtype=np.int64)

@@ -69,6 +69,11 @@ class Places:
         return self.category < 0
 
     @property
+    def is_hospital(self) -> Bools:
+        """Which places are hospitals, of any level."""
+        return np.asarray([kind == "hospital" for kind in self.medins_type])
+
+    @property
     def has_beds(self) -> Bools:
         """Which places take inpatients."""
         return self.beds > 0

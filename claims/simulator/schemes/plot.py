@@ -1,0 +1,137 @@
+"""What the schemes share: who acts, which cases are chosen, and how a case is copied from an innocent template.
+
+In: the world, the ledger and the parameters of one scheme. Out: positions in the ledger.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from claims.simulator.arrays import DAY, Bools, Ints, some
+from claims.simulator.ledger import INPATIENT, Claims, Ledger, Lines, pick
+from claims.simulator.parameters import SchemeParameters
+from claims.simulator.stays import StayIndex
+from claims.simulator.world import World
+
+
+@dataclass
+class Plot:
+    """One scheme while it is planted."""
+
+    world: World
+    ledger: Ledger
+    spec: SchemeParameters
+    number: int
+    rng: np.random.Generator
+
+    @property
+    def onset(self) -> int:
+        """The first day of the scheme."""
+        return self.world.calendar.onset(self.spec.onset_month)
+
+    def begun(self) -> Bools:
+        """Which claims begin after the onset (of the living: the dead are a scheme of their own)."""
+        claims = self.ledger.claims
+        return claims.begin >= self.onset * DAY
+
+    def adapts(self, day: Ints) -> Bools:
+        """Which cases of these days stay just under a usual limit."""
+        late = day >= self.world.calendar.days // 2
+        found: Bools = late & (self.rng.random(len(day)) < self.spec.adaptive_share)
+        return found
+
+    def actors(self, suitable: Bools, weight: Ints | None = None) -> Ints:
+        """Places that act, drawn by temptation among the suitable with something to act on (any, if none is)."""
+        able = np.ones(len(suitable), dtype=bool) if weight is None else weight > 0
+        pool = np.flatnonzero(suitable & able)
+        if len(pool) == 0:
+            pool = np.flatnonzero(able)
+        number = min(self.spec.actors, len(pool))
+        if number == 0:
+            return pool[:0].astype(np.int64)
+        chance = self.world.places.temptation[pool]
+        drawn = self.rng.choice(pool, size=number, replace=False, p=chance / chance.sum())
+        return drawn.astype(np.int64)
+
+    def cases(self, eligible: Ints, place: Ints, suitable: Bools) -> Ints:
+        """The cases among `eligible` (at `place`): a share of each actor's and scattered ones of the others'.
+
+        A large house plants no more than twice what a place of mean size would: volume hides, it does not tempt.
+        """
+        weight = np.bincount(place, minlength=len(suitable))
+        most = 2 * weight[weight > 0].mean() if len(place) else 0.0
+        actors = self.actors(suitable, weight)
+        chosen = []
+        for actor in actors:
+            share = self.spec.share * min(1.0, most / weight[actor])
+            chosen.append(some(self.rng, eligible[place == actor], share))
+        others = eligible[~np.isin(place, actors)]
+        scattered = self.rng.binomial(len(others), self.spec.scattered)
+        chosen.append(self.rng.choice(others, size=scattered, replace=False) if scattered else others[:0])
+        return np.sort(np.concatenate(chosen))
+
+    def stay_index(self) -> StayIndex:
+        """Who is in hospital when, as the ledger stands."""
+        return StayIndex(self.ledger.claims)
+
+    def clean(self) -> Bools:
+        """Claims without anything planted."""
+        return ~self.ledger.tainted()
+
+    def available(self, person: Ints, begin: Ints, end: Ints) -> Bools:
+        """Whether a person is alive, within the period and in no hospital from `begin` to `end`."""
+        people, index = self.world.people, self.stay_index()
+        fits = people.alive(person, begin // DAY) & people.alive(person, end // DAY)
+        fits &= (end < self.world.calendar.days * DAY) & (begin >= 0)
+        return fits & ~index.inside(person, begin) & (index.free_until(person, begin) >= end)
+
+    def templates(self, place: Ints, sex: Ints, kinds: tuple[int, ...]) -> Ints:
+        """For each case an innocent claim by a person of the sex: at the place if it has one, -1 if nobody has."""
+        claims = self.ledger.claims
+        usable = self.clean() & np.isin(claims.kind, kinds)
+        shop = self.world.places.is_pharmacy
+        theirs = self.world.people.sex[claims.person]
+        found = np.full(len(place), -1, dtype=np.int64)
+        for one in np.unique(place):
+            for each in (1, 2):
+                cases = np.flatnonzero((place == one) & (sex == each))
+                alike = np.flatnonzero(usable & (shop[claims.place] == shop[one]) & (theirs == each))
+                here = alike[claims.place[alike] == one]
+                pool = here if len(here) else alike
+                if len(cases) and len(pool):
+                    found[cases] = self.rng.choice(pool, size=len(cases))
+        return found
+
+    def replay(self, templates: Ints, person: Ints, place: Ints, begin: Ints) -> None:
+        """Plant copies of templates for other people, places and times, as a whole wrong; -1 is left out."""
+        usable = templates >= 0
+        claims, lines = self.ledger.copy(templates[usable], begin[usable])
+        claims.person = person[usable]
+        self.move(claims, lines, place[usable])
+        self.plant_whole(claims, lines)
+
+    def move(self, claims: Claims, lines: Lines, place: Ints) -> None:
+        """Move a block to other places: their doctors, and their prices where the place is another."""
+        moved = claims.place != place
+        claims.place = place
+        rows = np.flatnonzero(moved & (claims.diagnosis >= 0))
+        claims.doctor[rows] = self.world.doctor(self.rng, place[rows], claims.diagnosis[rows])
+        lines.doctor = claims.doctor[lines.claim]
+        price = self.world.price(lines.item, place[lines.claim], lines.time // DAY)
+        lines.price = np.where(moved[lines.claim], price, lines.price)
+
+    def plant_whole(self, claims: Claims, lines: Lines) -> None:
+        """Add a block all of whose lines should not have been billed; what ends after the period is left out."""
+        claims, lines = pick(claims, lines, claims.end < self.world.calendar.days * DAY)
+        if len(claims):
+            _, new = self.ledger.add(claims, lines)
+            self.ledger.mark_whole(new, self.number)
+
+    def nights(self) -> Ints:
+        """Nights of each claim that is a stay settled at once, 0 of the others."""
+        claims = self.ledger.claims
+        settlements = np.bincount(claims.visit, minlength=len(claims))[claims.visit]
+        single = (claims.kind == INPATIENT) & (settlements == 1)
+        return np.where(single, claims.end // DAY - claims.begin // DAY, 0)

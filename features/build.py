@@ -1,0 +1,333 @@
+"""Batch: from a store version to profiles and matrices as of a date.
+
+In: a store version and a date. Out: ``Build``, whose tables live in an in-process engine and from
+which the matrix of each unit is drawn. What cannot run for want of a column is listed with the
+column's name; it is left out of the matrix, never filled with zeros.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from claims.engine import Connection, open_engine, run
+from claims.store import StoreVersion
+from features import queries
+from features.catalogue import Feature, catalogue, catalogue_version, of
+from features.clock import cut, day_number, local, month_starts
+from features.finishing import FINISHING, peer_z
+from features.matrix import Matrix
+from features.relations import make_relations
+from features.rules import Rule, rules, rules_version
+
+Progress = Callable[[str, float], None]
+#: Entities whose features describe one claim, in the order of the matrix.
+CLAIM_ENTITIES = ("claim", "history", "place", "peer")
+
+
+@dataclass(frozen=True)
+class NotRun:
+    """A feature or rule that was not run, and the columns that it lacked."""
+
+    name: str
+    kind: str
+    missing: tuple[str, ...]
+
+
+@dataclass
+class Build:
+    """Everything that was computed about a store version as of a date."""
+
+    store: StoreVersion
+    as_of: date
+    con: Connection
+    features: tuple[Feature, ...]
+    rules: tuple[Rule, ...]
+    not_run: list[NotRun]
+    profile_dates: list[date] = field(default_factory=list)
+
+    @property
+    def zone(self) -> str:
+        """IANA name of the source's time zone."""
+        return str(self.store.meta["time_zone"])
+
+    def matrix(self, unit: str) -> Matrix:
+        """Return the matrix of a unit: claim, insured or institution."""
+        if unit == "claim":
+            return _claim_matrix(self)
+        return _profile_matrix(self, unit)
+
+
+def runnable(store: StoreVersion) -> tuple[tuple[Feature, ...], tuple[Rule, ...], list[NotRun]]:
+    """Split catalogue and rules into what the store's columns allow and what they do not."""
+    not_run: list[NotRun] = []
+
+    def allowed(kind: str, name: str, needs: Sequence[str]) -> bool:
+        missing = tuple(n for n in needs if not store.has(*n.split(".")))
+        if missing:
+            not_run.append(NotRun(name, kind, missing))
+        return not missing
+
+    features = tuple(f for f in catalogue() if allowed("feature", f.name, f.needs))
+    kept = tuple(r for r in rules() if allowed("rule", r.id, r.needs))
+    return features, kept, not_run
+
+
+def default_as_of(store: StoreVersion) -> date:
+    """Return the day after the last claim became known, in local time."""
+    con = open_engine()
+    store.attach(con)
+    last = run(con, "SELECT max(epoch_us(known_at)) FROM claims")[0][0]
+    return date.fromordinal(local(last, store.meta["time_zone"]).date().toordinal() + 1)
+
+
+def build(store: StoreVersion, as_of: date, progress: Progress | None = None) -> Build:
+    """Compute facts, rule hits, history, peers and profiles as of a date."""
+    features, kept, not_run = runnable(store)
+    made = Build(store, as_of, open_engine(), features, kept, not_run)
+    steps: list[tuple[str, Callable[[Build], None]]] = [
+        ("claims", _make_facts),
+        ("rules", _run_rules),
+        ("dates", _make_dates),
+        ("peers", _make_peers),
+        ("claim features", _make_claim_tables),
+        ("profiles", _make_profiles),
+    ]
+    for place, (name, step) in enumerate(steps):
+        if progress:
+            progress(name, place / len(steps))
+        step(made)
+    if progress:
+        progress("features", 1.0)
+    return made
+
+
+def _make_facts(made: Build) -> None:
+    make_relations(made.con, made.store, made.as_of)
+    run(made.con, f"CREATE OR REPLACE TEMP TABLE plain_facts AS {queries.facts_sql()}")
+    for name in ("target", "history"):
+        run(made.con, f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM plain_facts")
+
+
+def _run_rules(made: Build) -> None:
+    con = made.con
+    run(con, "CREATE TEMP TABLE rule_hits (rule_id TEXT, claim_id TEXT, hits BIGINT, amount BIGINT)")
+    for rule in made.rules:
+        run(con, f"INSERT INTO rule_hits SELECT '{rule.id}', * FROM ({rule.sql})", dict(rule.parameters))
+    run(
+        con,
+        """CREATE OR REPLACE TEMP TABLE facts AS
+        SELECT f.*, COALESCE(r.hits, 0) AS rule_hits, COALESCE(r.amount, 0) AS rule_amount
+        FROM plain_facts f LEFT JOIN (SELECT claim_id, count(*) AS hits,
+            CAST(sum(amount) AS BIGINT) AS amount FROM rule_hits GROUP BY claim_id) r
+        ON r.claim_id = f.claim_id""",
+    )
+    for name in ("target", "history"):
+        run(con, f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM facts")
+
+
+def _make_dates(made: Build) -> None:
+    first = run(made.con, "SELECT min(known_us) FROM facts")[0][0]
+    made.profile_dates = month_starts(local(first, made.zone).date(), made.as_of)
+    rows = [(day_number(d), cut(d, made.zone)) for d in made.profile_dates]
+    made.con.register(
+        "cut_dates", pa.table({"as_of_day": [r[0] for r in rows], "as_of_us": [r[1] for r in rows]})
+    )
+    run(
+        made.con,
+        """CREATE OR REPLACE TEMP TABLE profile_days AS
+        SELECT t.claim_id, d.as_of_day FROM facts t ASOF JOIN cut_dates d ON d.as_of_us <= t.known_us""",
+    )
+
+
+def _make_peers(made: Build) -> None:
+    """Make ``peer_rows``: size, median and MAD of each measure by rung, key and date."""
+    con = made.con
+    pairs = [(rung, key) for rung, key in enumerate(queries.PEER_RUNGS)]
+    keyed = " UNION ALL ".join(
+        f"SELECT d.as_of_day, '{rung}|' || {key} AS peer_key, "
+        + ", ".join(f"{sql} AS {name}" for name, sql in queries.PEER_MEASURES.items())
+        + f""" FROM cut_dates d JOIN facts t ON t.known_us < d.as_of_us
+            AND t.service_day >= d.as_of_day - {queries.HISTORY_DAYS}
+            AND (t.reversed_us IS NULL OR t.reversed_us >= d.as_of_us)
+            WHERE t.total_amount IS NOT NULL"""
+        for rung, key in pairs
+    )
+    run(con, f"CREATE OR REPLACE TEMP TABLE keyed AS {keyed}")
+    names = list(queries.PEER_MEASURES)
+    medians = ", ".join(
+        f"count({n}) AS {n}_n, quantile_disc({n}, 0.5) AS {n}_median" for n in names
+    )
+    spreads = ", ".join(f"quantile_disc(abs(k.{n} - m.{n}_median), 0.5) AS {n}_mad" for n in names)
+    picked = ", ".join(f"m.{n}_n, m.{n}_median, s.{n}_mad" for n in names)
+    run(
+        con,
+        f"""CREATE OR REPLACE TEMP TABLE peer_rows AS
+        WITH m AS (SELECT as_of_day, peer_key, {medians} FROM keyed GROUP BY ALL),
+        s AS (SELECT k.as_of_day, k.peer_key, {spreads} FROM keyed k
+              JOIN m ON m.as_of_day = k.as_of_day AND m.peer_key = k.peer_key GROUP BY ALL)
+        SELECT m.as_of_day, m.peer_key, {picked} FROM m
+        JOIN s ON s.as_of_day = m.as_of_day AND s.peer_key = m.peer_key""",
+    )
+    run(con, "DROP TABLE keyed")
+
+
+def claim_texts(features: Sequence[Feature]) -> dict[str, str]:
+    """Return the query of each kind of claim feature, without those that have no feature."""
+    builders = {
+        "claim": queries.claim_sql, "history": queries.history_sql,
+        "place": queries.place_sql, "peer": queries.peer_sql,
+    }  # fmt: skip
+    return {e: builders[e](of(e, features)) for e in CLAIM_ENTITIES if of(e, features)}
+
+
+def _make_claim_tables(made: Build) -> None:
+    for entity, text in claim_texts(made.features).items():
+        run(made.con, f"CREATE OR REPLACE TEMP TABLE atoms_{entity} AS {text}")
+
+
+def _make_profiles(made: Build) -> None:
+    for entity in ("institution", "insured"):
+        text = queries.profile_sql(_own(of(entity, made.features)), entity)
+        if entity == "insured":
+            last = day_number(made.as_of)
+            text = text.replace("FROM cut_dates d", f"FROM (SELECT * FROM cut_dates WHERE as_of_day = {last}) d")
+        run(made.con, f"CREATE OR REPLACE TEMP TABLE atoms_{entity} AS {text}")
+        made.con.register(f"profile_{entity}", _finished_profile(made, entity))
+
+
+def _own(features: Sequence[Feature]) -> tuple[Feature, ...]:
+    """Return the features that have atoms of their own; peer versions use their base's."""
+    return tuple(f for f in features if not f.finish.startswith("peer:"))
+
+
+def _floats(table: pa.Table, name: str) -> npt.NDArray[np.float64]:
+    return table.column(name).cast(pa.float64()).to_numpy(zero_copy_only=False).astype(np.float64)
+
+
+def finish(feature: Feature, atoms: pa.Table) -> npt.NDArray[np.float64]:
+    """Return the finished values of one feature from its atoms."""
+    arrays = [_floats(atoms, f"{feature.name}:{place}") for place in range(len(feature.atoms))]
+    with np.errstate(all="ignore"):
+        return FINISHING[feature.finish](*arrays)
+
+
+def _finished_profile(made: Build, entity: str) -> pa.Table:
+    key = f"{entity}_id"
+    atoms = made.con.sql(f"SELECT * FROM atoms_{entity} ORDER BY as_of_day, {key}").to_arrow_table()
+    columns: dict[str, pa.Array | npt.NDArray[np.float64]] = {
+        "as_of_day": atoms.column("as_of_day"), key: atoms.column(key),
+    }  # fmt: skip
+    features = of(entity, made.features)
+    for feature in _own(features):
+        columns[feature.name] = finish(feature, atoms)
+    if entity == "institution":
+        _add_peers(made, features, columns)
+    return pa.table(columns)
+
+
+def _add_peers(made: Build, features: Sequence[Feature], columns: dict[str, object]) -> None:
+    register = {
+        row[0]: (row[1], row[2])
+        for row in run(made.con, "SELECT institution_id, institution_class, level FROM institution_rows")
+    }
+    ids = pa.chunked_array(columns["institution_id"]).to_pylist()  # type: ignore[arg-type]
+    days = np.asarray(columns["as_of_day"])
+    classes = np.array([register.get(i, ("unknown", "none"))[0] for i in ids])
+    groups = np.array(["|".join(register.get(i, ("unknown", "none"))) for i in ids])
+    for feature in features:
+        if not feature.finish.startswith("peer:"):
+            continue
+        base = np.asarray(columns[feature.name.removesuffix("_peer")], dtype=np.float64)
+        result = np.full(len(base), np.nan)
+        for day in np.unique(days):
+            inside = days == day
+            result[inside] = peer_z(base[inside], groups[inside], classes[inside])
+        columns[feature.name] = result
+
+
+def _claim_matrix(made: Build) -> Matrix:
+    live = f"reversed_us IS NULL OR reversed_us >= {cut(made.as_of, made.zone)}"
+    ids = made.con.sql(
+        f"SELECT claim_id, institution_id, known_us, fund_amount, rule_hits FROM facts "
+        f"WHERE {live} ORDER BY claim_id"
+    ).to_arrow_table()
+    made.con.register("live_claims", ids.select(["claim_id"]))
+    names: list[str] = []
+    columns: list[npt.NDArray[np.float64]] = []
+    for entity in CLAIM_ENTITIES:
+        if not of(entity, made.features):
+            continue
+        atoms = made.con.sql(
+            f"SELECT a.* FROM atoms_{entity} a JOIN live_claims USING (claim_id) ORDER BY claim_id"
+        ).to_arrow_table()
+        for feature in of(entity, made.features):
+            names.append(feature.name)
+            columns.append(finish(feature, atoms))
+    for rule in made.rules:
+        names.append(f"rule_{rule.id.lower()}")
+        columns.append(_hit(made, rule))
+    profile = made.con.sql(
+        """SELECT p.* EXCLUDE (as_of_day, institution_id) FROM live_claims l
+        JOIN facts f ON f.claim_id = l.claim_id
+        LEFT JOIN profile_days d ON d.claim_id = l.claim_id
+        LEFT JOIN profile_institution p
+          ON p.as_of_day = d.as_of_day AND p.institution_id = f.institution_id
+        ORDER BY l.claim_id"""
+    ).to_arrow_table()
+    for name in profile.column_names:
+        names.append(name)
+        columns.append(_floats(profile, name))
+    return _assembled(made, "claim", ids, names, columns)
+
+
+def _hit(made: Build, rule: Rule) -> npt.NDArray[np.float64]:
+    hits = made.con.sql(
+        f"SELECT COALESCE(r.hits, 0) AS hits FROM live_claims l LEFT JOIN rule_hits r "
+        f"ON r.claim_id = l.claim_id AND r.rule_id = '{rule.id}' ORDER BY l.claim_id"
+    ).to_arrow_table()
+    return _floats(hits, "hits")
+
+
+def _profile_matrix(made: Build, unit: str) -> Matrix:
+    key = f"{unit}_id"
+    day, known = day_number(made.as_of), cut(made.as_of, made.zone)
+    profile = made.con.sql(
+        f"SELECT * FROM profile_{unit} WHERE as_of_day = {day} ORDER BY {key}"
+    ).to_arrow_table()
+    made.con.register("profiled", profile.select([key]))
+    ids = made.con.sql(
+        f"""SELECT p.{key}, p.{key} AS grouped, {known} - 1 AS known_us,
+        CAST(sum(f.fund_amount) AS BIGINT) AS fund_amount,
+        CAST(sum(f.rule_hits) AS BIGINT) AS rule_hits
+        FROM profiled p JOIN facts f ON f.{key} = p.{key}
+        WHERE (f.reversed_us IS NULL OR f.reversed_us >= {known})
+        GROUP BY p.{key} ORDER BY p.{key}"""
+    ).to_arrow_table()
+    names = [n for n in profile.column_names if n not in ("as_of_day", key)]
+    return _assembled(made, unit, ids, names, [_floats(profile, n) for n in names])
+
+
+def _assembled(
+    made: Build, unit: str, ids: pa.Table, names: list[str], columns: list[npt.NDArray[np.float64]]
+) -> Matrix:
+    directions = {f.name: f.direction for f in made.features}
+    return Matrix(
+        unit=unit,
+        as_of_date=made.as_of,
+        unit_ids=np.array(ids.column(0).to_pylist(), dtype=np.str_),
+        names=tuple(names),
+        values=np.column_stack(columns) if columns else np.empty((ids.num_rows, 0)),
+        directions=tuple(directions.get(name, 1) for name in names),
+        groups=np.array(ids.column(1).to_pylist(), dtype=np.str_),
+        known_at=ids.column("known_us").to_numpy().astype("datetime64[us]"),
+        amounts=ids.column("fund_amount").to_numpy(),
+        rule_hits=ids.column("rule_hits").to_numpy(),
+        catalogue_version=catalogue_version(),
+        rules_version=rules_version(),
+    )

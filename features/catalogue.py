@@ -1,0 +1,154 @@
+"""The feature catalogue: the product's vocabulary, read from ``features/definitions``.
+
+An entry is one or more *atoms* (portable SQL aggregates that return integers) and a *finishing*
+function that turns the atoms into one number. The engine evaluates atoms, NumPy finishes, so that
+every engine agrees to the last bit. ``{in}`` in an atom stands for "inside the window"; an entry
+with several windows becomes one feature per window.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from claims.contracts import Lang
+
+_DEFINITIONS = Path(__file__).parent / "definitions"
+#: Entity -> what its atoms run over. Each has one query builder in features.queries.
+ENTITIES = ("claim", "history", "place", "peer", "institution", "insured")
+_KEYS = {
+    "name", "windows", "atoms", "finish", "peer", "direction", "unit", "needs", "reason", "null",
+    "en", "zh", "meaning_en", "meaning_zh",
+}  # fmt: skip
+
+
+class CatalogueError(ValueError):
+    """A definition cannot be used as it stands."""
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One feature: how it is computed and what it means.
+
+    Attributes:
+        name: unique; ends in the window's days where there is a window.
+        entity: what it describes: claim, history, place, peer, institution or insured.
+        window: days, half-open up to the claim or the as-of date; None where there is none.
+        atoms: SQL of the integers it is finished from.
+        finish: name of the finishing function in features.finishing.
+        direction: +1 where high is suspicious, -1 where low is, 0 for either.
+        needs: raw columns (``table.column``) without which it is not run.
+        reason: code of the reason it belongs to.
+        null: when the value is unknown, for a person.
+    """
+
+    name: str
+    entity: str
+    window: int | None
+    atoms: tuple[str, ...]
+    finish: str
+    direction: int
+    unit: str
+    needs: tuple[str, ...]
+    reason: str
+    null: str
+    en: str
+    zh: str
+    meaning_en: str
+    meaning_zh: str
+
+    def label(self, lang: Lang) -> str:
+        """Return the short name for a person."""
+        return self.zh if lang == "zh" else self.en
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A reason code and its sentence in both languages."""
+
+    code: str
+    en: str
+    zh: str
+
+    def text(self, lang: Lang) -> str:
+        """Return the sentence in ``lang``."""
+        return self.zh if lang == "zh" else self.en
+
+
+def _expand(entity: str, raw: Mapping[str, Any]) -> list[Feature]:
+    unknown = sorted(set(raw) - _KEYS)
+    if unknown:
+        raise CatalogueError(f"Feature '{raw.get('name')}' ({entity}): unknown keys {unknown}.")
+    features = []
+    for window in raw.get("windows", [None]):
+        suffix = f"_{window}" if window else ""
+        days = {"en": f", {window} days", "zh": f"（{window}天）"} if window else {"en": "", "zh": ""}
+        base = Feature(
+            name=raw["name"] + suffix, entity=entity, window=window, atoms=tuple(raw["atoms"]),
+            finish=raw["finish"], direction=raw.get("direction", 0), unit=raw["unit"],
+            needs=tuple(raw.get("needs", ())), reason=raw["reason"],
+            null=raw.get("null", "no data"), en=raw["en"] + days["en"], zh=raw["zh"] + days["zh"],
+            meaning_en=raw["meaning_en"], meaning_zh=raw["meaning_zh"],
+        )  # fmt: skip
+        features.append(base)
+        if raw.get("peer"):
+            features.append(_peer_version(base))
+    return features
+
+
+def _peer_version(base: Feature) -> Feature:
+    return Feature(
+        **{
+            **asdict(base),
+            "name": base.name + "_peer",
+            "finish": "peer:" + base.finish,
+            "unit": "robust z",
+            "en": base.en + ", against peers",
+            "zh": base.zh + "，与同类比较",
+            "meaning_en": base.meaning_en + " Robust z-score within class and level.",
+            "meaning_zh": base.meaning_zh + "在同类别同等级内的稳健z值。",
+            "null": "fewer than 5 institutions to compare with",
+        }
+    )
+
+
+@cache
+def catalogue() -> tuple[Feature, ...]:
+    """Return every feature, in the order of entities and definitions; names are unique."""
+    features: list[Feature] = []
+    for entity in ENTITIES:
+        raw = tomllib.loads((_DEFINITIONS / f"{entity}.toml").read_text(encoding="utf-8"))
+        for body in raw["feature"]:
+            features += _expand(entity, body)
+    names = [feature.name for feature in features]
+    if len(set(names)) != len(names):
+        raise CatalogueError(f"Feature names repeat: {sorted({n for n in names if names.count(n) > 1})}.")
+    unknown = {f.reason for f in features} - set(reasons())
+    if unknown:
+        raise CatalogueError(f"Features name unknown reasons: {sorted(unknown)}.")
+    return tuple(features)
+
+
+@cache
+def reasons() -> Mapping[str, Reason]:
+    """Return every reason by code."""
+    raw = tomllib.loads((_DEFINITIONS / "reasons.toml").read_text(encoding="utf-8"))
+    return {code: Reason(code, text["en"], text["zh"]) for code, text in raw.items()}
+
+
+def of(entity: str, features: Sequence[Feature] | None = None) -> tuple[Feature, ...]:
+    """Return the features of one entity."""
+    return tuple(f for f in features or catalogue() if f.entity == entity)
+
+
+@cache
+def catalogue_version() -> str:
+    """Return the digest of all that changes a feature's value: 16 hex digits of SHA-256."""
+    body = [[f.name, f.entity, f.window, f.atoms, f.finish, f.direction] for f in catalogue()]
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,184 @@
+"""Query builders: the catalogue's atoms become one SQL text per kind of table.
+
+The texts are portable (DuckDB in batch, SQLite online; sqlglot writes the dialect) and know these
+relations, all of integers and text, times in microseconds or days since 1970:
+
+``claim_rows, line_rows``    the claims to describe and their lines;
+``insured_rows, institution_rows`` and the reference lists (``*_rows``);
+``target``    the claims to describe with the sums of their lines (made by ``facts_sql``);
+``history``   the same for all claims that may be looked back at, with their rule hits;
+``cut_dates`` as-of dates; ``peer_rows`` comparable claims as of a date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import sqlglot
+
+from features.catalogue import Feature
+from features.finishing import PEER_MINIMUM
+
+#: Longest look-back of claim history and of institution profiles, in days.
+HISTORY_DAYS = 365
+PROFILE_DAYS = 730
+PLACE_MICROSECONDS = 30 * 60 * 1_000_000
+
+#: Sums of a claim's lines; every name is a column of ``target`` and ``history``.
+LINE_FACTS = {
+    "line_count": "COUNT(l.line_id)",
+    "drug_amount": "SUM(l.amount) FILTER (WHERE l.item_class = 'drug')",
+    "exam_amount": "SUM(l.amount) FILTER (WHERE l.item_class IN ('exam', 'lab'))",
+    "consumable_amount": "SUM(l.amount) FILTER (WHERE l.item_class = 'consumable')",
+    "bed_amount": "SUM(l.amount) FILTER (WHERE l.item_class IN ('bed', 'nursing'))",
+    "largest_line": "MAX(l.amount)",
+    "largest_quantity": "MAX(l.quantity_milli)",
+    "days_supply": "MAX(l.days_supply)",
+    "active_days": "COUNT(DISTINCT l.line_day) FILTER (WHERE l.item_class NOT IN ('bed', 'nursing'))",
+}
+#: Line sums that are nothing, not unknown, where the claim has other lines.
+_ZERO_IF_OTHER_LINES = {"drug_amount", "exam_amount", "consumable_amount", "bed_amount"}
+
+CLAIM_FACTS = (
+    "claim_id", "stay_id", "insured_id", "institution_id", "doctor_id", "claim_type", "inpatient",
+    "service_us", "service_day", "service_hour", "service_weekday", "service_end_day", "stay_days",
+    "known_us", "reversed_us", "total_amount", "fund_amount", "account_amount", "self_amount",
+    "main_diagnosis", "diagnosis_group", "diagnosis_count", "procedure_count",
+)  # fmt: skip
+
+#: A reversal is no service, and a reversed claim is none from the moment the fund knows it.
+_LIVE = "({h}.reversed_us IS NULL OR {h}.reversed_us >= {at})"
+
+
+def dialect(sql: str, engine: str) -> str:
+    """Return the text in the dialect of ``engine``: duckdb, sqlite or spark."""
+    return sqlglot.transpile(sql, read="duckdb", write=engine)[0]
+
+
+def facts_sql() -> str:
+    """Return the text that makes ``target``: a claim with its person, place and line sums."""
+    claim = ", ".join(f"c.{column}" for column in CLAIM_FACTS)
+    lines = ", ".join(
+        f"CASE WHEN s.line_count > 0 THEN COALESCE(s.{name}, 0) END AS {name}"
+        if name in _ZERO_IF_OTHER_LINES else f"s.{name} AS {name}"
+        for name in LINE_FACTS
+    )  # fmt: skip
+    sums = ", ".join(f"{sql} AS {name}" for name, sql in LINE_FACTS.items())
+    return f"""
+    SELECT {claim}, p.sex AS sex, p.birth_day AS birth_day,
+      COALESCE(o.institution_class, 'unknown') AS institution_class,
+      COALESCE(o.level, 'none') AS level, COALESCE(o.district, 'unknown') AS district, {lines}
+    FROM claim_rows c
+    LEFT JOIN insured_rows p ON p.insured_id = c.insured_id
+    LEFT JOIN institution_rows o ON o.institution_id = c.institution_id
+    LEFT JOIN (SELECT l.claim_id, {sums} FROM line_rows l GROUP BY l.claim_id) s
+      ON s.claim_id = c.claim_id
+    """
+
+
+def _atoms(features: Sequence[Feature], inside: str) -> str:
+    """Return the select list of all atoms, named ``<feature>:<position>``."""
+    parts = []
+    for feature in features:
+        window = inside.replace("{days}", str(feature.window))
+        for place, atom in enumerate(feature.atoms):
+            parts.append(f'{atom.replace("{in}", window)} AS "{feature.name}:{place}"')
+    return ", ".join(parts)
+
+
+def claim_sql(features: Sequence[Feature]) -> str:
+    """Return the text of features that need nothing but the claim itself."""
+    return f"SELECT t.claim_id, {_atoms(features, '')} FROM target t"
+
+
+def history_sql(features: Sequence[Feature]) -> str:
+    """Return the text of features over the person's claims known strictly before each claim.
+
+    An atom over the claim alone stands inside MAX, since rows are grouped by claim.
+    """
+    grouped = [_grouped(feature) for feature in features]
+    return f"""
+    SELECT t.claim_id, {_atoms(grouped, "h.service_day >= t.service_day - {days}")}
+    FROM target t
+    LEFT JOIN history h ON h.insured_id = t.insured_id AND h.known_us < t.known_us
+      AND h.service_day >= t.service_day - {HISTORY_DAYS}
+      AND {_LIVE.format(h="h", at="t.known_us")}
+    GROUP BY t.claim_id
+    """
+
+
+def _grouped(feature: Feature) -> Feature:
+    aggregates = ("COUNT(", "SUM(", "MAX(", "MIN(")
+    atoms = tuple(a if a.startswith(aggregates) else f"MAX({a})" for a in feature.atoms)
+    return replace(feature, atoms=atoms)
+
+
+def place_sql(features: Sequence[Feature]) -> str:
+    """Return the text of features over the same institution's half hour before each claim."""
+    return f"""
+    SELECT t.claim_id, {_atoms(features, "")}
+    FROM target t
+    LEFT JOIN history n ON n.institution_id = t.institution_id AND n.known_us < t.known_us
+      AND n.service_us <= t.service_us AND n.service_us >= t.service_us - {PLACE_MICROSECONDS}
+      AND {_LIVE.format(h="n", at="t.known_us")}
+    GROUP BY t.claim_id
+    """
+
+
+#: Rungs of the peer ladder: from the closest comparison to the widest.
+PEER_RUNGS = (
+    "t.institution_class || '|' || t.level || '|' || t.claim_type || '|' || "
+    "COALESCE(t.diagnosis_group, '')",
+    "t.institution_class || '|' || t.level || '|' || t.claim_type",
+    "t.claim_type",
+)
+PEER_MEASURES = {
+    "amount": "t.total_amount",
+    "days": "CASE WHEN t.inpatient = 1 THEN t.stay_days END",
+    "line": "t.largest_line",
+}
+
+
+def peer_sql(features: Sequence[Feature]) -> str:
+    """Return the text of comparisons with claims of the same kind known before.
+
+    ``profile_days`` names the as-of day that each claim looks up.
+    """
+    chosen = []
+    joins = []
+    for measure in PEER_MEASURES:
+        for value in ("n", "median", "mad"):
+            cases = " ".join(
+                f"WHEN e{rung}.{measure}_n >= {PEER_MINIMUM} THEN e{rung}.{measure}_{value}"
+                for rung in range(len(PEER_RUNGS))
+            )
+            chosen.append(f"CASE {cases} END AS {measure}_{value}")
+    for rung, key in enumerate(PEER_RUNGS):
+        joins.append(
+            f"LEFT JOIN peer_rows e{rung} ON e{rung}.as_of_day = d.as_of_day "
+            f"AND e{rung}.peer_key = '{rung}|' || {key}"
+        )
+    return f"""
+    SELECT t.claim_id, {_atoms(features, "")}
+    FROM target t
+    LEFT JOIN (
+      SELECT t.claim_id, {", ".join(chosen)}
+      FROM target t JOIN profile_days d ON d.claim_id = t.claim_id {" ".join(joins)}
+    ) e ON e.claim_id = t.claim_id
+    """
+
+
+def profile_sql(features: Sequence[Feature], entity: str) -> str:
+    """Return the text of profiles of institutions or insured persons as of each cut date."""
+    key = f"{entity}_id"
+    register = "LEFT JOIN institution_rows o ON o.institution_id = h.institution_id"
+    return f"""
+    SELECT d.as_of_day, h.{key}, {_atoms(features, "h.service_day >= d.as_of_day - {days}")}
+    FROM cut_dates d
+    JOIN history h ON h.known_us < d.as_of_us AND h.service_day < d.as_of_day
+      AND h.service_day >= d.as_of_day - {PROFILE_DAYS}
+      AND {_LIVE.format(h="h", at="d.as_of_us")}
+    {register if entity == "institution" else ""}
+    GROUP BY d.as_of_day, h.{key}
+    """

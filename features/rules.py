@@ -1,0 +1,96 @@
+"""Inspection rules: one TOML file each in ``features/rules``, run as portable SQL.
+
+A rule gives violation, suspicion or lead; where a table or column that it needs is absent it says
+*not run* and why, never a silent zero. Its SQL returns (claim_id, hits, amount at stake), its
+evidence query the lines or claims that prove it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from claims.contracts import Lang
+
+_RULES = Path(__file__).parent / "rules"
+_KEYS = {
+    "id", "level", "entity", "en", "zh", "sentence_en", "sentence_zh", "basis", "caveat_en",
+    "caveat_zh", "needs", "sql", "evidence", "parameters",
+}  # fmt: skip
+LEVELS: Mapping[str, Mapping[Lang, str]] = {
+    "violation": {"en": "violation", "zh": "违规"},
+    "suspicion": {"en": "suspicion", "zh": "可疑"},
+    "lead": {"en": "lead", "zh": "线索"},
+}
+
+
+class RuleError(ValueError):
+    """A rule file cannot be used as it stands."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One inspection rule.
+
+    Attributes:
+        level: violation, suspicion or lead.
+        needs: raw columns (``table.column``) without which it is not run.
+        parameters: name -> integer bound into the SQL as ``$name``.
+        sources: name -> where the parameter's default comes from.
+    """
+
+    id: str
+    level: str
+    entity: str
+    en: str
+    zh: str
+    sentence_en: str
+    sentence_zh: str
+    basis: str
+    caveat_en: str
+    caveat_zh: str
+    needs: tuple[str, ...]
+    sql: str
+    evidence: str
+    parameters: Mapping[str, int]
+    sources: Mapping[str, str]
+
+    def label(self, lang: Lang) -> str:
+        """Return the rule's name for a person."""
+        return self.zh if lang == "zh" else self.en
+
+    def sentence(self, lang: Lang, hits: int) -> str:
+        """Return what the rule found, for a person."""
+        return (self.sentence_zh if lang == "zh" else self.sentence_en).format(hits=hits)
+
+
+def _read(path: Path) -> Rule:
+    raw: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    unknown = sorted(set(raw) - _KEYS)
+    if unknown or raw["id"].lower() != path.stem or raw["level"] not in LEVELS:
+        raise RuleError(f"Rule file {path.name}: unknown keys {unknown}, or wrong id or level.")
+    parameters = raw.pop("parameters", {})
+    return Rule(
+        **{**raw, "needs": tuple(raw["needs"]), "evidence": raw.get("evidence", "")},
+        parameters={name: body["value"] for name, body in parameters.items()},
+        sources={name: body["source"] for name, body in parameters.items()},
+    )
+
+
+@cache
+def rules() -> tuple[Rule, ...]:
+    """Return every rule, by id."""
+    return tuple(_read(path) for path in sorted(_RULES.glob("*.toml")))
+
+
+@cache
+def rules_version() -> str:
+    """Return the digest of every rule's SQL, level and parameters: 16 hex digits of SHA-256."""
+    body = [[r.id, r.level, r.sql, dict(r.parameters)] for r in rules()]
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]

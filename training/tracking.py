@@ -1,0 +1,290 @@
+"""Runs and registry, kept in MLflow. The only module that imports mlflow.
+
+In: a trained model folder, its config, metrics and plots. Out: a run that says everything needed to
+repeat it, and a registered version whose source is the plain folder: no MLmodel file, no flavour,
+nothing pickled; what is loaded later is verified by training.apply, not by MLflow.
+
+Registry. One registered model per unit. Its first version becomes ``champion``; a later one becomes
+``challenger`` until it is promoted. Promotion keeps the previous champion in a tag, so that it can
+be rolled back. Only MlflowClient is used: the fluent API would record the user's name and the path
+of the script.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("DO_NOT_TRACK", "true")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+
+from mlflow import MlflowClient
+from mlflow.artifacts import download_artifacts
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+
+from training.config import ExperimentConfig
+from training.model_files import read_model
+from training.train import Trained
+
+CHAMPION, CHALLENGER = "champion", "challenger"
+_PREVIOUS = "previous_champion"
+_FOLDER = "model"
+# Creating the store reports every schema migration as news.
+for _logger in ("mlflow", "alembic"):
+    logging.getLogger(_logger).setLevel(logging.WARNING)
+
+
+class RegistryError(ValueError):
+    """The registry does not hold what was asked for."""
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A version in the registry: MLflow's number, our digest, and its aliases."""
+
+    name: str
+    number: str
+    model_version: str
+    aliases: tuple[str, ...]
+    run_id: str
+
+
+def registered_name(unit: str) -> str:
+    """Return the name under which models of ``unit`` are registered."""
+    return f"jihe-{unit}"
+
+
+class Tracker:
+    """Runs and registry under one folder, or at a database URI.
+
+    Args:
+        home: folder that holds ``mlflow.db`` (unless ``uri`` is given) and ``artifacts``.
+        uri: SQLAlchemy URI of the tracking store, for example of a PostgreSQL database.
+    """
+
+    def __init__(self, home: Path, uri: str | None = None) -> None:
+        self.home = home.resolve()
+        self.home.mkdir(parents=True, exist_ok=True)
+        self.uri = uri or f"sqlite:///{self.home / 'mlflow.db'}"
+        self.client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+
+    def record(
+        self,
+        trained: Trained,
+        config: ExperimentConfig,
+        plots: Mapping[str, bytes] | None = None,
+    ) -> Registered:
+        """Log a run and register its model; a model already registered is returned as it is."""
+        name = registered_name(config.unit)
+        known = self._by_digest(name, trained.model_version)
+        if known is not None:
+            return known
+        first = self._ensure_model(name)
+        with self._run(trained, config) as run_id:
+            self._log(run_id, trained, config, plots or {})
+            registered = self._register(name, run_id, trained, config)
+        alias = CHAMPION if first else CHALLENGER
+        self.client.set_registered_model_alias(name, alias, registered.version)
+        return self._describe(self.client.get_model_version(name, registered.version))
+
+    def promote(self, name: str) -> Registered:
+        """Make the challenger champion; the previous champion stays known for a rollback.
+
+        Raises RegistryError when there is no challenger.
+        """
+        challenger = self._alias(name, CHALLENGER)
+        if challenger is None:
+            raise RegistryError(f"{name} has no challenger to promote; train a model first.")
+        champion = self._alias(name, CHAMPION)
+        if champion is not None:
+            self.client.set_registered_model_tag(name, _PREVIOUS, champion.number)
+        self.client.set_registered_model_alias(name, CHAMPION, challenger.number)
+        self.client.delete_registered_model_alias(name, CHALLENGER)
+        return self.champion(name)
+
+    def rollback(self, name: str) -> Registered:
+        """Make the previous champion champion again; the one rolled back becomes challenger.
+
+        Raises RegistryError when no previous champion is known.
+        """
+        champion = self.champion(name)
+        previous = self.client.get_registered_model(name).tags.get(_PREVIOUS)
+        if previous is None:
+            raise RegistryError(f"{name} has no previous champion; nothing was promoted over one.")
+        self.client.set_registered_model_alias(name, CHAMPION, previous)
+        self.client.set_registered_model_alias(name, CHALLENGER, champion.number)
+        self.client.delete_registered_model_tag(name, _PREVIOUS)
+        return self.champion(name)
+
+    def champion(self, name: str) -> Registered:
+        """Return the champion; raises RegistryError when there is none."""
+        champion = self._alias(name, CHAMPION)
+        if champion is None:
+            raise RegistryError(f"{name} has no champion; train a model of that unit first.")
+        return champion
+
+    def challenger(self, name: str) -> Registered | None:
+        """Return the challenger, if there is one."""
+        return self._alias(name, CHALLENGER)
+
+    def versions(self, name: str) -> list[Registered]:
+        """Return every registered version, the oldest first."""
+        found = self.client.search_model_versions(f"name='{name}'")
+        numbers = sorted(int(version.version) for version in found)
+        return [self._describe(self.client.get_model_version(name, str(n))) for n in numbers]
+
+    def champion_folder(self, name: str) -> Path:
+        """Return the champion's verified model folder."""
+        return self.folder(self.champion(name))
+
+    def folder(self, registered: Registered) -> Path:
+        """Return the model folder of a version, verified against its digest.
+
+        The folder beside the store is preferred, so a store restored elsewhere keeps working.
+        """
+        version = self.client.get_model_version(registered.name, registered.number)
+        beside = self.home / version.tags.get("artifact_path", "")
+        folder = beside if (beside / "manifest.json").is_file() else self._fetch(version)
+        read_model(folder, registered.model_version)
+        return folder
+
+    def _fetch(self, version: ModelVersion) -> Path:
+        try:
+            return Path(download_artifacts(artifact_uri=version.source, tracking_uri=self.uri))
+        except (MlflowException, OSError) as error:
+            raise RegistryError(
+                f"The files of {version.name} version {version.version} are gone; restore the "
+                "artifacts folder from a backup."
+            ) from error
+
+    @contextmanager
+    def _run(self, trained: Trained, config: ExperimentConfig) -> Iterator[str]:
+        name = f"{config.name}-{trained.model_version}"
+        run = self.client.create_run(self._experiment(config), run_name=name)
+        run_id: str = run.info.run_id
+        try:
+            yield run_id
+        except BaseException:
+            self.client.set_terminated(run_id, "FAILED")
+            raise
+        self.client.set_terminated(run_id, "FINISHED")
+
+    def _experiment(self, config: ExperimentConfig) -> str:
+        found = self.client.get_experiment_by_name(config.name)
+        if found is not None:
+            return str(found.experiment_id)
+        place = self.home / "artifacts" / config.name
+        return str(self.client.create_experiment(config.name, artifact_location=place.as_uri()))
+
+    def _log(
+        self,
+        run_id: str,
+        trained: Trained,
+        config: ExperimentConfig,
+        plots: Mapping[str, bytes],
+    ) -> None:
+        facts = {key: str(trained.about[key]) for key in _FACTS}
+        facts |= {"model_version": trained.model_version, "config_hash": config.hash}
+        self.client.log_batch(
+            run_id,
+            metrics=[Metric(k, v, 0, 0) for k, v in flat_numbers(trained.metrics).items()],
+            params=[Param(k, v) for k, v in _flat_params(asdict(config)).items()],
+            tags=[RunTag(k, v) for k, v in facts.items()],
+        )
+        self.client.log_artifacts(run_id, str(trained.folder), _FOLDER)
+        with tempfile.TemporaryDirectory() as scratch:
+            (Path(scratch) / "plots").mkdir()
+            for name, png in plots.items():
+                (Path(scratch) / "plots" / f"{name}.png").write_bytes(png)
+            text = json.dumps(trained.metrics, indent=1, sort_keys=True)
+            (Path(scratch) / "metrics.json").write_text(text, encoding="utf-8")
+            self.client.log_artifacts(run_id, scratch)
+
+    def _register(
+        self, name: str, run_id: str, trained: Trained, config: ExperimentConfig
+    ) -> ModelVersion:
+        source = f"{self.client.get_run(run_id).info.artifact_uri}/{_FOLDER}"
+        tags = {
+            "model_version": trained.model_version,
+            "kind": str(trained.about["kind"]),
+            "config_hash": config.hash,
+            "artifact_path": f"artifacts/{config.name}/{run_id}/artifacts/{_FOLDER}",
+        }
+        return self.client.create_model_version(name, source, run_id, tags=tags)
+
+    def _ensure_model(self, name: str) -> bool:
+        """Create the registered model where it is new; return whether it has no champion."""
+        try:
+            self.client.create_registered_model(name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        return self._alias(name, CHAMPION) is None
+
+    def _by_digest(self, name: str, digest: str) -> Registered | None:
+        found = [v for v in self.client.search_model_versions(f"name='{name}'")
+                 if v.tags.get("model_version") == digest]  # fmt: skip
+        return self._describe(self.client.get_model_version(name, found[0].version)) if found else None
+
+    def _alias(self, name: str, alias: str) -> Registered | None:
+        try:
+            return self._describe(self.client.get_model_version_by_alias(name, alias))
+        except MlflowException as error:
+            if error.error_code in ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"):
+                return None
+            raise
+
+    @staticmethod
+    def _describe(version: ModelVersion) -> Registered:
+        return Registered(
+            version.name,
+            str(version.version),
+            version.tags.get("model_version", ""),
+            tuple(sorted(version.aliases)),
+            version.run_id,
+        )
+
+
+_FACTS = (
+    "kind",
+    "unit",
+    "catalogue_version",
+    "rules_version",
+    "data_fingerprint",
+    "as_of_date",
+    "training_cut_date",
+)
+
+
+def flat_numbers(record: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
+    """Return the finite numbers of a nested record under keys joined by slashes."""
+    flat: dict[str, float] = {}
+    for key, value in record.items():
+        if isinstance(value, Mapping):
+            flat |= flat_numbers(value, f"{prefix}{key}/")
+        elif isinstance(value, (list, tuple)):
+            flat |= flat_numbers({str(i): v for i, v in enumerate(value)}, f"{prefix}{key}/")
+        elif isinstance(value, (int, float)) and math.isfinite(value):
+            flat[f"{prefix}{key}"] = float(value)
+    return flat
+
+
+def _flat_params(record: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for key, value in record.items():
+        if isinstance(value, Mapping):
+            flat |= _flat_params(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = str(list(value) if isinstance(value, tuple) else value)
+    return flat
