@@ -26,8 +26,6 @@ from features.relations import make_relations
 from features.rules import Rule, rules, rules_version
 
 Progress = Callable[[str, float], None]
-#: Entities whose features describe one claim, in the order of the matrix.
-CLAIM_ENTITIES = ("claim", "history", "place", "peer")
 
 
 @dataclass(frozen=True)
@@ -177,17 +175,8 @@ def _make_peers(made: Build) -> None:
     run(con, "DROP TABLE keyed")
 
 
-def claim_texts(features: Sequence[Feature]) -> dict[str, str]:
-    """Return the query of each kind of claim feature, without those that have no feature."""
-    builders = {
-        "claim": queries.claim_sql, "history": queries.history_sql,
-        "place": queries.place_sql, "peer": queries.peer_sql,
-    }  # fmt: skip
-    return {e: builders[e](of(e, features)) for e in CLAIM_ENTITIES if of(e, features)}
-
-
 def _make_claim_tables(made: Build) -> None:
-    for entity, text in claim_texts(made.features).items():
+    for entity, text in queries.claim_texts(made.features).items():
         run(made.con, f"CREATE OR REPLACE TEMP TABLE atoms_{entity} AS {text}")
 
 
@@ -260,7 +249,7 @@ def _claim_matrix(made: Build) -> Matrix:
     made.con.register("live_claims", ids.select(["claim_id"]))
     names: list[str] = []
     columns: list[npt.NDArray[np.float64]] = []
-    for entity in CLAIM_ENTITIES:
+    for entity in queries.CLAIM_ENTITIES:
         if not of(entity, made.features):
             continue
         atoms = made.con.sql(

@@ -17,9 +17,11 @@ from dataclasses import replace
 
 import sqlglot
 
-from features.catalogue import Feature
+from features.catalogue import Feature, of
 from features.finishing import PEER_MINIMUM
 
+#: Entities whose features describe one claim, in the order of the matrix.
+CLAIM_ENTITIES = ("claim", "history", "place", "peer")
 #: Longest look-back of claim history and of institution profiles, in days.
 HISTORY_DAYS = 365
 PROFILE_DAYS = 730
@@ -182,3 +184,11 @@ def profile_sql(features: Sequence[Feature], entity: str) -> str:
     {register if entity == "institution" else ""}
     GROUP BY d.as_of_day, h.{key}
     """
+
+
+def claim_texts(features: Sequence[Feature]) -> dict[str, str]:
+    """Return the query of each kind of claim feature, without those that have no feature."""
+    builders = {
+        "claim": claim_sql, "history": history_sql, "place": place_sql, "peer": peer_sql,
+    }  # fmt: skip
+    return {e: builders[e](of(e, features)) for e in CLAIM_ENTITIES if of(e, features)}

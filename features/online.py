@@ -1,0 +1,189 @@
+"""Online: the feature row of one claim, by the same SQL texts as in batch, on the published file.
+
+In: one claim and its lines as integers and text (``ClaimRow``). Out: the row of the claim matrix,
+equal to the last bit to what the batch gives for the same claim, and the rules that hit. No pandas
+and no DuckDB here: a prepared SQLite statement answers in a fraction of a millisecond.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+
+from features import queries
+from features.catalogue import Feature, catalogue, catalogue_version, of
+from features.clock import day_number, microseconds
+from features.finishing import FINISHING
+from features.rules import rules, rules_version
+
+_LINE_COLUMNS = (
+    "line_id", "claim_id", "item_code", "item_class", "quantity_milli", "unit_price", "amount",
+    "days_supply", "line_day",
+)  # fmt: skip
+
+
+class PublishedError(RuntimeError):
+    """The published features do not fit this program."""
+
+
+@dataclass(frozen=True)
+class RuleHit:
+    """One rule that hit a claim: how often, and the amount at stake in minor units."""
+
+    rule_id: str
+    hits: int
+    amount: int
+
+
+@dataclass(frozen=True)
+class FeatureRow:
+    """The finished values of one claim, in the order of the published names."""
+
+    values: npt.NDArray[np.float64]
+    hits: tuple[RuleHit, ...]
+
+
+def claim_row(claim: Mapping[str, Any], zone: str) -> dict[str, Any]:
+    """Return a contract claim (datetimes in UTC) as the integers and text of ``claim_rows``."""
+    local_zone = ZoneInfo(zone)
+    began: datetime = claim["service_at"]
+    ended: datetime = claim.get("service_end_at") or began
+    day: date = began.astimezone(local_zone).date()
+    end_day = day_number(ended.astimezone(local_zone).date())
+    diagnosis = claim.get("main_diagnosis")
+    return {
+        **{name: claim.get(name) for name in queries.CLAIM_FACTS},
+        "inpatient": int(claim["claim_type"] == "inpatient"),
+        "service_us": microseconds(began),
+        "service_day": day_number(day),
+        "service_hour": began.astimezone(local_zone).hour,
+        "service_weekday": day.isoweekday(),
+        "service_end_day": end_day,
+        "stay_days": end_day - day_number(day),
+        "known_us": microseconds(claim["known_at"]),
+        "reversed_us": None,
+        "diagnosis_group": diagnosis[:3] if diagnosis else None,
+    }
+
+
+class OnlineFeatures:
+    """Feature rows from a published file, opened read-only and never changed.
+
+    Args:
+        path: the SQLite file of a verified bundle.
+
+    Raises:
+        PublishedError: the file was published with another catalogue or rule set.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(":memory:", check_same_thread=False, cached_statements=64)
+        self._db.execute("PRAGMA temp_store = MEMORY")
+        uri = f"file:{path}?mode=ro&immutable=1"
+        self._db.execute("ATTACH DATABASE ? AS bundle", [uri])
+        self.settings: dict[str, Any] = json.loads(
+            self._db.execute("SELECT body FROM bundle.settings").fetchone()[0]
+        )
+        published = (self.settings["catalogue_version"], self.settings["rules_version"])
+        if published != (catalogue_version(), rules_version()):
+            raise PublishedError(
+                "The bundle was published with another feature catalogue or rule set; publish again."
+            )
+        self.names: tuple[str, ...] = tuple(self.settings["names"])
+        self._features = tuple(f for f in catalogue() if f.name in set(self.settings["features"]))
+        self._rules = tuple(r for r in rules() if r.id in set(self.settings["rules"]))
+        self._place = {name: place for place, name in enumerate(self.names)}
+        self._prepare()
+
+    def _prepare(self) -> None:
+        db = self._db
+        db.execute(f"CREATE TEMP TABLE claim_rows ({', '.join(queries.CLAIM_FACTS)})")
+        db.execute(f"CREATE TEMP TABLE line_rows ({', '.join(_LINE_COLUMNS)})")
+        db.execute("CREATE TEMP TABLE profile_days (claim_id, as_of_day)")
+        facts = queries.dialect(queries.facts_sql(), "sqlite")
+        db.execute(f"CREATE TEMP TABLE target AS SELECT *, 0 AS rule_hits, 0 AS rule_amount FROM ({facts})")
+        self._facts = f"INSERT INTO target SELECT *, 0, 0 FROM ({facts})"
+        self._rule_texts = [(r, queries.dialect(r.sql, "sqlite")) for r in self._rules]
+        self._texts = {
+            entity: queries.dialect(text, "sqlite")
+            for entity, text in queries.claim_texts(self._features).items()
+        }
+        columns = ", ".join(f'p."{f.name}"' for f in of("institution", self._features))
+        self._profile = (
+            f"SELECT {columns} FROM target t JOIN profile_days d ON d.claim_id = t.claim_id "
+            "JOIN profile_institution p ON p.institution_id = t.institution_id "
+            "AND p.as_of_day = d.as_of_day"
+        )
+
+    def row(self, claim: Mapping[str, Any], lines: Sequence[Mapping[str, Any]] = ()) -> FeatureRow:
+        """Return the feature row of one claim.
+
+        Args:
+            claim: columns of ``claim_rows`` (see ``claim_row``).
+            lines: columns of ``line_rows``, each with the claim's id and its day number.
+        """
+        db = self._db
+        db.execute("BEGIN")
+        try:
+            self._enter(claim, lines)
+            hits = tuple(self._rule_hits())
+            amount = sum(hit.amount for hit in hits)
+            db.execute("UPDATE target SET rule_hits = ?, rule_amount = ?", [len(hits), amount])
+            return FeatureRow(self._values(hits), hits)
+        finally:
+            db.execute("ROLLBACK")
+
+    def _enter(self, claim: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> None:
+        marks = ", ".join(f":{name}" for name in queries.CLAIM_FACTS)
+        self._db.execute(f"INSERT INTO claim_rows VALUES ({marks})", dict(claim))
+        marks = ", ".join(f":{name}" for name in _LINE_COLUMNS)
+        self._db.executemany(f"INSERT INTO line_rows VALUES ({marks})", [dict(line) for line in lines])
+        self._db.execute(self._facts)
+        self._db.execute(
+            "INSERT INTO profile_days SELECT t.claim_id, max(d.as_of_day) FROM target t "
+            "JOIN cut_dates d ON d.as_of_us <= t.known_us GROUP BY t.claim_id"
+        )
+
+    def _rule_hits(self) -> list[RuleHit]:
+        found = []
+        for rule, text in self._rule_texts:
+            row = self._db.execute(text, dict(rule.parameters)).fetchone()
+            if row is not None:
+                found.append(RuleHit(rule.id, row[1], row[2] or 0))
+        return found
+
+    def _values(self, hits: Sequence[RuleHit]) -> npt.NDArray[np.float64]:
+        values = np.full(len(self.names), np.nan)
+        for entity in queries.CLAIM_ENTITIES:
+            if entity not in self._texts:
+                continue
+            atoms = iter(self._db.execute(self._texts[entity]).fetchone()[1:])
+            for feature in of(entity, self._features):
+                self._put(values, feature, [next(atoms) for _ in feature.atoms])
+        count = {hit.rule_id: hit.hits for hit in hits}
+        for rule in self._rules:
+            values[self._place[f"rule_{rule.id.lower()}"]] = count.get(rule.id, 0)
+        profile = self._db.execute(self._profile).fetchone()
+        if profile is not None:
+            for feature, value in zip(of("institution", self._features), profile, strict=True):
+                values[self._place[feature.name]] = np.nan if value is None else value
+        return values
+
+    def _put(self, values: npt.NDArray[np.float64], feature: Feature, atoms: Sequence[Any]) -> None:
+        arrays = [np.array([np.nan if a is None else a], dtype=np.float64) for a in atoms]
+        with np.errstate(all="ignore"):
+            values[self._place[feature.name]] = FINISHING[feature.finish](*arrays)[0]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
