@@ -30,10 +30,10 @@ PLACE_MICROSECONDS = 30 * 60 * 1_000_000
 #: Sums of a claim's lines; every name is a column of ``target`` and ``history``.
 LINE_FACTS = {
     "line_count": "COUNT(l.line_id)",
-    "drug_amount": "SUM(l.amount) FILTER (WHERE l.item_class = 'drug')",
-    "exam_amount": "SUM(l.amount) FILTER (WHERE l.item_class IN ('exam', 'lab'))",
-    "consumable_amount": "SUM(l.amount) FILTER (WHERE l.item_class = 'consumable')",
-    "bed_amount": "SUM(l.amount) FILTER (WHERE l.item_class IN ('bed', 'nursing'))",
+    "drug_amount": "CAST(SUM(l.amount) FILTER (WHERE l.item_class = 'drug') AS BIGINT)",
+    "exam_amount": "CAST(SUM(l.amount) FILTER (WHERE l.item_class IN ('exam', 'lab')) AS BIGINT)",
+    "consumable_amount": "CAST(SUM(l.amount) FILTER (WHERE l.item_class = 'consumable') AS BIGINT)",
+    "bed_amount": "CAST(SUM(l.amount) FILTER (WHERE l.item_class IN ('bed', 'nursing')) AS BIGINT)",
     "largest_line": "MAX(l.amount)",
     "largest_quantity": "MAX(l.quantity_milli)",
     "days_supply": "MAX(l.days_supply)",
