@@ -16,6 +16,7 @@ import sqlglot
 from sqlglot import exp
 
 from claims import quarantine, store
+from claims.complete import DERIVED, select
 from claims.contracts import table
 from claims.engine import Connection, count, open_engine, run
 from claims.faults import sentence
@@ -27,8 +28,9 @@ from claims.vault import keep_identities, pseudonym_key
 
 Progress = Callable[[str, float], None]
 
-#: Settlement lag assumed where a source names no time at which the fund knew a claim.
-ASSUMED_LAG_DAYS = 30
+
+#: Kinds of identity that the vault leads back from a pseudonym.
+_REMEMBERED = frozenset({"claim", "insured", "institution", "doctor", "employer"})
 
 
 class LoadError(ValueError):
@@ -54,9 +56,14 @@ def _named_columns(mapping: TableMapping) -> set[str]:
     if not mapping.prepare:
         return {s for c in mapping.columns.values() for s in c.sources}
     tree = sqlglot.parse_one(mapping.prepare.replace("{count:", "'").replace("*}", "'"), "duckdb")
-    made = {alias.alias for alias in tree.find_all(exp.Alias)}
     read = {column.name for column in tree.find_all(exp.Column)}
-    return read | {s for c in mapping.columns.values() for s in c.sources if s not in made}
+    # A name that the text makes is not read, unless it is made from a column of the same name.
+    made = {
+        alias.alias
+        for alias in tree.find_all(exp.Alias)
+        if alias.alias not in {column.name for column in alias.this.find_all(exp.Column)}
+    }
+    return {s for c in mapping.columns.values() for s in c.sources if s not in made} | (read - made)
 
 
 def _register_raw(
@@ -99,7 +106,7 @@ def _load_table(
         set(lost) | (set(table(mapping.table).columns) - set(mapping.columns))
     )
     blocking = [target for target in lost if table(mapping.table).columns[target].required
-                and target not in _DERIVED]  # fmt: skip
+                and target not in DERIVED]  # fmt: skip
     _keep_reading_faults(con, mapping.table, found, fatal=found.rows is None or bool(blocking))
     if found.rows is None or blocking:
         if mapping.required:
@@ -107,16 +114,12 @@ def _load_table(
         report.absent_tables.append(mapping.table)
         return False
     for target in lost:
-        if target in _DERIVED:
+        if target in DERIVED:
             mapping = _dropped(mapping, target)
     quarantine.parse(con, mapping, source)
     joined = found.rows.num_rows - count(con, "parsed")
     report.counts.append(quarantine.judge(con, mapping, found.records - joined))
     return True
-
-
-#: Columns that the loader fills in itself where the source does not have them.
-_DERIVED = {"known_at", "service_end_at"}
 
 
 def _dropped(mapping: TableMapping, target: str) -> TableMapping:
@@ -139,9 +142,7 @@ def _unusable(
     )
 
 
-def _keep_reading_faults(
-    con: Connection, table_name: str, found: RawTable, *, fatal: bool
-) -> None:
+def _keep_reading_faults(con: Connection, table_name: str, found: RawTable, *, fatal: bool) -> None:
     for fault in found.faults:
         file_level = fault.row_number == 0 and fault.code != "unreadable_file"
         severity = "warning" if file_level and not fatal else "error"
@@ -155,65 +156,12 @@ def _keep_reading_faults(
         )  # fmt: skip
 
 
-def _claims_select(mapping: TableMapping, source: SourceMapping) -> str:
-    """Return the SELECT that completes accepted claims with the derived columns."""
-    have = mapping.columns
-    end = "coalesce(a.service_end_at, a.service_at)" if "service_end_at" in have else "a.service_at"
-    assumed = f"({end} + INTERVAL {ASSUMED_LAG_DAYS} DAY)"
-    known = f"coalesce(a.known_at, {assumed})" if "known_at" in have else assumed
-    assumed_flag = "a.known_at IS NULL" if "known_at" in have else "true"
-    zone = quote(source.time_zone)
-    made = {
-        "service_end_at": end,
-        "service_date": f"CAST(timezone({zone}, a.service_at) AS DATE)",
-        "service_end_date": f"CAST(timezone({zone}, {end}) AS DATE)",
-        "known_at": known,
-        "known_at_assumed": assumed_flag,
-        "currency": quote(source.currency),
-        "reversed_at": "r.reversed_at",
-    }
-    reversals = "SELECT NULL AS reverses_claim_id, CAST(NULL AS TIMESTAMPTZ) AS reversed_at WHERE false"
-    if "reverses_claim_id" in have:
-        reversals = f"""SELECT a.reverses_claim_id, min({known}) AS reversed_at
-            FROM accepted_claims a WHERE a.reverses_claim_id IS NOT NULL GROUP BY 1"""
-    columns = [made.get(c) or (f"a.{c}" if c in have else _null(c)) for c in table("claims").columns]
-    named = ", ".join(f"{e} AS {c}" for e, c in zip(columns, table("claims").columns, strict=True))
-    return (
-        f"SELECT {named} FROM accepted_claims a "
-        f"LEFT JOIN ({reversals}) r ON r.reverses_claim_id = a.claim_id"
-    )
-
-
-def _null(column: str) -> str:
-    kind = table("claims").columns[column].type
-    return f"CAST(NULL AS {_SQL_TYPES[kind]})"
-
-
-_SQL_TYPES = {
-    "text": "TEXT", "integer": "BIGINT", "money": "BIGINT", "number": "DOUBLE",
-    "boolean": "BOOLEAN", "date": "DATE", "timestamp": "TIMESTAMPTZ",
-}  # fmt: skip
-
-
-def _other_select(mapping: TableMapping, source: SourceMapping) -> str:
-    made = {}
-    if mapping.table == "claim_lines":
-        made["line_date"] = f"CAST(timezone({quote(source.time_zone)}, line_at) AS DATE)"
-    parts = []
-    for column, contract in table(mapping.table).columns.items():
-        absent = f"CAST(NULL AS {_SQL_TYPES[contract.type]})"
-        value = made.get(column) or (name(column) if column in mapping.columns else absent)
-        parts.append(f"{value} AS {column}")
-    return f"SELECT {', '.join(parts)} FROM accepted_{mapping.table}"
-
-
 def _pseudonymous(
     con: Connection, mapping: TableMapping, source: SourceMapping, key: bytes
 ) -> None:
-    """Make relation ``final_<table>``: the contract's columns, identities replaced, in key order."""
+    """Make relation ``final_<table>``: the whole contract, identities replaced, in key order."""
     contract = table(mapping.table)
-    whole = _claims_select if mapping.table == "claims" else _other_select
-    run(con, f"CREATE OR REPLACE TEMP TABLE whole AS {whole(mapping, source)}")
+    run(con, f"CREATE OR REPLACE TEMP TABLE whole AS {select(mapping, source)}")
     inner, outer = pads(key)
     shown = []
     for column in contract.columns.values():
@@ -222,21 +170,22 @@ def _pseudonymous(
             value = pseudonym_sql(column.identity, value)
         shown.append(f"{value} AS {name(column.name)}")
     uses_key = any(c.identity for c in contract.columns.values())
-    run(con, f"CREATE OR REPLACE TEMP TABLE final_{contract.name} AS "
+    run(
+        con,
+        f"CREATE OR REPLACE TEMP TABLE final_{contract.name} AS "
         f"SELECT {', '.join(shown)} FROM whole ORDER BY {', '.join(contract.key)}",
         {"inner": inner, "outer": outer} if uses_key else None,
     )
     for column in contract.columns.values():
-        if column.identity and column.identity != "line" and column.name in contract.key:
-            _remember(con, column.identity, column.name, inner, outer)
-        elif column.identity in ("insured", "institution", "doctor", "employer"):
+        own = contract.name == "claims" or column.identity != "claim"
+        if column.identity in _REMEMBERED and own:
             _remember(con, column.identity, column.name, inner, outer)
 
 
-def _remember(
-    con: Connection, kind: str, column: str, inner: bytes, outer: bytes
-) -> None:
-    run(con, f"INSERT INTO known_identities SELECT {quote(kind)}, {pseudonym_sql(kind, 'id')}, id "
+def _remember(con: Connection, kind: str, column: str, inner: bytes, outer: bytes) -> None:
+    run(
+        con,
+        f"INSERT INTO known_identities SELECT {quote(kind)}, {pseudonym_sql(kind, 'id')}, id "
         f"FROM (SELECT DISTINCT {name(column)} AS id FROM whole WHERE {name(column)} IS NOT NULL)",
         {"inner": inner, "outer": outer},
     )
@@ -271,7 +220,7 @@ def load(
             progress(mapping.table, place / len(source.tables))
         if _load_table(con, mapping, source, folder, report):
             lost = set(report.absent_columns[mapping.table])
-            kept = {t: c for t, c in mapping.columns.items() if t not in lost or t not in _DERIVED}
+            kept = {t: c for t, c in mapping.columns.items() if t not in lost or t not in DERIVED}
             loaded.append(
                 TableMapping(mapping.table, mapping.files, kept, mapping.required, mapping.prepare)
             )
@@ -280,13 +229,15 @@ def load(
         quarantine.check_references(con, mapping, have)
         _pseudonymous(con, mapping, source, key)
     if not count(con, "final_claims"):
-        raise LoadError(f"No claim of source '{source.name}' is usable; see the quarantine's reasons.")
-    run(con, "CREATE TEMP TABLE final_quarantine AS SELECT * FROM faults "
-        "ORDER BY source_file, row_number, column_name, code, table_name"
+        raise LoadError(
+            f"No claim of source '{source.name}' is usable; see the quarantine's reasons."
+        )
+    run(
+        con,
+        "CREATE TEMP TABLE final_quarantine AS SELECT * FROM faults "
+        "ORDER BY source_file, row_number, column_name, code, table_name",
     )
-    written = store.write_version(
-        con, home, sorted(have | {"quarantine"}), _meta(report, source)
-    )
+    written = store.write_version(con, home, sorted(have | {"quarantine"}), _meta(report, source))
     report.version, report.fingerprint = written.version, written.fingerprint
     rows = con.sql("SELECT DISTINCT * FROM known_identities ORDER BY ALL").to_arrow_table()
     keep_identities(rows, hashlib.sha256(report.fingerprint.encode()).hexdigest()[:16])

@@ -27,7 +27,7 @@ class ColumnMapping:
 
     Exactly one of ``source`` (one column) and ``sum`` (amounts that add up, absent ones count as
     nothing) says where the value comes from. ``codes`` translates coded values, ``default`` stands
-    in for an empty one, ``scale`` multiplies a decimal into an integer, ``plus_days`` shifts a time.
+    in for an empty one, ``scale`` makes a decimal an integer, ``plus_days`` shifts a time.
     """
 
     target: Column

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-
 from claims.contracts import table
 from claims.engine import Connection, count, run
 from claims.faults import sentence
@@ -31,7 +30,8 @@ class Check:
 #: Amounts below zero are the mark of a reversal and of nothing else.
 _REVERSAL = {
     "claims": "reverses_claim_id IS NOT NULL",
-    "claim_lines": "claim_id IN (SELECT claim_id FROM accepted_claims WHERE reverses_claim_id IS NOT NULL)",
+    "claim_lines": "claim_id IN "
+    "(SELECT claim_id FROM accepted_claims WHERE reverses_claim_id IS NOT NULL)",
 }
 
 CHECKS = (
@@ -89,7 +89,9 @@ def _faults_sql(mapping: TableMapping) -> list[str]:
             f"{raw} AS value FROM parsed WHERE {fault} IS NOT NULL"
         )
         if column.target.type == "money" or column.target.minimum == 0:
-            allowed = _REVERSAL.get(mapping.table, "false") if column.target.type == "money" else "false"
+            allowed = (
+                _REVERSAL.get(mapping.table, "false") if column.target.type == "money" else "false"
+            )
             if mapping.table == "claims" and "reverses_claim_id" not in mapping.columns:
                 allowed = "false"
             selects.append(
@@ -120,27 +122,35 @@ def judge(con: Connection, mapping: TableMapping, records: int) -> TableCounts:
     run(con, f"CREATE OR REPLACE TEMP TABLE found AS {' UNION ALL '.join(_faults_sql(mapping))}")
     key = [c for c in table(mapping.table).key if c in mapping.columns]
     keys = ", ".join(name(c) for c in key)
-    run(con, f"""CREATE OR REPLACE TEMP TABLE sound AS
+    run(
+        con,
+        f"""CREATE OR REPLACE TEMP TABLE sound AS
         SELECT *, row_number() OVER (PARTITION BY {keys} ORDER BY source_file, row_number) AS place,
             min(digest) OVER (PARTITION BY {keys}) <> max(digest) OVER (PARTITION BY {keys})
                 AS conflicting
         FROM parsed WHERE (source_file, row_number) NOT IN
-            (SELECT (source_file, row_number) FROM found WHERE severity = 'error')"""
+            (SELECT (source_file, row_number) FROM found WHERE severity = 'error')""",
     )
     shown = quote(" + ".join(s for c in key for s in mapping.columns[c].sources))
-    run(con, f"""INSERT INTO found
+    run(
+        con,
+        f"""INSERT INTO found
         SELECT source_file, row_number, CASE WHEN conflicting THEN 'error' ELSE 'duplicate' END,
             CASE WHEN conflicting THEN 'conflicting_id' ELSE 'duplicate_row' END, {shown}, NULL
-        FROM sound WHERE conflicting OR place > 1"""
+        FROM sound WHERE conflicting OR place > 1""",
     )
     columns = ", ".join(name(c) for c in mapping.columns)
-    run(con, f"""CREATE OR REPLACE TEMP TABLE accepted_{mapping.table} AS
-        SELECT row_number, source_file, {columns} FROM sound WHERE NOT conflicting AND place = 1"""
+    run(
+        con,
+        f"""CREATE OR REPLACE TEMP TABLE accepted_{mapping.table} AS
+        SELECT row_number, source_file, {columns} FROM sound WHERE NOT conflicting AND place = 1""",
     )
     _keep_faults(con, mapping.table)
     accepted = count(con, f"accepted_{mapping.table}")
     duplicates = count(con, "found WHERE severity = 'duplicate'")
-    return TableCounts(mapping.table, records, accepted, records - accepted - duplicates, duplicates)
+    return TableCounts(
+        mapping.table, records, accepted, records - accepted - duplicates, duplicates
+    )
 
 
 def check_references(con: Connection, mapping: TableMapping, have: set[str]) -> None:
@@ -164,19 +174,30 @@ def check_references(con: Connection, mapping: TableMapping, have: set[str]) -> 
 
 def start_faults(con: Connection) -> None:
     """Make the empty relation ``faults``."""
-    run(con, """CREATE OR REPLACE TEMP TABLE faults (source_file TEXT, table_name TEXT,
+    run(
+        con,
+        """CREATE OR REPLACE TEMP TABLE faults (source_file TEXT, table_name TEXT,
         row_number BIGINT, severity TEXT, code TEXT, column_name TEXT, value TEXT,
-        reason_en TEXT, reason_zh TEXT)"""
+        reason_en TEXT, reason_zh TEXT)""",
     )
 
 
 def _keep_faults(con: Connection, table_name: str) -> None:
-    run(con, "INSERT INTO faults SELECT source_file, ?, row_number, severity, code, column_name, value, "
+    run(
+        con,
+        "INSERT INTO faults SELECT source_file, ?, row_number, severity, code, column_name, value, "
         "'', '' FROM found",
         [table_name],
     )
     for code, column in run(con, "SELECT DISTINCT code, column_name FROM found"):
-        run(con, "UPDATE faults SET reason_en = ?, reason_zh = ? "
+        run(
+            con,
+            "UPDATE faults SET reason_en = ?, reason_zh = ? "
             "WHERE code = ? AND column_name = ? AND reason_en = ''",
-            [sentence(code, "en", column=column), sentence(code, "zh", column=column), code, column],
+            [
+                sentence(code, "en", column=column),
+                sentence(code, "zh", column=column),
+                code,
+                column,
+            ],
         )

@@ -75,7 +75,9 @@ def write_version(
     written: dict[str, dict[str, object]] = {}
     for table in names:
         path = partial / f"{table}.parquet"
-        run(con, f"COPY (SELECT * FROM final_{table}) TO '{path}' (FORMAT parquet, COMPRESSION zstd)"
+        run(
+            con,
+            f"COPY (SELECT * FROM final_{table}) TO '{path}' (FORMAT parquet, COMPRESSION zstd)",
         )
         written[table] = {"rows": count(con, f"final_{table}"), "sha256": _digest(path)}
     fingerprint = hashlib.sha256(json.dumps(written, sort_keys=True).encode()).hexdigest()

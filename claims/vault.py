@@ -76,6 +76,8 @@ def identities(dataset: str, folder: Path | None = None) -> pa.Table:
     """Return the kept identities of a dataset; raises VaultError where there are none."""
     path = (folder or vault_folder()) / "identities" / f"{dataset}.parquet"
     if not path.exists():
-        raise VaultError(f"The vault has no identities of dataset {dataset}; load it on this machine.")
+        raise VaultError(
+            f"The vault has no identities of dataset {dataset}; load it on this machine."
+        )
     private_bytes(path)
     return pq.read_table(path)

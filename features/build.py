@@ -114,9 +114,15 @@ def _make_facts(made: Build) -> None:
 
 def _run_rules(made: Build) -> None:
     con = made.con
-    run(con, "CREATE TEMP TABLE rule_hits (rule_id TEXT, claim_id TEXT, hits BIGINT, amount BIGINT)")
+    run(
+        con, "CREATE TEMP TABLE rule_hits (rule_id TEXT, claim_id TEXT, hits BIGINT, amount BIGINT)"
+    )
     for rule in made.rules:
-        run(con, f"INSERT INTO rule_hits SELECT '{rule.id}', * FROM ({rule.sql})", dict(rule.parameters))
+        run(
+            con,
+            f"INSERT INTO rule_hits SELECT '{rule.id}', * FROM ({rule.sql})",
+            dict(rule.parameters),
+        )
     run(
         con,
         """CREATE OR REPLACE TEMP TABLE facts AS
@@ -139,7 +145,8 @@ def _make_dates(made: Build) -> None:
     run(
         made.con,
         """CREATE OR REPLACE TEMP TABLE profile_days AS
-        SELECT t.claim_id, d.as_of_day FROM facts t ASOF JOIN cut_dates d ON d.as_of_us <= t.known_us""",
+        SELECT t.claim_id, d.as_of_day
+        FROM facts t ASOF JOIN cut_dates d ON d.as_of_us <= t.known_us""",
     )
 
 
@@ -185,7 +192,9 @@ def _make_profiles(made: Build) -> None:
         text = queries.profile_sql(_own(of(entity, made.features)), entity)
         if entity == "insured":
             last = day_number(made.as_of)
-            text = text.replace("FROM cut_dates d", f"FROM (SELECT * FROM cut_dates WHERE as_of_day = {last}) d")
+            text = text.replace(
+                "FROM cut_dates d", f"FROM (SELECT * FROM cut_dates WHERE as_of_day = {last}) d"
+            )
         run(made.con, f"CREATE OR REPLACE TEMP TABLE atoms_{entity} AS {text}")
         made.con.register(f"profile_{entity}", _finished_profile(made, entity))
 
@@ -203,7 +212,7 @@ def finish(feature: Feature, atoms: pa.Table) -> npt.NDArray[np.float64]:
     """Return the finished values of one feature from its atoms."""
     arrays = [_floats(atoms, f"{feature.name}:{place}") for place in range(len(feature.atoms))]
     with np.errstate(all="ignore"):
-        return FINISHING[feature.finish](*arrays)
+        return np.asarray(FINISHING[feature.finish](*arrays))
 
 
 def _finished_profile(made: Build, entity: str) -> pa.Table:
@@ -223,9 +232,11 @@ def _finished_profile(made: Build, entity: str) -> pa.Table:
 def _add_peers(made: Build, features: Sequence[Feature], columns: dict[str, object]) -> None:
     register = {
         row[0]: (row[1], row[2])
-        for row in run(made.con, "SELECT institution_id, institution_class, level FROM institution_rows")
+        for row in run(
+            made.con, "SELECT institution_id, institution_class, level FROM institution_rows"
+        )
     }
-    ids = pa.chunked_array(columns["institution_id"]).to_pylist()  # type: ignore[arg-type]
+    ids = pa.chunked_array(columns["institution_id"]).to_pylist()
     days = np.asarray(columns["as_of_day"])
     classes = np.array([register.get(i, ("unknown", "none"))[0] for i in ids])
     groups = np.array(["|".join(register.get(i, ("unknown", "none"))) for i in ids])
@@ -319,4 +330,5 @@ def _assembled(
         rule_hits=ids.column("rule_hits").to_numpy(),
         catalogue_version=catalogue_version(),
         rules_version=rules_version(),
+        zone=made.zone,
     )

@@ -88,7 +88,9 @@ def _expand(entity: str, raw: Mapping[str, Any]) -> list[Feature]:
     features = []
     for window in raw.get("windows", [None]):
         suffix = f"_{window}" if window else ""
-        days = {"en": f", {window} days", "zh": f"（{window}天）"} if window else {"en": "", "zh": ""}
+        days = (
+            {"en": f", {window} days", "zh": f"（{window}天）"} if window else {"en": "", "zh": ""}
+        )
         base = Feature(
             name=raw["name"] + suffix, entity=entity, window=window, atoms=tuple(raw["atoms"]),
             finish=raw["finish"], direction=raw.get("direction", 0), unit=raw["unit"],
@@ -128,7 +130,9 @@ def catalogue() -> tuple[Feature, ...]:
             features += _expand(entity, body)
     names = [feature.name for feature in features]
     if len(set(names)) != len(names):
-        raise CatalogueError(f"Feature names repeat: {sorted({n for n in names if names.count(n) > 1})}.")
+        raise CatalogueError(
+            f"Feature names repeat: {sorted({n for n in names if names.count(n) > 1})}."
+        )
     unknown = {f.reason for f in features} - set(reasons())
     if unknown:
         raise CatalogueError(f"Features name unknown reasons: {sorted(unknown)}.")

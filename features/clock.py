@@ -42,7 +42,7 @@ def local(us: int, zone: str) -> datetime:
 
 def month_starts(first: date, as_of: date) -> list[date]:
     """Return the profile dates: every month's first day after ``first`` up to, and with, as_of."""
-    days = []
+    days: list[date] = []
     year, month = first.year, first.month
     while True:
         year, month = (year + 1, 1) if month == 12 else (year, month + 1)

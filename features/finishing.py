@@ -24,7 +24,7 @@ def value(a: Array) -> Array:
 
 
 def log(a: Array) -> Array:
-    """Return log(1 + a), of the part above zero."""
+    """Return the logarithm of 1 + a, counting what is below zero as zero."""
     return np.log1p(np.maximum(a, 0.0))
 
 

@@ -31,6 +31,7 @@ class Matrix:
         rule_hits: shape (n,), int64, rules that hit: the rules-only baseline.
         catalogue_version: digest of the feature catalogue.
         rules_version: digest of the rule set.
+        zone: IANA zone of the source's local days.
     """
 
     unit: str
@@ -45,6 +46,7 @@ class Matrix:
     rule_hits: npt.NDArray[np.int64]
     catalogue_version: str
     rules_version: str
+    zone: str = "Asia/Shanghai"
 
     def __len__(self) -> int:
         """Return the number of units."""

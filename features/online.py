@@ -96,7 +96,7 @@ class OnlineFeatures:
         published = (self.settings["catalogue_version"], self.settings["rules_version"])
         if published != (catalogue_version(), rules_version()):
             raise PublishedError(
-                "The bundle was published with another feature catalogue or rule set; publish again."
+                "The bundle was made with another feature catalogue or rule set; publish again."
             )
         self.names: tuple[str, ...] = tuple(self.settings["names"])
         self._features = tuple(f for f in catalogue() if f.name in set(self.settings["features"]))
@@ -110,7 +110,9 @@ class OnlineFeatures:
         db.execute(f"CREATE TEMP TABLE line_rows ({', '.join(_LINE_COLUMNS)})")
         db.execute("CREATE TEMP TABLE profile_days (claim_id, as_of_day)")
         facts = queries.dialect(queries.facts_sql(), "sqlite")
-        db.execute(f"CREATE TEMP TABLE target AS SELECT *, 0 AS rule_hits, 0 AS rule_amount FROM ({facts})")
+        db.execute(
+            f"CREATE TEMP TABLE target AS SELECT *, 0 AS rule_hits, 0 AS rule_amount FROM ({facts})"
+        )
         self._facts = f"INSERT INTO target SELECT *, 0, 0 FROM ({facts})"
         self._rule_texts = [(r, queries.dialect(r.sql, "sqlite")) for r in self._rules]
         self._texts = {
@@ -146,7 +148,9 @@ class OnlineFeatures:
         marks = ", ".join(f":{name}" for name in queries.CLAIM_FACTS)
         self._db.execute(f"INSERT INTO claim_rows VALUES ({marks})", dict(claim))
         marks = ", ".join(f":{name}" for name in _LINE_COLUMNS)
-        self._db.executemany(f"INSERT INTO line_rows VALUES ({marks})", [dict(line) for line in lines])
+        self._db.executemany(
+            f"INSERT INTO line_rows VALUES ({marks})", [dict(line) for line in lines]
+        )
         self._db.execute(self._facts)
         self._db.execute(
             "INSERT INTO profile_days SELECT t.claim_id, max(d.as_of_day) FROM target t "
@@ -186,4 +190,3 @@ class OnlineFeatures:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
-

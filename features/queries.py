@@ -37,7 +37,8 @@ LINE_FACTS = {
     "largest_line": "MAX(l.amount)",
     "largest_quantity": "MAX(l.quantity_milli)",
     "days_supply": "MAX(l.days_supply)",
-    "active_days": "COUNT(DISTINCT l.line_day) FILTER (WHERE l.item_class NOT IN ('bed', 'nursing'))",
+    "active_days": "COUNT(DISTINCT l.line_day) "
+    "FILTER (WHERE l.item_class NOT IN ('bed', 'nursing'))",
 }
 #: Line sums that are nothing, not unknown, where the claim has other lines.
 _ZERO_IF_OTHER_LINES = {"drug_amount", "exam_amount", "consumable_amount", "bed_amount"}

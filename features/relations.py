@@ -59,11 +59,13 @@ def make_relations(con: Connection, store: StoreVersion, as_of: date) -> None:
     )
     run(
         con,
-        f"""CREATE OR REPLACE TEMP VIEW line_rows AS SELECT line_id, claim_id, item_code, item_class,
-        quantity_milli, unit_price, amount, days_supply, {_DAY.format("line_date", "line_day")}
+        f"""CREATE OR REPLACE TEMP VIEW line_rows AS SELECT line_id, claim_id, item_code,
+        item_class, quantity_milli, unit_price, amount, days_supply, {_DAY.format("line_date", "line_day")}
         FROM claim_lines""",
     )
     for name, (table, columns, where) in REFERENCES.items():
         filtered = f"WHERE {where.format(cut=known)}" if where else ""
         selected = columns.replace("{valid}", _VALID)
-        run(con, f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {selected} FROM {table} {filtered}")
+        run(
+            con, f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {selected} FROM {table} {filtered}"
+        )

@@ -182,8 +182,8 @@ def utc_text(moment: datetime) -> str:
 def _design_record(design: Design) -> dict[str, Any]:
     return {
         "capacity": design.capacity,
-        "random_share": str(design.random_share),
-        "take_all_share": str(design.take_all_share),
+        "random_share": f"{design.random_share:f}",
+        "take_all_share": f"{design.take_all_share:f}",
         "strata": [
             {"stratum": s.name, "N_h": s.units, "n_h": s.draws, "floor": s.floor,
              "take_all": s.take_all}

@@ -59,10 +59,11 @@ _GENERAL_CHECKLIST = {
     "orders; persons asked.",
     "zh": "核对身份；比对病历与票据；比对项目、数量与医嘱；询问相关人员。",
 }
-_TELLING = frozenset(
-    "score scores risk rank prob probability pi weight weights stratum strata anomaly reason "
-    "reasons tag random seed model contribution contributions expected channel band".split()
-)
+_TELLING = frozenset({
+    "score", "scores", "risk", "rank", "prob", "probability", "pi", "weight", "weights",
+    "stratum", "strata", "anomaly", "reason", "reasons", "tag", "random", "seed", "model",
+    "contribution", "contributions", "expected", "channel", "band",
+})  # fmt: skip
 _NOTES = {
     "en": ("One row per case. Fill in the last five columns only.",
            "Amounts are in the major currency unit, with at most two decimals.",
@@ -86,8 +87,8 @@ def write_planner_lists(
     Args:
         draws: the drawn list.
         cases: the case of each row of ``draws``.
-        planner: Arrow or pandas table, one row per unit with ``unit_id`` and what the planner sees, amounts in minor
-            units; rows of units that were not drawn are left out.
+        planner: Arrow or pandas table, one row per unit with ``unit_id`` and what the planner
+            sees, amounts in minor units; rows of units that were not drawn are left out.
         folder: an existing directory.
         lang: language of the XLSX file.
         drawn_on: local day of the draw; no inspection can be earlier.
@@ -114,8 +115,9 @@ def write_inspector_list(
     Args:
         draws: the drawn list.
         cases: the case of each row of ``draws``.
-        facts: Arrow or pandas table, one row per unit with ``unit_id``, facts, and ``checklist`` if the general one does
-            not do. What it says must not depend on why a unit was drawn.
+        facts: Arrow or pandas table, one row per unit with ``unit_id``, facts, and
+            ``checklist`` if the general one does not do. What it says must not depend on why a
+            unit was drawn.
         folder: an existing directory.
         lang: language of the file.
         drawn_on: local day of the draw.
@@ -168,9 +170,7 @@ def _joined(
     return columns, _in_case_order(columns, source)
 
 
-def _in_case_order(
-    columns: Sequence[ListColumn], source: dict[str, list[Any]]
-) -> list[list[Any]]:
+def _in_case_order(columns: Sequence[ListColumn], source: dict[str, list[Any]]) -> list[list[Any]]:
     order = sorted(range(len(source["case"])), key=lambda i: source["case"][i])
     return [[source[c.name][i] if c.name in source else None for c in columns] for i in order]
 
@@ -195,8 +195,8 @@ def _rows_of(draws: pa.Table, given: Any, name: str) -> pa.Table:
 def _with_rank_by(rows: pa.Table) -> pa.Table:
     if "rank_by" in rows.column_names:
         return rows
-    scored = rows["risk_score"].to_pylist() if "risk_score" in rows.column_names else [None] * len(
-        rows
+    scored = (
+        rows["risk_score"].to_pylist() if "risk_score" in rows.column_names else [None] * len(rows)
     )
     ranked_by = ["anomaly_score" if s is None else "risk_score" for s in scored]
     return rows.append_column("rank_by", pa.array(ranked_by, pa.string()))

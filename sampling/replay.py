@@ -18,11 +18,11 @@ from typing import Any
 import pyarrow as pa
 
 from sampling.certificate import design_of, read_certificate, verify
+from sampling.columns import neutral
 from sampling.design import design_faults
 from sampling.draw import draw, draw_bytes, match_faults
 from sampling.faults import Fault
 from sampling.frame import Frame, frame_bytes, read_frame
-from sampling.columns import neutral
 
 _NAMED = 10
 _LIST_COLUMNS = (

@@ -75,8 +75,10 @@ def append(
         connection.execute(sa.text("LOCK TABLE trail IN EXCLUSIVE MODE"))
     last = head(connection)
     text = moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
-    record = {"sequence": last.count + 1, "at": text, "actor": actor, "action": action,
-              "object": object, "details": dict(details or {})}  # fmt: skip
+    record: dict[str, Any] = {
+        "sequence": last.count + 1, "at": text, "actor": actor, "action": action,
+        "object": object, "details": dict(details or {}),
+    }  # fmt: skip
     try:
         digest = _record_hash(last.hash, record)
         canonical = rfc8785.dumps(record["details"]).decode()

@@ -8,9 +8,9 @@ nothing to do with what it would have been (missing at random; Saerndal, Swensso
 Model Assisted Survey Sampling, 1992, section 15.6, response homogeneity groups). A stratum with at
 least two verdicts, or with all of its units, is its own cell, and its final weight is base weight
 x n_h / responded_h. Other strata join the cell that shares most of the path of their name
-(class/level/band), then the one with fewer units, then by name; the weakest stratum joins first. In
-a cell of several strata the base weights are raised by one factor, so that they sum to the cell's
-units.
+(class/level/band); among equals one that is too weak itself, then the one with fewer units, then by
+name; the weakest stratum joins first. In a cell of several strata the base weights are raised by
+one factor, so that they sum to the cell's units.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,20 @@ class ResponseCell:
         return self.responded == self.units
 
     @property
+    def weak(self) -> bool:
+        """Whether the cell has too few verdicts to estimate a variance from."""
+        return self.responded < 2 and not self.complete
+
+    @property
     def name(self) -> str:
         """The names of its strata."""
         return " & ".join(s.name for s in self.strata)
+
+    @cached_property
+    def starts(self) -> frozenset[tuple[str, ...]]:
+        """Every start of the paths in its strata's names."""
+        paths = [s.name.split("/") for s in self.strata]
+        return frozenset(tuple(p[:i]) for p in paths for i in range(1, len(p) + 1))
 
     @property
     def factor(self) -> Fraction:
@@ -72,12 +84,12 @@ def response_cells(strata: Sequence[Response]) -> list[ResponseCell]:
     """Return the cells, sorted by name; the last one may still be too small to estimate from."""
     cells = [ResponseCell((s,)) for s in strata]
     while len(cells) > 1:
-        weak = [c for c in cells if c.responded < 2 and not c.complete]
+        weak = [c for c in cells if c.weak]
         if not weak:
             break
         one = min(weak, key=lambda c: (c.responded, c.units, c.name))
         others = [c for c in cells if c is not one]
-        partner = min(others, key=lambda c: (-_shared(one, c), c.units, c.name))
+        partner = min(others, key=lambda c: (-_shared(one, c), not c.weak, c.units, c.name))
         joined = ResponseCell(tuple(sorted(
             one.strata + partner.strata, key=lambda s: s.name.encode()
         )))  # fmt: skip
@@ -94,13 +106,4 @@ def final_weights(strata: Sequence[Response]) -> dict[str, Fraction]:
 
 def _shared(a: ResponseCell, b: ResponseCell) -> int:
     """Return the longest common start of the two cells' paths, over all pairs of strata."""
-    return max(_common(x.name, y.name) for x in a.strata for y in b.strata)
-
-
-def _common(a: str, b: str) -> int:
-    count = 0
-    for x, y in zip(a.split("/"), b.split("/"), strict=False):
-        if x != y:
-            break
-        count += 1
-    return count
+    return max((len(start) for start in a.starts & b.starts), default=0)

@@ -18,7 +18,7 @@ import xlsxwriter
 from claims.contracts import Lang, table
 from sampling.columns import Cell, ListColumn
 
-_CREATED = datetime(2000, 1, 1)  # noqa: DTZ001 - the format stores no zone
+_CREATED = datetime(2000, 1, 1)
 _CHOICES = {"en": "choices", "zh": "选项"}
 _ABOUT = {"en": "about", "zh": "说明"}
 _WIDTHS = {"text": 22, "money": 16, "date": 13}

@@ -120,13 +120,13 @@ def load(folder: Path, expected_version: str | None = None) -> FittedModel:
     detector = TailDetector.from_dict(json.loads(files["detector.json"]))
     if detector.n_features_in_ != len(about["names"]):
         raise ModelFilesError(f"{folder.name}: the detector does not fit the feature names.")
-    return FittedModel(
-        version, about, detector, _risk_model(about, files, detector), _share(files)
-    )
+    return FittedModel(version, about, detector, _risk_model(about, files, detector), _share(files))
 
 
 def _expected_files(about: Mapping[str, Any]) -> set[str]:
     expected = {"model.json", "detector.json"}
+    if about["kind"] not in ("cold_start", "supervised"):
+        raise ModelFilesError(f"There is no model of kind {about['kind']!r}.")
     if about["kind"] == "supervised":
         expected.add("calibration.json")
         expected |= {f"model_{i}.txt" for i in range(int(about["boosters"]))}

@@ -1,8 +1,8 @@
 """Gradient-boosted trees as text: fit a few LightGBM models and add them up as one.
 
-In: feature values, labels and weights. Out: LightGBM text models (one per seed); their margin is the
-mean of their raw margins, their contributions the mean of their exact path-dependent SHAP values
-(Lundberg et al. 2020, Nature Machine Intelligence 2, 56-67; LightGBM's ``pred_contrib``).
+In: feature values, labels and weights. Out: LightGBM text models (one per seed); their margin is
+the mean of their raw margins, their contributions the mean of their exact, path-dependent SHAP
+values (Lundberg et al. 2020, Nature Machine Intelligence 2, 56-67; LightGBM's ``pred_contrib``).
 
 Predictions always come from the text, also right after fitting, so that what was measured is what
 is stored. ``deterministic`` and ``force_row_wise`` make the text independent of the number of
@@ -21,6 +21,8 @@ import numpy.typing as npt
 from training.config import TreeSettings
 
 Floats = npt.NDArray[np.float64]
+
+_MANY = 10_000
 
 
 @dataclass(frozen=True)
@@ -110,11 +112,11 @@ def _parameters(
 
 
 def _predict(model: lgb.Booster, values: Floats, *, contributions: bool) -> Floats:
-    """Predict on one thread: one row then costs no thread pool, and bits never depend on it."""
+    """Predict few rows on one thread, many on all: a row's own sum is the same either way."""
     result = model.predict(
         np.ascontiguousarray(values),
         raw_score=not contributions,
         pred_contrib=contributions,
-        num_threads=1,
+        num_threads=1 if len(values) < _MANY else 0,
     )
     return np.asarray(result, dtype=np.float64)

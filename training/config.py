@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, cast, get_args, get_origin, get_type_hints
 
 from training.canonical import canonical_json
 
@@ -42,7 +42,7 @@ class TreeSettings:
     bagging_fraction: float = 0.8
     lambda_l2: float = 1.0
     seeds: tuple[int, ...] = (1, 2, 3)
-    threads: int = 2
+    threads: int = 1
     monotone: tuple[str, ...] = ()
 
     def sized(self, positives: int) -> TreeSettings:
@@ -145,7 +145,7 @@ def parse_config(raw: Mapping[str, Any], source: str = "config") -> ExperimentCo
         faults += _out_of_range(config)
     if faults or config is None:
         raise ConfigError(f"The experiment {source} is not valid: " + "; ".join(faults) + ".")
-    return config
+    return cast(ExperimentConfig, config)
 
 
 def _build(kind: Any, raw: Mapping[str, Any], where: str, faults: list[str]) -> Any:

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from claims.contracts import table
 from features.matrix import Matrix
@@ -93,7 +94,7 @@ def join_labels(matrix: Matrix, labels: pa.Table, cut_date: date) -> LabelledRow
     FrameError for a unit labelled twice. Labels of units outside the matrix are counted.
     """
     known = table("labels").conform(labels)
-    known = known.filter(pa.compute.equal(known["unit"], matrix.unit)).sort_by("unit_id")
+    known = known.filter(pc.equal(known["unit"], matrix.unit)).sort_by("unit_id")
     ids = np.array(known["unit_id"].to_pylist(), dtype=np.str_)
     if len(np.unique(ids)) != len(ids):
         raise FrameError("A unit has two labels; make labels with training.labels first.")
@@ -113,8 +114,8 @@ def join_labels(matrix: Matrix, labels: pa.Table, cut_date: date) -> LabelledRow
         _floats(known, "overpaid_amount")[inside],
     )
     weights = _floats(known, "training_weight")[inside]
-    print_ = _label_fingerprint(judged, dates[inside], weights)
-    return LabelledRows(rows, judged, dates[inside], weights, print_, int((~inside).sum()))
+    digest = _label_fingerprint(judged, dates[inside], weights)
+    return LabelledRows(rows, judged, dates[inside], weights, digest, int((~inside).sum()))
 
 
 def _refuse_future(
@@ -132,7 +133,7 @@ def _refuse_future(
             f"{late.sum()} labels became known on or after the cut date {cut_date}, for example "
             f"that of {ids[late][0]} on {dates[late][0]}; make labels as of the cut date"
         )
-    first_known = local_days(matrix.known_at[place[inside]])
+    first_known = local_days(matrix.known_at[place[inside]], matrix.zone)
     younger = first_known > dates[inside]
     if younger.any():
         example = ids[inside][younger][0]
@@ -173,9 +174,7 @@ def fingerprint(matrix: Matrix) -> str:
     return digest.hexdigest()
 
 
-def _label_fingerprint(
-    judged: Judged, dates: npt.NDArray[np.datetime64], weights: Floats
-) -> str:
+def _label_fingerprint(judged: Judged, dates: npt.NDArray[np.datetime64], weights: Floats) -> str:
     digest = hashlib.sha256(canonical_json(judged.unit_ids.tolist()))
     for column in (judged.labels, judged.weights, judged.overpaid, weights):
         digest.update((column + 0.0).tobytes())

@@ -36,9 +36,7 @@ class OutOfFold:
 
     def take(self, keep: npt.NDArray[np.bool_]) -> OutOfFold:
         """Return the tested rows where ``keep``."""
-        return OutOfFold(
-            self.rows[keep], self.folds[keep], self.trees[keep], self.detector[keep]
-        )
+        return OutOfFold(self.rows[keep], self.folds[keep], self.trees[keep], self.detector[keep])
 
 
 @dataclass(frozen=True)
@@ -65,11 +63,13 @@ def score_out_of_fold(
     """Fit the trees once per split and score its test rows.
 
     Args:
-        values, labels, weights: the labelled rows and their training weights; rows without weight
-            are tested but never trained on.
-        detector: their standardised detector scores.
+        values: shape (n, p), the labelled rows.
+        labels: shape (n,), 0 or 1.
+        weights: shape (n,), training weights; rows without weight are tested, never trained on.
+        detector: shape (n,), their standardised detector scores.
         splits: from training.splits.make_splits.
-        settings, constraints: of the trees.
+        settings: of the trees.
+        constraints: +1, -1 or 0 per feature.
     """
     rows, folds, margins = [], [], []
     for fold, (train, test) in enumerate(splits.pairs):
@@ -100,8 +100,8 @@ def choose(
 ) -> Choice:
     """Return the detector weight and calibration with the least weighted log loss.
 
-    ``labels`` and final ``weights`` are those of all labelled rows; of equally good detector weights
-    the smallest is taken.
+    ``labels`` and final ``weights`` are those of all labelled rows; of equally good detector
+    weights the smallest is taken.
     """
     tested = tested.take(weights[tested.rows] > 0)
     target, weight = labels[tested.rows], weights[tested.rows]

@@ -7,15 +7,16 @@ library and compared with LightGBM's own on a sample first; if they differ, noth
 
 from __future__ import annotations
 
+import importlib
 import io
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from types import ModuleType
 
 import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
-import shap
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.special import expit
@@ -105,12 +106,12 @@ def shap_summary(
     gap = np.abs(contributions[sample] - boosters.contributions(values[sample])).max(initial=0.0)
     if not gap <= _SAME:
         raise PlotError(f"shap and LightGBM disagree on contributions by {gap:.3g}.")
-    explanation = shap.Explanation(contributions, data=values, feature_names=list(names))
     with _canvas("", "", size=(8.0, 6.0)) as (axes, png):
-        shap.plots.beeswarm(
-            explanation,
+        _shap().summary_plot(
+            contributions,
+            values,
+            feature_names=list(names),
             max_display=shown,
-            ax=axes,
             show=False,
             plot_size=None,
             rng=np.random.default_rng(0),
@@ -126,14 +127,19 @@ def tree_explainer_values(boosters: Boosters, values: Floats) -> Floats:
         with warnings.catch_warnings():
             # shap says at every call that binary LightGBM output has changed its shape.
             warnings.filterwarnings("ignore", message="LightGBM binary classifier")
-            found = shap.TreeExplainer(model).shap_values(values)
+            found = _shap().TreeExplainer(model).shap_values(values)
         total += found[-1] if isinstance(found, list) else np.asarray(found)
     return total / len(boosters.models)
 
 
-def _rankings(
-    judged: Judged, log_odds: Floats
-) -> tuple[tuple[str, npt.NDArray[np.generic]], ...]:
+def _shap() -> ModuleType:
+    """Import shap when it is drawn with: 3 s, and it uses what matplotlib will deprecate."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PendingDeprecationWarning)
+        return importlib.import_module("shap")
+
+
+def _rankings(judged: Judged, log_odds: Floats) -> tuple[tuple[str, npt.NDArray[np.generic]], ...]:
     return ("model", log_odds), ("sort by amount", judged.amounts), ("rules", judged.rule_hits)
 
 
@@ -148,9 +154,7 @@ def _running(
 
 
 @contextmanager
-def _canvas(
-    x: str, y: str, size: tuple[float, float] = _SIZE
-) -> Iterator[tuple[Axes, io.BytesIO]]:
+def _canvas(x: str, y: str, size: tuple[float, float] = _SIZE) -> Iterator[tuple[Axes, io.BytesIO]]:
     """Give axes in the library's default style and save them as PNG on leaving."""
     png = io.BytesIO()
     with plt.style.context("default"):

@@ -3,7 +3,8 @@
 In: the groups (entities that carry labels), labels and label dates. Out: (train, test) row numbers.
 
 Groups are dealt to folds largest number of confirmed cases first, each to the fold that has fewest
-so far; equal groups go in the order of SHA-256 of ``seed|group``. So the folds depend on the groups
+so far (fewest rows, for groups without any); equal groups go in the order of SHA-256 of
+``seed|group``. So the folds depend on the groups
 and the seed alone, not on row order. Where label dates span long enough, the test rows of each fold
 are the latest verdicts of its groups and training uses only other groups' verdicts known a gap
 earlier (rolling origin crossed with groups; cf. Roberts et al. 2017, Ecography 40, 913-929).
@@ -51,7 +52,9 @@ def grouped_folds(
     held, filled = [0] * k, [0] * k
     fold_of = np.zeros(len(names), dtype=np.int64)
     for g in order:
-        fold = min(range(k), key=lambda f: (held[f], filled[f], f))
+        # Groups without a confirmed case even out the sizes; the others are even already.
+        by = held if positives[g] else filled
+        fold = min(range(k), key=lambda f: (by[f], filled[f], f))
         fold_of[g] = fold
         held[fold] += int(positives[g])
         filled[fold] += int(sizes[g])
@@ -93,9 +96,7 @@ def _pairs(
     return tuple((train, test) for train, test in pairs if len(test))
 
 
-def _cutoff(
-    days: npt.NDArray[np.datetime64], settings: SplitSettings
-) -> np.datetime64 | None:
+def _cutoff(days: npt.NDArray[np.datetime64], settings: SplitSettings) -> np.datetime64 | None:
     ordered = np.sort(days)
     if (ordered[-1] - ordered[0]) < np.timedelta64(settings.forward_days, "D"):
         return None
@@ -103,5 +104,5 @@ def _cutoff(
 
 
 def _enough(labels: npt.NDArray[np.generic], needed: LabelSettings) -> bool:
-    positives = int((labels > 0).sum())
+    positives = int(np.count_nonzero(labels))
     return positives >= needed.min_positives and len(labels) - positives >= needed.min_negatives

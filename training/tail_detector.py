@@ -61,10 +61,11 @@ class TailDetector(BaseEstimator):  # type: ignore[misc]
     def __init__(
         self,
         directions: Sequence[int] | None = None,
-        floor: float = 0.1,
+        floor: float = 0.25,
         knots: int = 256,
         damp: bool = True,
     ) -> None:
+        """Store the parameters; ``fit`` checks them."""
         self.directions = directions
         self.floor = floor
         self.knots = knots
@@ -111,12 +112,14 @@ class TailDetector(BaseEstimator):  # type: ignore[misc]
         self.tables_ = tables
         self.at_ = np.zeros((len(tables), width))
         self.term_ = np.zeros((len(tables), width))
-        self.slope_ = np.zeros((len(tables), width))
+        self.rise_ = np.zeros((len(tables), width))
+        self.width_ = np.ones((len(tables), width))
         for f, (at, term) in enumerate(tables):
             weighted = weights[f] * term
             self.at_[f, : len(at)] = at
             self.term_[f, : len(at)] = weighted
-            self.slope_[f, : len(at) - 1] = np.diff(weighted) / np.diff(at)
+            self.rise_[f, : len(at) - 1] = np.diff(weighted)
+            self.width_[f, : len(at) - 1] = np.diff(at)
 
     def contributions(self, rows: npt.ArrayLike) -> Floats:
         """Return the terms (n, p); their sum is the score minus ``base_value_``, which is 0."""
@@ -134,14 +137,20 @@ class TailDetector(BaseEstimator):  # type: ignore[misc]
             knot[:, f] = at.searchsorted(column, side="right") - 1
         # A NaN sorts past the last knot and stays NaN through min and max: its term is set to 0.
         feature = np.arange(self.n_features_in_)
-        terms = self.term_[feature, knot] + self.slope_[feature, knot] * (
-            inside - self.at_[feature, knot]
-        )
+        # A share of the way between knots, never a slope: knots may be as close as floats can be.
+        share = (inside - self.at_[feature, knot]) / self.width_[feature, knot]
+        terms = self.term_[feature, knot] + self.rise_[feature, knot] * share
         return np.where(np.isnan(values), 0.0, terms)
 
     def anomaly_score(self, rows: npt.ArrayLike) -> Floats:
         """Return the score of each row, shape (n,); higher is more unusual."""
-        return add_columns(self.contributions(rows)) + self.base_value_
+        values = _matrix(rows)
+        score = np.full(len(values), self.base_value_)
+        # In pieces, so that a million rows need no million-row table of terms.
+        for start in range(0, len(values), _CHUNK):
+            piece = slice(start, start + _CHUNK)
+            score[piece] += add_columns(self.contributions(values[piece]))
+        return score
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fitted detector as plain JSON values."""
@@ -158,9 +167,7 @@ class TailDetector(BaseEstimator):  # type: ignore[misc]
                     "at": at.tolist(),
                     "term": term.tolist(),
                 }
-                for sign, weight, (at, term) in zip(
-                    signs, self.weights_, self.tables_, strict=True
-                )
+                for sign, weight, (at, term) in zip(signs, self.weights_, self.tables_, strict=True)
             ],
         }
 

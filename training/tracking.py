@@ -17,6 +17,7 @@ import logging
 import math
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -74,10 +75,14 @@ class Tracker:
     """
 
     def __init__(self, home: Path, uri: str | None = None) -> None:
+        """Open the store, creating it where it is new."""
         self.home = home.resolve()
         self.home.mkdir(parents=True, exist_ok=True)
         self.uri = uri or f"sqlite:///{self.home / 'mlflow.db'}"
-        self.client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+        with warnings.catch_warnings():
+            # What MLflow uses of SQLAlchemy that SQLAlchemy means to remove is MLflow's affair.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self.client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
 
     def record(
         self,
@@ -235,7 +240,9 @@ class Tracker:
     def _by_digest(self, name: str, digest: str) -> Registered | None:
         found = [v for v in self.client.search_model_versions(f"name='{name}'")
                  if v.tags.get("model_version") == digest]  # fmt: skip
-        return self._describe(self.client.get_model_version(name, found[0].version)) if found else None
+        return (
+            self._describe(self.client.get_model_version(name, found[0].version)) if found else None
+        )
 
     def _alias(self, name: str, alias: str) -> Registered | None:
         try:
@@ -252,7 +259,7 @@ class Tracker:
             str(version.version),
             version.tags.get("model_version", ""),
             tuple(sorted(version.aliases)),
-            version.run_id,
+            version.run_id or "",
         )
 
 

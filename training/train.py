@@ -90,33 +90,15 @@ def train_supervised(
     matrix = ordered(matrix, config)
     labelled = join_labels(matrix, labels, cut_date)
     _need_labels(labelled, config)
+    judged = labelled.judged
     detector = _fit_detector(matrix, config)
     anomaly = detector.anomaly_score(matrix.values)
     centre, spread = _moments(anomaly)
-    judged, values = labelled.judged, matrix.values[labelled.rows]
-    splits = make_splits(
-        judged.groups, judged.labels, labelled.dates, config.splits, config.labels
-    )
-    constraints = _constraints(matrix, config)
-    standard = (anomaly[labelled.rows] - centre) / spread
-    tested = score_out_of_fold(
-        values,
-        judged.labels,
-        labelled.training_weights,
-        standard,
-        splits,
-        config.trees,
-        constraints,
-    )
+    splits = make_splits(judged.groups, judged.labels, labelled.dates, config.splits, config.labels)
+    standardised = (anomaly[labelled.rows] - centre) / spread
+    tested = _test_out_of_fold(matrix, labelled, standardised, splits, config)
     choice = choose(tested, judged.labels, judged.weights, config.hybrid.detector_weights)
-    carried = labelled.training_weights > 0
-    boosters = fit_boosters(
-        values[carried],
-        judged.labels[carried],
-        labelled.training_weights[carried],
-        config.trees,
-        constraints,
-    )
+    boosters = _fit_on_all(matrix, labelled, config)
     model = RiskModel(boosters, detector, mix(choice, centre, spread), choice.calibration)
     share = _fit_share(judged, config)
     about = _about(matrix, config, "supervised", cut_date) | {
@@ -126,6 +108,36 @@ def train_supervised(
     }
     folder = write_model(_files(about, model, share), models)
     return _judge(folder, about, labelled, tested, config)
+
+
+def _test_out_of_fold(
+    matrix: Matrix,
+    labelled: LabelledRows,
+    standardised: Floats,
+    splits: Splits,
+    config: ExperimentConfig,
+) -> OutOfFold:
+    return score_out_of_fold(
+        matrix.values[labelled.rows],
+        labelled.judged.labels,
+        labelled.training_weights,
+        standardised,
+        splits,
+        config.trees,
+        _constraints(matrix, config),
+    )
+
+
+def _fit_on_all(matrix: Matrix, labelled: LabelledRows, config: ExperimentConfig) -> Boosters:
+    """Fit the trees that are stored on every verdict that carries a training weight."""
+    carried = labelled.training_weights > 0
+    return fit_boosters(
+        matrix.values[labelled.rows[carried]],
+        labelled.judged.labels[carried],
+        labelled.training_weights[carried],
+        config.trees,
+        _constraints(matrix, config),
+    )
 
 
 def _need_labels(labelled: LabelledRows, config: ExperimentConfig) -> None:
@@ -141,9 +153,7 @@ def _need_labels(labelled: LabelledRows, config: ExperimentConfig) -> None:
 
 def _fit_detector(matrix: Matrix, config: ExperimentConfig) -> TailDetector:
     settings = config.detector
-    detector = TailDetector(
-        list(matrix.directions), settings.floor, settings.knots, settings.damp
-    )
+    detector = TailDetector(list(matrix.directions), settings.floor, settings.knots, settings.damp)
     return detector.fit(matrix.values)
 
 

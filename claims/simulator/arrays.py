@@ -1,11 +1,12 @@
 """Array types and the few array operations that every part of the simulator needs.
 
-In and out: NumPy arrays; money is int64 fen, time is int64 seconds since the first day's midnight, local.
+In and out: NumPy arrays; money is int64 fen, time is int64 seconds since the first day's midnight,
+local.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,14 @@ MINUTE = 60
 def ints(values: Sequence[int]) -> Ints:
     """A sequence as int64."""
     return np.asarray(values, dtype=np.int64)
+
+
+def by_level(values: Mapping[int, float]) -> Floats:
+    """A table from which a value is read by an institution's level."""
+    table = np.zeros(10)
+    for level, value in values.items():
+        table[level] = value
+    return table
 
 
 class Choices:
@@ -48,11 +57,15 @@ class Choices:
 def weighted(rng: np.random.Generator, weights: Floats, size: int) -> Ints:
     """Draw `size` indices with the given weights, with replacement."""
     edges = np.cumsum(weights)
-    return np.searchsorted(edges, rng.random(size) * edges[-1], side="right").astype(np.int64)
+    found: Ints = np.searchsorted(edges, rng.random(size) * edges[-1], side="right")
+    return found
 
 
 def some(rng: np.random.Generator, pool: Ints, share: float) -> Ints:
-    """A random `share` of `pool` in ascending order: at least one if the pool and the share are not empty."""
+    """A random `share` of `pool` in ascending order.
+
+    At least one if the pool and the share are not empty.
+    """
     if share <= 0 or len(pool) == 0:
         return pool[:0]
     wanted = min(len(pool), max(1, round(share * len(pool))))

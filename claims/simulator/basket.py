@@ -1,7 +1,7 @@
 """Lines of claims, drawn for a whole block of claims at once.
 
-In: the claims of a block and, for each line wanted, the claim it belongs to. Out: `Lines`. An honest line keeps the
-daily maximum, the price cap, the sex limits and the usual days of supply.
+In: the claims of a block and, for each line wanted, the claim it belongs to. Out: `Lines`. An
+honest line keeps the daily maximum, the price cap, the sex limits and the usual days of supply.
 """
 
 from __future__ import annotations
@@ -18,10 +18,13 @@ ORDINARY_SUPPLY = 7
 def rows_for(world: World, claims: Claims, diagnosis: Ints) -> Ints:
     """The row of the lists of `Items.by_group` for each claim."""
     woman = world.people.sex[claims.person] == 2
-    return 2 * world.diagnoses.group[diagnosis] + woman
+    row: Ints = 2 * world.diagnoses.group[diagnosis] + woman
+    return row
 
 
-def distinct(rng: np.random.Generator, lists: Choices, rows: Ints, counts: Ints) -> tuple[Ints, Ints]:
+def distinct(
+    rng: np.random.Generator, lists: Choices, rows: Ints, counts: Ints
+) -> tuple[Ints, Ints]:
     """Draw `counts` different items for each claim; returns the claim and the item of each line."""
     counts = np.minimum(counts, lists.counts[rows])
     owner, position = spread(counts)

@@ -1,7 +1,8 @@
 """When people seek care: season, weekday, festival and hour.
 
-In: the first day and the number of months. Out: day weights and clock times. The bumps in March (a new year's
-entitlements) and December (entitlements about to lapse) are innocent and must not look like anything else.
+In: the first day and the number of months. Out: day weights and clock times. The bumps in March (a
+new year's entitlements) and December (entitlements about to lapse) are innocent and must not look
+like anything else.
 """
 
 from __future__ import annotations
@@ -45,7 +46,10 @@ class Calendar:
         return np.searchsorted(self.month_starts, day, side="right").astype(np.int64) - 1
 
     def onset(self, months: int) -> int:
-        """The day a scheme begins: after `months`, or a third of the way if the county is too short for it."""
+        """The day a scheme begins.
+
+        After `months`, or a third of the way if the county is too short for it.
+        """
         return int(self.month_starts[min(months, self.months // 3)])
 
     def turn_of_year(self) -> int:
@@ -96,7 +100,10 @@ def draw_days(rng: np.random.Generator, weights: Floats, size: int) -> Ints:
 
 
 def clinic_clock(rng: np.random.Generator, size: int) -> Ints:
-    """Seconds of the day of an outpatient visit: morning, afternoon, and three per cent emergencies at any hour."""
+    """Seconds of the day of an outpatient visit.
+
+    Morning, afternoon, and three per cent emergencies at any hour.
+    """
     part = rng.random(size)
     morning = 9.3 * HOUR + rng.normal(0.0, 0.9 * HOUR, size)
     afternoon = 15.0 * HOUR + rng.normal(0.0, 1.0 * HOUR, size)

@@ -1,11 +1,12 @@
 """The rows of the item catalogue and of the diagnosis list.
 
-In: nothing. Out: two texts, one row a line, that `items.py` and `diagnoses.py` turn into arrays. Prices are yuan for a
-level-2 institution, of the order of a Chinese county's price list; codes are synthetic. Drugs have no mark-up, so their
-price does not depend on the level.
+In: nothing. Out: two texts, one row a line, that `items.py` and `diagnoses.py` turn into arrays.
+Prices are yuan for a level-2 institution, of the order of a Chinese county's price list; codes are
+synthetic. Drugs have no mark-up, so their price does not depend on the level.
 """
 
-# name | class | price | diagnosis groups (* all, w inpatients of any group) | sex | daily maximum | drug class | days a unit
+# name | class | price | diagnosis groups (* all, w inpatients of any group) | sex |
+# daily maximum | drug class | days a unit
 ITEMS = """
 一般诊疗费|treatment|10|||2||
 普通门诊诊查费|treatment|14|||2||
@@ -246,7 +247,8 @@ D二聚体|lab|72|cvd,chd||2||
 病理诊断费|other|118|onc,op||2||
 """
 
-# code | name | group | mild | sex | outpatient weight | inpatient weight | cost factor | days in bed | age from | age to
+# code | name | group | mild | sex | outpatient weight | inpatient weight | cost factor |
+# days in bed | age from | age to
 DIAGNOSES = """
 J06.9|急性上呼吸道感染|resp|1||100|9|0.55|5|0|99
 J20.9|急性支气管炎|resp|1||62|16|0.65|6|0|99

@@ -1,8 +1,8 @@
 """A county of claims with a known truth, written to a folder.
 
-In: sizes, a seed and `Parameters`. Out: the national interface's files in a folder, `truth/` beside them, and a
-`Summary`. The same arguments give the same bytes. Every part draws from its own seed, spawned from the one given, after
-NumPy's parallel random number generation (SeedSequence.spawn).
+In: sizes, a seed and `Parameters`. Out: the national interface's files in a folder, `truth/` beside
+them, and a `Summary`. The same arguments give the same bytes. Every part draws from its own seed,
+spawned from the one given, after NumPy's parallel random number generation (SeedSequence.spawn).
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,7 +56,10 @@ Progress = Callable[[str, float], None]
 
 @dataclass(frozen=True)
 class Summary:
-    """What was written: rows per file, violating claims per scheme, broken rows, and how long it took."""
+    """What was written.
+
+    Rows per file, violating claims per scheme, broken rows, and how long it took.
+    """
 
     files: dict[str, int]
     claims_per_scheme: dict[str, int]
@@ -92,35 +96,40 @@ def simulate(
         SimulationError: A size or share is out of range, or `out` is not empty.
     """
     begun = time.perf_counter()
-    sizes = {"insured": insured, "months": months, "institutions": institutions, "pharmacies": pharmacies}
+    sizes = {
+        "insured": insured,
+        "months": months,
+        "institutions": institutions,
+        "pharmacies": pharmacies,
+    }
     _check(out, sizes, seed, faults)
     tell = progress or (lambda step, share: None)
     chosen = parameters or Parameters.load(None)
     seeds = np.random.SeedSequence(seed).spawn(PARTS + len(NAMES))
     tell("people and places", 0.0)
-    world = make_world(
-        seeds[:3], chosen, insured=insured, months=months, institutions=institutions, pharmacies=pharmacies
-    )
+    world = make_world(seeds[:3], chosen, **sizes)
     tell("care", 0.1)
     ledger = make_care(world, seeds[3:5])
     tell("schemes", 0.3)
     plant(world, ledger, seeds[PARTS:])
-    about = {
-        "simulator_version": VERSION,
-        "seed": seed,
-        "sizes": sizes,
-        "faults": faults,
-        "parameters": chosen.as_dict(),
-    }
+    facts = {"simulator_version": VERSION, "seed": seed, "sizes": sizes, "faults": faults}
+    about = facts | {"parameters": chosen.as_dict()}
+    with _published(out) as folder:
+        files, planted, broken = _write(folder, world, ledger, seeds[5:PARTS], about, faults, tell)
+    tell("done", 1.0)
+    return Summary(files, planted, broken, time.perf_counter() - begun)
+
+
+@contextmanager
+def _published(out: Path) -> Iterator[Path]:
+    """A temporary folder beside `out` that takes its place once everything has been written."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as temporary:
         folder = Path(temporary) / "county"
-        files, planted, broken = _write(folder, world, ledger, seeds[5:PARTS], about, faults, tell)
+        yield folder
         if out.exists():
             out.rmdir()
         shutil.move(folder, out)
-    tell("done", 1.0)
-    return Summary(files, planted, broken, time.perf_counter() - begun)
 
 
 def make_care(world: World, seeds: list[np.random.SeedSequence]) -> Ledger:
@@ -156,11 +165,16 @@ def _write(
     tell("truth", 0.9)
     planted = write_truth(folder / "truth", world, ledger, ids, about)
     broken = break_rows(breaking, folder, faults, _spared(ledger, ids))
-    return files, planted, broken
+    for name, (_, added) in broken.items():
+        files[name] += added
+    return files, planted, sum(number for number, _ in broken.values())
 
 
 def _spared(ledger: Ledger, ids: Identifiers) -> set[str]:
-    """Settlements that stay whole: those with something planted, and whatever belongs to a cancellation."""
+    """Settlements that stay whole.
+
+    Those with something planted, and whatever belongs to a cancellation.
+    """
     claims = ledger.claims
     cancelled = claims.visit[claims.cancels >= 0]
     spared = ledger.tainted() | np.isin(claims.visit, cancelled)
@@ -172,12 +186,15 @@ def _check(out: Path, sizes: dict[str, int], seed: int, faults: float) -> None:
     """Refuse what cannot be simulated, everything at once."""
     least = {"insured": 50, "months": 2, "institutions": 3, "pharmacies": 1}
     found = [
-        f"The '{name}' parameter must be a whole number of at least {least[name]}. Got {size!r} instead."
+        f"The '{name}' parameter must be a whole number of at least {least[name]}. "
+        f"Got {size!r} instead."
         for name, size in sizes.items()
         if isinstance(size, bool) or not isinstance(size, int) or size < least[name]
     ]
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        found.append(f"The 'seed' parameter must be a whole number of at least 0. Got {seed!r} instead.")
+        found.append(
+            f"The 'seed' parameter must be a whole number of at least 0. Got {seed!r} instead."
+        )
     if not 0 <= faults <= 0.5:
         found.append(f"The 'faults' parameter must lie between 0 and 0.5. Got {faults!r} instead.")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):

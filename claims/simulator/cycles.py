@@ -1,4 +1,6 @@
-"""Innocent care at fixed intervals, which looks like misuse and is not: dialysis and the care home's round.
+"""Innocent care at fixed intervals, which looks like misuse and is not.
+
+Dialysis and the care home's round.
 
 In: the world, the innocent stays and a generator. Out: blocks of claims with their lines.
 """
@@ -25,7 +27,7 @@ def make_cycles(rng: np.random.Generator, world: World, stays: StayIndex) -> lis
 
 
 def _dialysis(rng: np.random.Generator, world: World) -> Block:
-    """Three sessions a week on fixed weekdays, all year, at the dialysis provider or the county hospital."""
+    """Three sessions a week on fixed weekdays, all year, always at the same place."""
     patient = np.flatnonzero(world.people.dialysis).astype(np.int64)
     length = world.calendar.days
     begun = np.where(rng.random(len(patient)) < 0.7, 0, rng.integers(0, length, len(patient)))
@@ -35,7 +37,9 @@ def _dialysis(rng: np.random.Generator, world: World) -> Block:
     on = np.where(even[owner], np.isin(weekday, (0, 2, 4)), np.isin(weekday, (1, 3, 5)))
     on &= (day >= begun[owner]) & (rng.random(len(owner)) < 0.97)
     owner, day = owner[on], day[on]
-    own = np.where(rng.random(len(patient)) < 0.65, world.places.dialysis, world.people.usual[patient, LEVEL_3])
+    own = np.where(
+        rng.random(len(patient)) < 0.65, world.places.dialysis, world.people.usual[patient, LEVEL_3]
+    )
     shift = rng.choice([7, 12, 17], size=len(patient)) * HOUR
     begin = day * DAY + shift[owner] + rng.integers(0, 30 * MINUTE, len(owner))
     diagnosis = np.full(len(owner), world.diagnoses.number("N18.5"), dtype=np.int64)
@@ -48,7 +52,13 @@ def _dialysis(rng: np.random.Generator, world: World) -> Block:
 
 def _session_lines(rng: np.random.Generator, world: World, claims: Claims) -> Lines:
     parts = []
-    chances = (("血液透析", 1.0), ("透析器", 1.0), ("透析管路", 1.0), ("重组人促红素注射液", 0.4), ("血液灌流", 0.02))
+    chances = (
+        ("血液透析", 1.0),
+        ("透析器", 1.0),
+        ("透析管路", 1.0),
+        ("重组人促红素注射液", 0.4),
+        ("血液灌流", 0.02),
+    )
     for name, chance in chances:
         owner = np.flatnonzero(rng.random(len(claims)) < chance).astype(np.int64)
         item = np.full(len(owner), world.items.number(name), dtype=np.int64)
@@ -59,7 +69,9 @@ def _session_lines(rng: np.random.Generator, world: World, claims: Claims) -> Li
 def _care_home(rng: np.random.Generator, world: World) -> Block:
     """Every second Wednesday the doctor sees most residents within one morning."""
     resident = np.flatnonzero(world.people.care_home).astype(np.int64)
-    rounds = np.flatnonzero((world.calendar.weekday == 2) & (np.arange(world.calendar.days) // 7 % 2 == 0))
+    rounds = np.flatnonzero(
+        (world.calendar.weekday == 2) & (np.arange(world.calendar.days) // 7 % 2 == 0)
+    )
     attends = rng.random((len(rounds), len(resident))) < 0.6
     row, column = np.nonzero(attends)
     person, day = resident[column], rounds[row]

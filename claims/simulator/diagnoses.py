@@ -1,7 +1,8 @@
 """The diagnosis list as arrays, and which diagnosis a person of a sex and an age comes with.
 
-In: the rows of `catalogue.py`. Out: `Diagnoses`. The weights are of the order of a county's outpatient and inpatient
-mix: colds and gastritis outside, pneumonia, stroke and heart disease inside.
+In: the rows of `catalogue.py`. Out: `Diagnoses`. The weights are of the order of a county's
+outpatient and inpatient mix: colds and gastritis outside, pneumonia, stroke and heart disease
+inside.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from claims.simulator.catalogue import DIAGNOSES
 
 _ROWS = [line.split("|") for line in DIAGNOSES.strip().splitlines()]
 GROUPS = tuple(dict.fromkeys(row[2] for row in _ROWS))
-CHRONIC_GROUPS = frozenset({"hyp", "dm", "chd", "cvd", "copd", "thy", "liver", "psy", "renal", "onc"})
+CHRONIC_GROUPS = frozenset(
+    {"hyp", "dm", "chd", "cvd", "copd", "thy", "liver", "psy", "renal", "onc"}
+)
 CHRONIC_WEIGHT = {
     "I10": 42.0,
     "E11.9": 22.0,
@@ -57,7 +60,10 @@ AGE_BANDS = ((0, 1), (1, 6), (6, 16), (16, 30), (30, 45), (45, 60), (60, 75), (7
 
 @dataclass(frozen=True)
 class Diagnoses:
-    """One row per diagnosis; `sex` is 0 where there is no limit, `stay_days` the usual nights in hospital."""
+    """One row per diagnosis.
+
+    `sex` is 0 where there is no limit, `stay_days` the usual nights in hospital.
+    """
 
     codes: list[str]
     names: list[str]

@@ -1,8 +1,8 @@
 """Rows that are broken on purpose, so that quarantine has something to do.
 
-In: the written settlement and line files, and a share. Out: the same files with broken rows, and truth/faults.csv: file,
-row number (the first row after the header is 1), column, kind. Rows with something planted and cancelled settlements are
-left whole, so that the truth stays within reach.
+In: the written settlement and line files, and a share. Out: the same files with broken rows, and
+truth/faults.csv: file, row number (the first row after the header is 1), column, kind. Rows with
+something planted and cancelled settlements are left whole, so that the truth stays within reach.
 """
 
 from __future__ import annotations
@@ -76,32 +76,42 @@ LINE_KINDS: Kinds = (
 )
 
 
-def break_rows(rng: np.random.Generator, folder: Path, share: float, spared: set[str]) -> int:
-    """Break a share of the rows of both files, but none of the settlements in `spared`; returns how many."""
+def break_rows(
+    rng: np.random.Generator, folder: Path, share: float, spared: set[str]
+) -> dict[str, tuple[int, int]]:
+    """Break a share of the rows of both files, but none of the settlements in `spared`.
+
+    Returns for each file how many rows were broken, and how many rows that added to it.
+    """
+    counts: dict[str, tuple[int, int]] = {}
     listed: list[tuple[str, int, str, str]] = []
     for name, kinds in (("setl_list.csv", SETTLEMENT_KINDS), ("fee_detail.csv", LINE_KINDS)):
-        listed += _break_file(rng, folder / name, share, spared, kinds)
+        broken = _break_file(rng, folder / name, share, spared, kinds)
+        added = sum(kind == "duplicate_id" for _, _, _, kind in broken)
+        counts[name] = (len(broken), added)
+        listed += broken
     lines = ["file,row_number,column,kind"]
     lines += [f"{name},{number},{column},{kind}" for name, number, column, kind in listed]
     text = "\n".join(lines) + "\n"
     (folder / "truth" / "faults.csv").write_text(text, encoding="utf-8", newline="\n")
-    return len(listed)
+    return counts
 
 
 def _break_file(
     rng: np.random.Generator, path: Path, share: float, spared: set[str], kinds: Kinds
 ) -> list[tuple[str, int, str, str]]:
-    if share <= 0:
-        return []
     rows = path.read_text(encoding="utf-8").split("\n")[:-1]
+    if share <= 0 or len(rows) < 2:
+        return []
     header = rows[0].split(",")
-    wanted = min(len(rows) - 1, max(len(kinds), round(share * (len(rows) - 1)))) if len(rows) > 1 else 0
-    chosen = np.sort(rng.choice(np.arange(1, len(rows)), size=wanted, replace=False)) if wanted else []
-    order = rng.permutation(np.arange(wanted) % len(kinds)) if wanted else []
+    wanted = min(len(rows) - 1, max(len(kinds), round(share * (len(rows) - 1))))
+    drawn = rng.choice(np.arange(1, len(rows)), size=wanted, replace=False)
+    chosen: list[int] = np.sort(drawn).tolist()
+    order: list[int] = rng.permutation(np.arange(wanted) % len(kinds)).tolist()
     place = header.index("setl_id")
     listed: list[tuple[str, int, str, str]] = []
     added = 0
-    for number, which in zip([int(n) for n in chosen], [int(k) for k in order], strict=True):
+    for number, which in zip(chosen, order, strict=True):
         values = rows[number].split(",")
         if values[place] in spared:
             continue

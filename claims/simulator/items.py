@@ -1,7 +1,8 @@
 """The item catalogue as arrays, and what an item may cost, how often it may be billed and to whom.
 
-In: the rows of `catalogue.py`. Out: `Items`. A price cap depends on the item, the level and the day; the caps of
-laboratory tests fall by five per cent at the first turn of a year, as after a price reform, and honest prices follow.
+In: the rows of `catalogue.py`. Out: `Items`. A price cap depends on the item, the level and the
+day; the caps of laboratory tests fall by five per cent at the first turn of a year, as after a
+price reform, and honest prices follow.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from claims.simulator.arrays import Bools, Choices, Floats, Ints, ints
+from claims.simulator.arrays import Bools, Choices, Floats, Ints, by_level, ints
 from claims.simulator.catalogue import ITEMS
 from claims.simulator.diagnoses import CHRONIC_GROUPS, GROUPS
 
@@ -58,13 +59,11 @@ class Items:
 
     def cap(self, item: Ints, level: Ints, day: Ints) -> Ints:
         """The permitted maximum price of each item at a level on a day."""
-        factors = np.zeros(10)
-        for number, factor in LEVEL_FACTOR.items():
-            factors[number] = factor
-        factor = np.where(self.is_drug[item], 1.0, factors[level])
+        factor = np.where(self.is_drug[item], 1.0, by_level(LEVEL_FACTOR)[level])
         reformed = self.is_lab[item] & (day >= self.reform_day)
-        whole = np.floor(self.base[item] * factor * np.where(reformed, REFORM, 1.0) + 1e-9)
-        return whole.astype(np.int64)
+        exact = self.base[item] * factor * np.where(reformed, REFORM, 1.0)
+        whole: Ints = np.floor(exact + 1e-9).astype(np.int64)
+        return whole
 
     def price(self, item: Ints, level: Ints, day: Ints, factor: Floats) -> Ints:
         """An honest price: the cap times the institution's factor (at most 1)."""
@@ -74,8 +73,8 @@ class Items:
     def by_group(self, kind: str, *, ward: bool, dearest: int) -> Choices:
         """Lists of the items of a class below a price in yuan, for each diagnosis group and sex.
 
-        Row 2 × group holds what a man of that group may get, the next row what a woman may. `ward` adds what inpatients
-        of any group get.
+        Row 2 × group holds what a man of that group may get, the next row what a woman may. `ward`
+        adds what inpatients of any group get.
         """
         rows = []
         for group in GROUPS:
@@ -107,7 +106,9 @@ def load_items(reform_day: int) -> Items:
         sex=ints([int(row[4] or 0) for row in rows]),
         maximum=ints([int(row[5] or 0) for row in rows]),
         drug_class=[row[6] for row in rows],
-        chronic=np.asarray([k == "drug" and bool(g & CHRONIC_GROUPS) for k, g in zip(kind, groups, strict=True)]),
+        chronic=np.asarray(
+            [k == "drug" and bool(g & CHRONIC_GROUPS) for k, g in zip(kind, groups, strict=True)]
+        ),
         days=ints([int(row[7] or 0) for row in rows]),
         groups=groups,
         is_drug=np.asarray([k == "drug" for k in kind]),

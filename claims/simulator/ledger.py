@@ -1,7 +1,8 @@
 """Claims and lines while the county is being made, and the truth about them.
 
-In: blocks of claims and lines from the generators and the schemes. Out: one `Ledger` of columns. A claim is known by
-its position; its amounts, its settlement and its identifiers come later, so nothing in them betrays who wrote it.
+In: blocks of claims and lines from the generators and the schemes. Out: one `Ledger` of columns. A
+claim is known by its position; its amounts, its settlement and its identifiers come later, so
+nothing in them betrays who wrote it.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ OUTPATIENT, CHRONIC, INPATIENT, PHARMACY = 11, 14, 21, 41
 
 @dataclass
 class Claims:
-    """Columns of claims. `visit` is the position of the first claim of the same visit or stay; `lag` is an additional
-    delay of the settlement in seconds; `cancels` is the position of the claim a reversal cancels, or -1.
+    """Columns of claims.
+
+    `visit` is the position of the first claim of the same visit or stay; `lag` is an additional
+    delay of the settlement in seconds; `cancels` is the position of the claim a reversal cancels,
+    or -1.
     """
 
     person: Ints
@@ -69,14 +73,29 @@ Block = TypeVar("Block", Claims, Lines, Truth)
 
 
 def make_claims(
-    person: Ints, place: Ints, kind: Ints | int, begin: Ints, end: Ints, diagnosis: Ints, doctor: Ints
+    person: Ints,
+    place: Ints,
+    kind: Ints | int,
+    begin: Ints,
+    end: Ints,
+    diagnosis: Ints,
+    doctor: Ints,
 ) -> Claims:
     """A block of claims, each a visit of its own."""
     n = len(person)
     kinds = np.full(n, kind, dtype=np.int64) if isinstance(kind, int) else kind
     zeros = np.zeros(n, dtype=np.int64)
     return Claims(
-        person, place, kinds, begin, end, diagnosis, doctor, np.arange(n, dtype=np.int64), zeros, zeros - 1
+        person,
+        place,
+        kinds,
+        begin,
+        end,
+        diagnosis,
+        doctor,
+        np.arange(n, dtype=np.int64),
+        zeros,
+        zeros - 1,
     )
 
 
@@ -94,11 +113,17 @@ def take(block: Block, rows: Ints | Bools) -> Block:
     return replace(block, **{f.name: getattr(block, f.name)[rows] for f in fields(block)})
 
 
+def separate(claims: Claims, rows: Ints | Bools) -> Claims:
+    """Some claims of a block, each a visit of its own."""
+    chosen = take(claims, rows)
+    chosen.visit = np.arange(len(chosen), dtype=np.int64)
+    return chosen
+
+
 def pick(claims: Claims, lines: Lines, keep: Bools) -> tuple[Claims, Lines]:
     """A block without the claims that `keep` leaves out; each visit must be one claim."""
     position = np.cumsum(keep) - 1
-    chosen = take(claims, keep)
-    chosen.visit = np.arange(len(chosen), dtype=np.int64)
+    chosen = separate(claims, keep)
     kept = take(lines, keep[lines.claim])
     kept.claim = position[kept.claim]
     return chosen, kept

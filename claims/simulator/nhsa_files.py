@@ -1,8 +1,9 @@
 """The county's files in the layout of the national interface.
 
-In: the world, the ledger, the settlements. Out: CSV files with a header row, UTF-8, money in yuan with two decimals,
-local times; nothing in them tells planted rows from others. The settlement file is in order of settlement, the lines in
-the order in which their settlement reached the fund. Identifiers count up in that order.
+In: the world, the ledger, the settlements. Out: CSV files with a header row, UTF-8, money in yuan
+with two decimals, local times; nothing in them tells planted rows from others. The settlement file
+is in order of settlement, the lines in the order in which their settlement reached the fund.
+Identifiers count up in that order.
 """
 
 from __future__ import annotations
@@ -24,13 +25,10 @@ from claims.simulator.world import World
 
 EPOCH = np.datetime64("1970-01-01", "D")
 # The adjacent diagnosis-related group of each diagnosis group; a digit for severity follows.
-GROUPED = dict(
-    zip(
-        GROUPS,
-        "ES2 GZ1 FV1 KS1 FR2 BR2 ET1 KT1 HZ1 TS1 IU2 LJ1 NZ1 OB1 PU1 LR1 RU1 JU1 CB3 DT1 DS1 IF3".split(),
-        strict=True,
-    )
+_ADJACENT_GROUPS = (
+    "ES2 GZ1 FV1 KS1 FR2 BR2 ET1 KT1 HZ1 TS1 IU2 LJ1 NZ1 OB1 PU1 LR1 RU1 JU1 CB3 DT1 DS1 IF3"
 )
+GROUPED = dict(zip(GROUPS, _ADJACENT_GROUPS.split(" "), strict=True))
 
 
 @dataclass(frozen=True)
@@ -47,10 +45,16 @@ class Identifiers:
 def number_rows(ledger: Ledger, settlements: Settlements) -> Identifiers:
     """Number settlements by time, visits by their beginning, lines by settlement and time."""
     claims, lines = ledger.claims, ledger.lines
-    order = np.lexsort((claims.place, claims.person, claims.begin, settlements.settled)).astype(np.int64)
+    order = np.lexsort((claims.place, claims.person, claims.begin, settlements.settled)).astype(
+        np.int64
+    )
     rank = _rank(order)
     visits = np.lexsort((claims.person, claims.begin[claims.visit], claims.visit))
-    seen = visits[np.r_[True, claims.visit[visits][1:] != claims.visit[visits][:-1]]] if len(visits) else visits
+    seen = (
+        visits[np.r_[True, claims.visit[visits][1:] != claims.visit[visits][:-1]]]
+        if len(visits)
+        else visits
+    )
     by_time = seen[np.lexsort((claims.person[seen], claims.begin[seen]))]
     visit_rank = np.zeros(len(claims), dtype=np.int64)
     visit_rank[claims.visit[by_time]] = np.arange(len(by_time))
@@ -81,7 +85,9 @@ def money(fen: Ints) -> pa.Array:
     wide = np.empty((len(fen), 2), dtype=np.int64)
     wide[:, 0] = fen
     wide[:, 1] = fen >> 63
-    return pa.Array.from_buffers(pa.decimal128(18, 2), len(fen), [None, pa.py_buffer(wide.tobytes())])
+    return pa.Array.from_buffers(
+        pa.decimal128(18, 2), len(fen), [None, pa.py_buffer(wide.tobytes())]
+    )
 
 
 def moment(world: World, second: Ints) -> pa.Array:
@@ -129,7 +135,8 @@ def write_claims(
     claim_order, line_order = pa.array(ids.claim_order), pa.array(ids.line_order)
     return {
         "setl_list.csv": write(
-            folder / "setl_list.csv", {k: v.take(claim_order) for k, v in settlement_columns.items()}
+            folder / "setl_list.csv",
+            {k: v.take(claim_order) for k, v in settlement_columns.items()},
         ),
         "fee_detail.csv": write(
             folder / "fee_detail.csv", {k: v.take(line_order) for k, v in line_columns.items()}

@@ -1,7 +1,8 @@
 """The parameters of a simulated county: the shipped TOML file, and a user's file read over it.
 
-In: `county.toml` and at most one file of the user. Out: a frozen `Parameters`. The shipped file is the schema: a key
-that it does not have, a value of another type and a value outside its range are refused, all of them in one error.
+In: `county.toml` and at most one file of the user. Out: a frozen `Parameters`. The shipped file is
+the schema: a key that it does not have, a value of another type and a value outside its range are
+refused, all of them in one error.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ class Parameters:
         """Read `path` (TOML) over the shipped parameters.
 
         Raises:
-            SimulationError: The file is not TOML, or has unknown keys, wrong types or values out of range.
+            SimulationError: The file is not TOML, or keys, types or ranges are wrong.
         """
         shipped = tomllib.loads(SHIPPED.read_text(encoding="utf-8"))
         given = {} if path is None else _read(path)
@@ -162,12 +163,19 @@ def _faults(shipped: dict[str, Any], given: dict[str, Any], where: str) -> list[
 
 
 def _value_faults(name: str, shipped: object, value: object) -> list[str]:
-    """Faults of one value: its type is that of the shipped value, its range follows from its name."""
+    """Faults of one value.
+
+    Its type is that of the shipped value, its range follows from its name.
+    """
     if isinstance(shipped, bool):
-        return [] if isinstance(value, bool) else [f"'{name}' must be true or false. Got {value!r}."]
+        return (
+            [] if isinstance(value, bool) else [f"'{name}' must be true or false. Got {value!r}."]
+        )
     if isinstance(shipped, date):
         fits = isinstance(value, date) and not isinstance(value, datetime)
-        return [] if fits else [f"'{name}' must be a date such as 2024-01-01. Got {value!r}."]
+        if fits and isinstance(value, date) and value.day == 1:
+            return []
+        return [f"'{name}' must be the first of a month, such as 2024-01-01. Got {value!s}."]
     if isinstance(value, bool) or not isinstance(value, int | float):
         return [f"'{name}' must be a number. Got {value!r} instead."]
     if isinstance(shipped, int) and not isinstance(value, int):

@@ -1,7 +1,8 @@
 """The insured: age, sex, home, employer, chronic disease, death, and where they usually go.
 
-In: parameters, places, a generator. Out: `People`. Identities are synthetic and cannot be anybody's: the area code of
-the identity numbers is not assigned, and neither is the telephone prefix.
+In: parameters, places, a generator. Out: `People`. Identities are synthetic and cannot be
+anybody's: the area code of the identity numbers is not assigned, and neither is the telephone
+prefix.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from claims.simulator.places import DISTRICTS, Places
 
 NEVER = 10**6
 YEAR = 365.25
-# Share of the insured per ten years of age, of the order of a rural county of the sixth to seventh census.
+# Share of the insured per ten years of age, of the order of a rural county of the census.
 AGE_WEIGHT = (0.11, 0.12, 0.10, 0.13, 0.13, 0.16, 0.13, 0.08, 0.035, 0.005)
 VISIT_BY_AGE = (1.5, 0.7, 0.6, 0.75, 0.95, 1.1, 1.3, 1.35, 1.2, 1.0)
 STAY_BY_AGE = (0.75, 0.3, 0.45, 0.55, 0.7, 1.0, 1.8, 2.5, 2.8, 2.6)
@@ -29,7 +30,10 @@ DEATH_BY_AGE = (0.1, 0.05, 0.1, 0.15, 0.3, 0.8, 2.0, 5.5, 15.0, 40.0)
 
 @dataclass(frozen=True)
 class People:
-    """One row per insured; days count from the start, `death` is NEVER for the living, `chronic` is -1 for none."""
+    """One row per insured.
+
+    Days count from the start, `death` is NEVER for the living, `chronic` is -1 for none.
+    """
 
     sex: Ints
     birth: Ints
@@ -103,7 +107,9 @@ def make_people(
     )
 
 
-def _births(rng: np.random.Generator, number: int, wanted: PeopleParameters, calendar: Calendar) -> Ints:
+def _births(
+    rng: np.random.Generator, number: int, wanted: PeopleParameters, calendar: Calendar
+) -> Ints:
     """Birthdays; some are born during the simulation."""
     decade = weighted(rng, np.asarray(AGE_WEIGHT), number)
     birth = -((decade + rng.random(number)) * 10 * YEAR).astype(np.int64) - 1
@@ -131,13 +137,18 @@ def _chronic(
     return chronic
 
 
-def _chronic_items(rng: np.random.Generator, chronic: Ints, items: Items, diagnoses: Diagnoses) -> Ints:
+def _chronic_items(
+    rng: np.random.Generator, chronic: Ints, items: Items, diagnoses: Diagnoses
+) -> Ints:
     """Two standing drugs per chronic patient (the second may be -1), each of a usual price."""
     rows = [
         [
             i
             for i, groups in enumerate(items.groups)
-            if items.kind[i] == "drug" and group in groups and items.days[i] >= 7 and items.sex[i] == 0
+            if items.kind[i] == "drug"
+            and group in groups
+            and items.days[i] >= 7
+            and items.sex[i] == 0
         ]
         for group in GROUPS
     ]
@@ -182,13 +193,13 @@ def _employers(rng: np.random.Generator, employee: Bools, size: int) -> Ints:
     """Employers of very unequal size; -1 for residents."""
     employer = np.full(len(employee), -1, dtype=np.int64)
     firms = max(1, int(employee.sum()) // size)
-    weights = 1.0 / np.arange(1, firms + 1) ** 0.7
+    weights = np.arange(1.0, firms + 1.0) ** -0.7
     employer[employee] = weighted(rng, weights, int(employee.sum()))
     return employer
 
 
 def _usual(rng: np.random.Generator, district: Ints, places: Places) -> Ints:
-    """For each insured the usual place per category (and a pharmacy last), mostly in the own district."""
+    """The usual place of each insured per category (a pharmacy last), mostly in the district."""
     usual = np.zeros((len(district), 5), dtype=np.int64)
     pools = [places.of(category) for category in range(4)]
     pools.append(np.flatnonzero(places.is_pharmacy).astype(np.int64))
@@ -200,5 +211,3 @@ def _usual(rng: np.random.Generator, district: Ints, places: Places) -> Ints:
             near = np.where(places.district[pool] == one, 6.0, 1.0)
             usual[here, column] = pool[weighted(rng, near * places.weight[pool], len(here))]
     return usual
-
-

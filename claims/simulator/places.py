@@ -1,7 +1,8 @@
 """Institutions, pharmacies and doctors of the county.
 
-In: counts and a generator. Out: `Places` (institutions first, then pharmacies) and `Doctors`. Every place has a
-temptation, heavy-tailed: the schemes find their actors by it, so that a few places carry several of them.
+In: counts and a generator. Out: `Places` (institutions first, then pharmacies) and `Doctors`. Every
+place has a temptation, heavy-tailed: the schemes find their actors by it, so that a few places
+carry several of them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from claims.simulator.diagnoses import GROUPS, SPECIALTY
 DISTRICTS = ("990101", "990102", "990103", "990104", "990105")
 DISTRICT_NAMES = ("城关", "东河", "西岭", "南湖", "北原")
 PRIMARY, LEVEL_1, LEVEL_2, LEVEL_3 = range(4)
-# (name, category, level, type, private, beds, doctors, share of care): in the order in which a small county gets them.
+# (name, category, level, type, private, beds, doctors, share of care), in the order in which a
+# small county gets them.
 KINDS = (
     ("人民医院", LEVEL_3, 3, "hospital", False, 420, 34, 1.0),
     ("中心卫生院", PRIMARY, 1, "primary_care", False, 40, 7, 1.0),
@@ -41,7 +43,23 @@ REPEATED = (
     ("专科医院", LEVEL_1, 1, "hospital", True, 45, 6, 0.7),
     ("村卫生室", PRIMARY, 9, "primary_care", False, 0, 2, 0.6),
 )
-NAME_PARTS = ("安", "和", "康", "仁", "济", "德", "福", "泰", "春", "明", "同", "益", "民", "华", "瑞")
+NAME_PARTS = (
+    "安",
+    "和",
+    "康",
+    "仁",
+    "济",
+    "德",
+    "福",
+    "泰",
+    "春",
+    "明",
+    "同",
+    "益",
+    "民",
+    "华",
+    "瑞",
+)
 
 
 @dataclass(frozen=True)
@@ -98,21 +116,32 @@ class Doctors:
         return self.seen.draw(rng, place * len(GROUPS) + group)
 
 
-def make_places(rng: np.random.Generator, institutions: int, pharmacies: int) -> tuple[Places, Ints]:
+def make_places(
+    rng: np.random.Generator, institutions: int, pharmacies: int
+) -> tuple[Places, Ints]:
     """The county's places, and how many doctors each has."""
-    rows = [KINDS[i] if i < len(KINDS) else REPEATED[(i - len(KINDS)) % len(REPEATED)] for i in range(institutions)]
+    rows = [
+        KINDS[i] if i < len(KINDS) else REPEATED[(i - len(KINDS)) % len(REPEATED)]
+        for i in range(institutions)
+    ]
     rows += [("大药房", -1, 9, "pharmacy", True, 0, 0, 1.0)] * pharmacies
     total = institutions + pharmacies
-    district = np.concatenate([rng.permutation(np.arange(n) % len(DISTRICTS)) for n in (institutions, pharmacies)])
+    district = np.concatenate(
+        [rng.permutation(np.arange(n) % len(DISTRICTS)) for n in (institutions, pharmacies)]
+    )
     district[0] = 0
-    marks = rng.choice(len(NAME_PARTS), size=(total, 2))
+    pairs = [a + b for a in NAME_PARTS for b in NAME_PARTS if a != b]
+    marks = rng.permutation(len(pairs))
     names = [
-        f"{DISTRICT_NAMES[district[i]]}{NAME_PARTS[marks[i, 0]]}{NAME_PARTS[marks[i, 1]]}{row[0]}"
+        f"{DISTRICT_NAMES[district[i]]}{pairs[marks[i % len(pairs)]]}{row[0]}"
         for i, row in enumerate(rows)
     ]
     first_of = {row[0]: i for i, row in reversed(list(enumerate(rows)))}
     places = Places(
-        codes=[f"{'H' if i < institutions else 'P'}{DISTRICTS[district[i]]}{i + 1:04d}" for i in range(total)],
+        codes=[
+            f"{'H' if i < institutions else 'P'}{DISTRICTS[district[i]]}{i + 1:04d}"
+            for i in range(total)
+        ],
         names=names,
         category=ints([row[1] for row in rows]),
         level=ints([row[2] for row in rows]),
@@ -122,7 +151,7 @@ def make_places(rng: np.random.Generator, institutions: int, pharmacies: int) ->
         beds=ints([row[5] for row in rows]),
         factor=np.clip(rng.normal(0.965, 0.018, total), 0.9, 1.0),
         weight=np.asarray([row[7] for row in rows]) * rng.lognormal(0.0, 0.25, total),
-        temptation=rng.pareto(1.2, total) + 0.1,
+        temptation=rng.pareto(1.6, total) + 0.1,
         institutions=institutions,
         care_home=first_of.get("颐养护理院", 1 if institutions > 1 else 0),
         dialysis=first_of.get("血液透析中心", 0),
@@ -133,8 +162,8 @@ def make_places(rng: np.random.Generator, institutions: int, pharmacies: int) ->
 def make_doctors(rng: np.random.Generator, places: Places, numbers: Ints) -> Doctors:
     """Doctors with their specialties, and the lists from which a claim's doctor is drawn.
 
-    Large hospitals have a doctor or more of every specialty; elsewhere everybody is a general practitioner or has a
-    random specialty, and a group without a specialist is seen by anyone.
+    Large hospitals have a doctor or more of every specialty; elsewhere everybody is a general
+    practitioner or has a random specialty, and a group without a specialist is seen by anyone.
     """
     wards = sorted(set(SPECIALTY.values()))
     place_of: list[int] = []

@@ -1,7 +1,9 @@
-"""The registers and reference lists that go with the claims: insured, places, doctors, deaths, and the rule lists.
+"""The registers and reference lists that go with the claims.
 
-In: the world and a generator. Out: CSV files. Identity numbers and telephone numbers cannot be anybody's: the area code
-and the prefix are not assigned, and the check digit is not computed.
+Insured, places, doctors, deaths, and the rule lists.
+
+In: the world and a generator. Out: CSV files. Identity numbers and telephone numbers cannot be
+anybody's: the area code and the prefix are not assigned, and the check digit is not computed.
 """
 
 from __future__ import annotations
@@ -15,7 +17,16 @@ import pyarrow.compute as pc
 
 from claims.simulator.arrays import DAY, HOUR, Bools, Ints, Texts
 from claims.simulator.items import LEVELS
-from claims.simulator.nhsa_files import code, date_of, look_up, moment, money, optional, person_codes, write
+from claims.simulator.nhsa_files import (
+    code,
+    date_of,
+    look_up,
+    moment,
+    money,
+    optional,
+    person_codes,
+    write,
+)
 from claims.simulator.people import NEVER
 from claims.simulator.places import DISTRICTS
 from claims.simulator.world import World
@@ -33,7 +44,9 @@ def write_registers(folder: Path, world: World, rng: np.random.Generator) -> dic
         "death_info.csv": _deaths(world, rng),
         "ref_price_cap.csv": _price_caps(world),
         "ref_sex_limit.csv": _list_of(world, world.items.sex > 0, "gend", world.items.sex),
-        "ref_daily_max.csv": _list_of(world, world.items.maximum > 0, "max_cnt", world.items.maximum),
+        "ref_daily_max.csv": _list_of(
+            world, world.items.maximum > 0, "max_cnt", world.items.maximum
+        ),
         "ref_mild_diag.csv": _mild_diagnoses(world),
         "ref_drug_class.csv": _drug_classes(world),
     }
@@ -55,7 +68,9 @@ def _people(world: World, rng: np.random.Generator) -> dict[str, pa.Array]:
         "psn_no": pa.array(person_codes(number)),
         "psn_name": pa.array(_names(rng, number)),
         "certno": _identity_numbers(world),
-        "tel": code("1000", rng.permutation(10**6)[: number] if number <= 10**6 else np.arange(number), 7),
+        "tel": code(
+            "1000", rng.permutation(10**6)[:number] if number <= 10**6 else np.arange(number), 7
+        ),
         "gend": pa.array(people.sex),
         "brdy": date_of(world, people.birth),
         "insutype": pa.array(kind),
@@ -70,7 +85,10 @@ def _present(values: pa.Array, present: Bools) -> pa.Array:
 
 
 def _identity_numbers(world: World) -> pa.Array:
-    """Area, birthday, a running number whose last digit tells the sex, and a last digit: 18 digits, all different."""
+    """Area, birthday, a running number whose last digit tells the sex, and a last digit.
+
+    18 digits, all different.
+    """
     people = world.people
     key = people.district * 10**7 + people.birth + 10**6
     order = np.lexsort((np.arange(len(key)), people.sex, key))
@@ -159,7 +177,10 @@ def _drug_classes(world: World) -> dict[str, pa.Array]:
 
 
 def _price_caps(world: World) -> dict[str, pa.Array]:
-    """One row per item, level and validity; drugs have one cap for all levels, tests a lower one after the reform."""
+    """One row per item, level and validity.
+
+    Drugs have one cap for all levels, tests a lower one after the reform.
+    """
     items = world.items
     before, after = world.calendar.start - timedelta(days=365), world.calendar.turn_of_year()
     reform = world.calendar.start + timedelta(days=after)

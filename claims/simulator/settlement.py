@@ -1,8 +1,8 @@
 """From claims to settlements: interim bills, upload times, who pays what, cancellations.
 
-In: the finished ledger. Out: the same ledger with interim and cancelling settlements, and `Settlements`: one amount per
-fund and claim. The rates are those of an ordinary county plan; fund_pay = hifp + hifob + cvlserv, and the fee is
-fund_pay + acct_pay + psn_cash_pay to the fen.
+In: the finished ledger. Out: the same ledger with interim and cancelling settlements, and
+`Settlements`: one amount per fund and claim. The rates are those of an ordinary county plan;
+fund_pay = hifp + hifob + cvlserv, and the fee is fund_pay + acct_pay + psn_cash_pay to the fen.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from claims.simulator.arrays import DAY, HOUR, MINUTE, Floats, Ints, some
+from claims.simulator.arrays import DAY, HOUR, MINUTE, Ints, by_level, some
 from claims.simulator.ledger import CHRONIC, INPATIENT, PHARMACY, Ledger
 from claims.simulator.world import World
 
@@ -84,7 +84,10 @@ def _settled_at(rng: np.random.Generator, world: World, ledger: Ledger) -> Ints:
 
 
 def _cancel(rng: np.random.Generator, world: World, ledger: Ledger, settled: Ints) -> Ints:
-    """Cancel a few innocent settlements by negative ones; some are settled once more. Returns all settlement times."""
+    """Cancel a few innocent settlements by negative ones.
+
+    Some are settled once more. Returns all settlement times.
+    """
     settings = world.parameters.settlement
     claims = ledger.claims
     repeated = np.bincount(claims.visit, minlength=len(claims))[claims.visit] > 1
@@ -96,7 +99,9 @@ def _cancel(rng: np.random.Generator, world: World, ledger: Ledger, settled: Int
     lines.count = -lines.count
     block.cancels = wrong
     cancelling, _ = ledger.add(block, lines)
-    again = np.sort(rng.choice(wrong, size=round(settings.resettled_share * len(wrong)), replace=False))
+    again = np.sort(
+        rng.choice(wrong, size=round(settings.resettled_share * len(wrong)), replace=False)
+    )
     renewed, _ = ledger.add(*ledger.copy(again, ledger.claims.begin[again]))
     ledger.claims.visit[cancelling] = ledger.claims.visit[wrong]
     ledger.claims.visit[renewed] = ledger.claims.visit[again]
@@ -142,7 +147,9 @@ def _follow(cancels: Ints, columns: list[Ints]) -> None:
 def _follow_again(visit: Ints, cancels: Ints, columns: list[Ints]) -> None:
     """A claim settled once more after a cancellation is paid as it was the first time."""
     cancelled = cancels[cancels >= 0]
-    rows = np.flatnonzero(np.isin(visit, cancelled) & (visit != np.arange(len(visit))) & (cancels < 0))
+    rows = np.flatnonzero(
+        np.isin(visit, cancelled) & (visit != np.arange(len(visit))) & (cancels < 0)
+    )
     for column in columns:
         column[rows] = column[visit[rows]]
 
@@ -152,15 +159,11 @@ def _pooled(world: World, ledger: Ledger, total: Ints) -> Ints:
     claims = ledger.claims
     level = world.places.level[claims.place]
     employee = world.people.employee[claims.person]
-    rate = np.where(claims.kind == INPATIENT, _table(STAY_RATE)[level], _table(VISIT_RATE)[level])
-    rate = np.where(claims.kind == CHRONIC, CHRONIC_RATE, rate) + np.where(employee, EMPLOYEE_BONUS, 0.0)
-    deductible = np.where(claims.kind == INPATIENT, _table(DEDUCTIBLE)[level], 0.0)
+    stays, visits = by_level(STAY_RATE)[level], by_level(VISIT_RATE)[level]
+    rate = np.where(claims.kind == INPATIENT, stays, visits)
+    rate = np.where(claims.kind == CHRONIC, CHRONIC_RATE, rate) + np.where(
+        employee, EMPLOYEE_BONUS, 0.0
+    )
+    deductible = np.where(claims.kind == INPATIENT, by_level(DEDUCTIBLE)[level], 0.0)
     paid = np.floor(np.maximum(total - deductible, 0) * rate)
     return np.where(claims.kind == PHARMACY, 0, paid).astype(np.int64)
-
-
-def _table(values: dict[int, float] | dict[int, int]) -> Floats:
-    table = np.zeros(10)
-    for level, value in values.items():
-        table[level] = value
-    return table

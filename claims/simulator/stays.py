@@ -1,7 +1,8 @@
 """Innocent stays in hospital: ordinary admissions, transfers, births, chemotherapy cycles.
 
-In: the world and a generator. Out: a block of claims (no two stays of a person overlap; a transfer begins the day the
-first stay ends). Means by level follow county figures of about 3,700 to 8,000 yuan a stay.
+In: the world and a generator. Out: a block of claims (no two stays of a person overlap; a transfer
+begins the day the first stay ends). Means by level follow county figures of about 3,700 to 8,000
+yuan a stay.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 
 from claims.simulator.arrays import DAY, HOUR, Bools, Ints, spread, weighted
 from claims.simulator.calendar import clinic_clock, draw_days
-from claims.simulator.ledger import INPATIENT, Claims, make_claims, take
+from claims.simulator.ledger import INPATIENT, Claims, make_claims, separate
 from claims.simulator.people import STAY_BY_AGE, YEAR
 from claims.simulator.places import LEVEL_2, LEVEL_3
 from claims.simulator.world import World
@@ -45,7 +46,7 @@ def make_admissions(rng: np.random.Generator, world: World) -> Claims:
         ]
     )
     claims = admit(rng, world, joined)
-    return take(claims, _without_overlap(claims))
+    return separate(claims, _without_overlap(claims))
 
 
 def admit(rng: np.random.Generator, world: World, admissions: Admissions) -> Claims:
@@ -56,11 +57,15 @@ def admit(rng: np.random.Generator, world: World, admissions: Admissions) -> Cla
     fits = born & (end - admissions.begin > 12 * HOUR) & (end < world.calendar.days * DAY)
     doctor = world.doctor(rng, admissions.place, admissions.diagnosis)
     claims = make_claims(
-        admissions.person, admissions.place, INPATIENT, admissions.begin, end, admissions.diagnosis, doctor
+        admissions.person,
+        admissions.place,
+        INPATIENT,
+        admissions.begin,
+        end,
+        admissions.diagnosis,
+        doctor,
     )
-    kept = take(claims, fits)
-    kept.visit = np.arange(len(kept), dtype=np.int64)
-    return kept
+    return separate(claims, fits)
 
 
 def bedded_place(rng: np.random.Generator, world: World, person: Ints) -> Ints:
@@ -77,7 +82,9 @@ def bedded_place(rng: np.random.Generator, world: World, person: Ints) -> Ints:
 def nights(rng: np.random.Generator, world: World, diagnosis: Ints) -> Ints:
     """Nights in hospital for each diagnosis."""
     usual = world.diagnoses.stay_days[diagnosis]
-    return np.maximum(1, np.rint(usual * rng.lognormal(-0.08, 0.4, len(diagnosis)))).astype(np.int64)
+    return np.maximum(1, np.rint(usual * rng.lognormal(-0.08, 0.4, len(diagnosis)))).astype(
+        np.int64
+    )
 
 
 def leave(rng: np.random.Generator, begin: Ints, stayed: Ints) -> Ints:
@@ -95,7 +102,9 @@ def _ordinary(rng: np.random.Generator, world: World) -> Admissions:
     person = np.repeat(np.arange(len(rate), dtype=np.int64), rng.poisson(rate))
     day = draw_days(rng, world.calendar.clinic, len(person))
     age = people.age(person, day)
-    drawn = world.diagnoses.draw(rng, world.diagnoses.inpatient, people.sex[person], np.maximum(age, 0))
+    drawn = world.diagnoses.draw(
+        rng, world.diagnoses.inpatient, people.sex[person], np.maximum(age, 0)
+    )
     chronic = people.chronic[person]
     own = (chronic >= 0) & (rng.random(len(person)) < CHRONIC_ADMISSION)
     diagnosis = np.where(own, chronic, drawn)
@@ -135,11 +144,15 @@ def _chemotherapy(rng: np.random.Generator, world: World) -> Admissions:
 
 
 def _births(rng: np.random.Generator, world: World) -> list[Admissions]:
-    """A delivery for each child born in the period, and for many a stay of the child at the same time and place."""
+    """A delivery for each child born in the period, and for many a stay of the child as well."""
     people = world.people
-    child = np.flatnonzero((people.birth >= 2) & (people.birth < world.calendar.days - 8)).astype(np.int64)
+    child = np.flatnonzero((people.birth >= 2) & (people.birth < world.calendar.days - 8)).astype(
+        np.int64
+    )
     age = -people.birth / YEAR
-    women = np.flatnonzero((people.sex == 2) & (age > 20) & (age < 40) & ~people.care_home).astype(np.int64)
+    women = np.flatnonzero((people.sex == 2) & (age > 20) & (age < 40) & ~people.care_home).astype(
+        np.int64
+    )
     child = child[: len(women)]
     mother = rng.permutation(women)[: len(child)]
     place = people.usual[mother, np.where(rng.random(len(mother)) < 0.6, LEVEL_2, LEVEL_3)]
@@ -158,7 +171,7 @@ def _births(rng: np.random.Generator, world: World) -> list[Admissions]:
 
 
 def _without_overlap(claims: Claims) -> Ints:
-    """Positions, by person and time, of the stays that begin after all earlier kept ones of the person ended."""
+    """The stays, by person and time, that begin after all kept ones of the person ended."""
     order = np.lexsort((claims.begin, claims.person))
     kept: list[int] = []
     last_person, last_end = -1, 0
@@ -189,12 +202,15 @@ class StayIndex:
             return np.zeros(len(person), dtype=bool)
         at = np.searchsorted(self.key, person * self.span + time, side="right") - 1
         found = np.maximum(at, 0)
-        return (at >= 0) & (self.person[found] == person) & (time < self.end[found])
+        lies: Bools = (at >= 0) & (self.person[found] == person) & (time < self.end[found])
+        return lies
 
     def free_until(self, person: Ints, time: Ints) -> Ints:
         """When the next stay of each person begins after a moment (very late if none)."""
+        late = np.full(len(person), 2**60, dtype=np.int64)
+        if len(self.key) == 0:
+            return late
         at = np.searchsorted(self.key, person * self.span + time, side="right")
         found = np.minimum(at, len(self.key) - 1)
-        ahead = (at < len(self.key)) & (self.person[found] == person) if len(self.key) else at < 0
-        late = np.int64(2**60)
-        return np.where(ahead, self.begin[found], late) if len(self.key) else np.full(len(person), late)
+        ahead = (at < len(self.key)) & (self.person[found] == person)
+        return np.where(ahead, self.begin[found], late)

@@ -1,7 +1,8 @@
 """The truth about a county, kept apart from what the pipeline may read.
 
-In: the ledger's truth. Out: files in `truth/` and counts. What is overpaid is the part of the charges that should not
-have been billed, whoever paid it; it never exceeds the line, nor so the claim.
+In: the ledger's truth. Out: files in `truth/` and counts. What is overpaid is the part of the
+charges that should not have been billed, whoever paid it; it never exceeds the line, nor so the
+claim.
 """
 
 from __future__ import annotations
@@ -22,10 +23,13 @@ from claims.simulator.world import World
 
 
 def true_lines(ledger: Ledger) -> pd.DataFrame:
-    """One row per line and scheme: line, scheme, claim, overpaid (fen), cut so that a line is not overpaid twice."""
+    """One row per line and scheme.
+
+    Line, scheme, claim, overpaid (fen), cut so that a line is not overpaid twice.
+    """
     truth, lines = ledger.truth, ledger.lines
     frame = pd.DataFrame({"line": truth.line, "scheme": truth.scheme, "overpaid": truth.overpaid})
-    frame = frame.groupby(["line", "scheme"], as_index=False, sort=True)["overpaid"].sum()
+    frame = frame.groupby(["line", "scheme"], as_index=False, sort=True).agg({"overpaid": "sum"})
     position = frame["line"].to_numpy()
     amount = lines.count[position] * lines.price[position]
     before = (frame.groupby("line")["overpaid"].cumsum() - frame["overpaid"]).to_numpy()
@@ -38,9 +42,9 @@ def true_lines(ledger: Ledger) -> pd.DataFrame:
 def write_truth(
     folder: Path, world: World, ledger: Ledger, ids: Identifiers, about: Mapping[str, Any]
 ) -> dict[str, int]:
-    """Write the truth; returns the number of violating claims per scheme that planted any."""
+    """Write the truth; returns the number of violating claims per scheme."""
     lines = true_lines(ledger)
-    claims = lines.groupby(["claim", "scheme"], as_index=False)["overpaid"].sum()
+    claims = lines.groupby(["claim", "scheme"], as_index=False).agg({"overpaid": "sum"})
     position = claims["claim"].to_numpy()
     claims["person"] = ledger.claims.person[position]
     claims["place"] = ledger.claims.place[position]
@@ -48,17 +52,27 @@ def write_truth(
     _write_claims(folder, claims, ids)
     _write_insured(folder, claims, world)
     _write_institutions(folder, claims, world)
-    counts = claims["scheme"].value_counts().sort_index()
-    planted = {NAMES[int(number)]: int(count) for number, count in counts.items()}
-    overpaid = claims.groupby("scheme")["overpaid"].sum()
+    amounts = money(ledger.totals()).take(pa.array(ids.claim_order))
+    numbers = ids.setl_id.take(pa.array(ids.claim_order))
+    write(folder / "settlements.csv", {"setl_id": numbers, "medfee_yuan": amounts})
+    planted, overpaid = _sums(claims)
     facts = dict(about) | {
         "violating_claims": int(claims["claim"].nunique()),
         "claims_per_scheme": planted,
-        "overpaid_yuan_per_scheme": {NAMES[int(k)]: f"{int(v) / 100:.2f}" for k, v in overpaid.items()},
+        "overpaid_yuan_per_scheme": {name: f"{fen / 100:.2f}" for name, fen in overpaid.items()},
     }
     text = json.dumps(facts, ensure_ascii=False, indent=2, sort_keys=True)
     (folder / "county.json").write_text(text + "\n", encoding="utf-8")
     return planted
+
+
+def _sums(claims: pd.DataFrame) -> tuple[dict[str, int], dict[str, int]]:
+    """Violating claims and overpaid fen of every scheme."""
+    scheme = claims["scheme"].to_numpy(dtype=np.int64)
+    number = np.bincount(scheme, minlength=len(NAMES)).tolist()
+    amount = np.zeros(len(NAMES), dtype=np.int64)
+    np.add.at(amount, scheme, claims["overpaid"].to_numpy(dtype=np.int64))
+    return dict(zip(NAMES, number, strict=True)), dict(zip(NAMES, amount.tolist(), strict=True))
 
 
 def _scheme_names(frame: pd.DataFrame) -> pa.Array:
@@ -67,13 +81,21 @@ def _scheme_names(frame: pd.DataFrame) -> pa.Array:
 
 def _write_lines(folder: Path, lines: pd.DataFrame, ids: Identifiers) -> None:
     sn = ids.feedetl_sn.take(pa.array(lines["line"].to_numpy()))
-    columns = {"feedetl_sn": sn, "scheme": _scheme_names(lines), "overpaid_yuan": money(lines["overpaid"].to_numpy())}
+    columns = {
+        "feedetl_sn": sn,
+        "scheme": _scheme_names(lines),
+        "overpaid_yuan": money(lines["overpaid"].to_numpy()),
+    }
     _write_sorted(folder / "lines.csv", columns)
 
 
 def _write_claims(folder: Path, claims: pd.DataFrame, ids: Identifiers) -> None:
     setl = ids.setl_id.take(pa.array(claims["claim"].to_numpy()))
-    columns = {"setl_id": setl, "scheme": _scheme_names(claims), "overpaid_yuan": money(claims["overpaid"].to_numpy())}
+    columns = {
+        "setl_id": setl,
+        "scheme": _scheme_names(claims),
+        "overpaid_yuan": money(claims["overpaid"].to_numpy()),
+    }
     _write_sorted(folder / "claims.csv", columns)
 
 

@@ -1,16 +1,29 @@
-"""Innocent visits and purchases: ordinary visits, repeat prescriptions of the chronically ill, swipes at pharmacies.
+"""Innocent visits and purchases.
 
-In: the world, the innocent stays (nobody is in two places) and a generator. Out: blocks of claims with their lines.
+Ordinary visits, repeat prescriptions of the chronically ill, swipes at pharmacies.
+
+In: the world, the innocent stays (nobody is in two places) and a generator. Out: blocks of claims
+with their lines.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from claims.simulator.arrays import DAY, HOUR, MINUTE, Bools, Floats, Ints, weighted
+from claims.simulator.arrays import DAY, HOUR, MINUTE, Bools, Ints, by_level, weighted
 from claims.simulator.basket import distinct, make_lines, modest_count, rows_for
 from claims.simulator.calendar import clinic_clock, draw_days, shop_clock
-from claims.simulator.ledger import CHRONIC, OUTPATIENT, PHARMACY, Claims, Lines, join, make_claims, pick, take
+from claims.simulator.ledger import (
+    CHRONIC,
+    OUTPATIENT,
+    PHARMACY,
+    Claims,
+    Lines,
+    join,
+    make_claims,
+    pick,
+    take,
+)
 from claims.simulator.people import VISIT_BY_AGE, YEAR
 from claims.simulator.stays import StayIndex
 from claims.simulator.world import World
@@ -21,6 +34,8 @@ LAB_CHANCE = {1: 0.12, 2: 0.26, 3: 0.34, 9: 0.03}
 EXAM_CHANCE = {1: 0.07, 2: 0.15, 3: 0.20, 9: 0.0}
 TREATMENT_CHANCE = 0.12
 DRUGS_PER_VISIT = (0.12, 0.45, 0.31, 0.12)
+LONG_SHARE = 0.1
+USUAL_SUPPLY = 28 + LONG_SHARE * (84 - 28)
 Block = tuple[Claims, Lines]
 
 
@@ -63,7 +78,9 @@ def spend_time(rng: np.random.Generator, begin: Ints, minutes: float) -> Ints:
     return begin + (last * MINUTE).astype(np.int64)
 
 
-def draw_people(rng: np.random.Generator, world: World, per_year: float, weight: Ints | None = None) -> Ints:
+def draw_people(
+    rng: np.random.Generator, world: World, per_year: float, weight: Ints | None = None
+) -> Ints:
     """A person for each claim of a kind that happens `per_year` times per insured."""
     people = world.people
     rate = people.frailty * np.asarray(VISIT_BY_AGE)[people.band()]
@@ -92,8 +109,8 @@ def visit_lines(rng: np.random.Generator, world: World, claims: Claims) -> Lines
     n = len(claims)
     level = world.places.level[claims.place]
     drugs = weighted(rng, np.asarray(DRUGS_PER_VISIT), n)
-    labs = (rng.random(n) < _by_level(LAB_CHANCE)[level]) * rng.integers(1, 3, n)
-    exams = (rng.random(n) < _by_level(EXAM_CHANCE)[level]) * 1
+    labs = (rng.random(n) < by_level(LAB_CHANCE)[level]) * rng.integers(1, 3, n)
+    exams = (rng.random(n) < by_level(EXAM_CHANCE)[level]) * 1
     treated = (rng.random(n) < TREATMENT_CHANCE) * 1
     parts = [fee_lines(rng, world, claims)]
     for kind, counts in (("drug", drugs), ("lab", labs), ("exam", exams), ("treatment", treated)):
@@ -104,13 +121,6 @@ def visit_lines(rng: np.random.Generator, world: World, claims: Claims) -> Lines
         count += (world.items.is_drug[item]) & (rng.random(len(item)) < 0.2)
         parts.append(make_lines(world, claims, owner, item, count))
     return join(parts)
-
-
-def _by_level(values: dict[int, float]) -> Floats:
-    table = np.zeros(10)
-    for level, value in values.items():
-        table[level] = value
-    return table
 
 
 def fee_lines(rng: np.random.Generator, world: World, claims: Claims) -> Lines:
@@ -128,13 +138,16 @@ def fee_lines(rng: np.random.Generator, world: World, claims: Claims) -> Lines:
 
 
 def _repeat_prescriptions(rng: np.random.Generator, world: World) -> Block:
-    """The chronically ill come back when the last supply is used up, or later; some get twelve weeks at once."""
+    """The chronically ill come back when the last supply is used up, or later.
+
+    Some get twelve weeks at once.
+    """
     people, care = world.people, world.parameters.care
     patient = np.flatnonzero((people.chronic >= 0) & ~people.care_home).astype(np.int64)
     most = int(world.calendar.days // 26) + 2
-    long = rng.random((len(patient), most)) < 0.1
+    long = rng.random((len(patient), most)) < LONG_SHARE
     supply = np.where(long, 84, 28)
-    slack = max(365 / max(care.chronic_visits_per_year, 0.1) - supply.mean(), 1.0)
+    slack = max(365 / max(care.chronic_visits_per_year, 0.1) - USUAL_SUPPLY, 1.0)
     gap = supply + rng.exponential(slack, supply.shape) - 2 * rng.random(supply.shape)
     first = rng.random((len(patient), 1)) * 60
     days = (first + np.cumsum(gap, axis=1) - gap[:, :1]).astype(np.int64)
@@ -145,7 +158,9 @@ def _repeat_prescriptions(rng: np.random.Generator, world: World) -> Block:
     begin = day * DAY + clinic_clock(rng, len(person))
     diagnosis = people.chronic[person]
     doctor = world.doctor(rng, place, diagnosis)
-    claims = make_claims(person, place, CHRONIC, begin, spend_time(rng, begin, 30), diagnosis, doctor)
+    claims = make_claims(
+        person, place, CHRONIC, begin, spend_time(rng, begin, 30), diagnosis, doctor
+    )
     return claims, _repeat_lines(rng, world, claims, np.where(long[row, column], 84, 28))
 
 
@@ -197,7 +212,9 @@ def shop_lines(rng: np.random.Generator, world: World, claims: Claims) -> Lines:
     """A few drugs over the counter; a third of the chronically ill also buy a standing drug."""
     people = world.people
     age = np.maximum(people.age(claims.person, claims.begin // DAY), 0)
-    complaint = world.diagnoses.draw(rng, world.diagnoses.outpatient, people.sex[claims.person], age)
+    complaint = world.diagnoses.draw(
+        rng, world.diagnoses.outpatient, people.sex[claims.person], age
+    )
     lists = world.items.by_group("drug", ward=False, dearest=DEAREST_DRUG)
     owner, item = distinct(
         rng, lists, rows_for(world, claims, complaint), 1 + rng.poisson(1.5, len(claims))

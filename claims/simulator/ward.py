@@ -1,14 +1,16 @@
-"""The lines of stays: bed and nursing every day, drugs nearly every day, tests, treatment, operations.
+"""The lines of stays.
 
-In: claims of stays. Out: their lines, dated within the stay. The drugs are scaled so that a stay costs what stays of its
-level and diagnosis cost.
+Bed and nursing every day, drugs nearly every day, tests, treatment, operations.
+
+In: claims of stays. Out: their lines, dated within the stay. The drugs are scaled so that a stay
+costs what stays of its level and diagnosis cost.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from claims.simulator.arrays import DAY, HOUR, Floats, Ints, spread
+from claims.simulator.arrays import DAY, HOUR, Floats, Ints, by_level, spread
 from claims.simulator.basket import distinct, make_lines, modest_count, rows_for
 from claims.simulator.ledger import Claims, Lines, join, take
 from claims.simulator.world import World
@@ -48,13 +50,15 @@ def ward_lines(rng: np.random.Generator, world: World, claims: Claims) -> Lines:
 
 def days_in(claims: Claims) -> Ints:
     """Bed days of each stay: nights, at least one."""
-    return np.maximum(1, claims.end // DAY - claims.begin // DAY)
+    days: Ints = np.maximum(1, claims.end // DAY - claims.begin // DAY)
+    return days
 
 
 def within(claims: Claims, owner: Ints, day: Ints, clock: Ints) -> Ints:
     """A moment on the given day of the stay, moved inside the stay if need be."""
     time = (claims.begin[owner] // DAY + day) * DAY + clock
-    return np.clip(time, claims.begin[owner], claims.end[owner] - 1)
+    inside: Ints = np.clip(time, claims.begin[owner], claims.end[owner] - 1)
+    return inside
 
 
 def daily_lines(rng: np.random.Generator, world: World, claims: Claims) -> Lines:
@@ -133,7 +137,10 @@ def _operations(rng: np.random.Generator, world: World, claims: Claims) -> Lines
 
 
 def _drugs(rng: np.random.Generator, world: World, claims: Claims) -> Lines:
-    """One or two of five standing drugs on nearly every day; a few convalescents get none at the end."""
+    """One or two of five standing drugs on nearly every day.
+
+    A few convalescents get none at the end.
+    """
     lists = world.items.by_group("drug", ward=True, dearest=1000)
     rows = rows_for(world, claims, claims.diagnosis)
     first = (rng.random(len(claims)) * lists.counts[rows]).astype(np.int64)
@@ -148,7 +155,9 @@ def _drugs(rng: np.random.Generator, world: World, claims: Claims) -> Lines:
         item = lists.at(rows[owner], first[owner] + (day + offset) % 5)
         clock = np.full(len(owner), (9 + offset) * HOUR, dtype=np.int64)
         parts.append(
-            make_lines(world, claims, owner, item, np.ones_like(item), within(claims, owner, day, clock))
+            make_lines(
+                world, claims, owner, item, np.ones_like(item), within(claims, owner, day, clock)
+            )
         )
     lines = join(parts)
     lines.days[:] = -1
@@ -173,11 +182,9 @@ def _scaled(
 
 def _target(rng: np.random.Generator, world: World, claims: Claims) -> Floats:
     """What a stay is expected to cost, in fen."""
-    means = np.zeros(10)
-    for level, mean in MEAN_COST.items():
-        means[level] = mean * 100
     cost = world.diagnoses.cost[claims.diagnosis] / USUAL_COST_FACTOR
     long = np.sqrt(days_in(claims) / world.diagnoses.stay_days[claims.diagnosis])
     chance = rng.lognormal(-0.06, 0.35, len(claims))
-    target: Floats = means[world.places.level[claims.place]] * cost * long * chance
+    usual = 100 * by_level(MEAN_COST)[world.places.level[claims.place]]
+    target: Floats = usual * cost * long * chance
     return target

@@ -1,4 +1,4 @@
-"""What every generator and scheme needs to know of the county, in one frozen bundle, and how it is put together.
+"""What every generator and scheme needs to know of the county, in one frozen bundle.
 
 In: sizes, parameters and generators. Out: `World`.
 """
@@ -59,6 +59,12 @@ def make_world(
     places, numbers = make_places(np.random.default_rng(seeds[0]), institutions, pharmacies)
     doctors = make_doctors(np.random.default_rng(seeds[1]), places, numbers)
     people = make_people(
-        np.random.default_rng(seeds[2]), insured, parameters.people, places, items, diagnoses, calendar
+        np.random.default_rng(seeds[2]),
+        insured,
+        parameters.people,
+        places,
+        items,
+        diagnoses,
+        calendar,
     )
     return World(parameters, calendar, items, diagnoses, places, doctors, people)

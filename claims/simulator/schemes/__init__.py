@@ -1,7 +1,8 @@
 """The violation schemes, in the order in which they are planted.
 
-In: the world and the ledger of innocent claims. Out: the same ledger with planted claims and lines, each written down
-in the ledger's truth. A scheme whose actors do not exist in a county plants nothing.
+In: the world and the ledger of innocent claims. Out: the same ledger with planted claims and lines,
+each written down in the ledger's truth. A scheme whose actors do not exist in a county plants
+nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +12,11 @@ from collections.abc import Callable
 import numpy as np
 
 from claims.simulator.ledger import Ledger
-from claims.simulator.schemes.admissions import bed_hanging, low_standard_admission, split_hospitalisation
+from claims.simulator.schemes.admissions import (
+    bed_hanging,
+    low_standard_admission,
+    split_hospitalisation,
+)
 from claims.simulator.schemes.billing import (
     charge_after_discharge,
     inflated_examinations,

@@ -1,4 +1,6 @@
-"""Schemes with whole stays that were not needed: hanging beds, check-up admissions, split hospitalisation.
+"""Schemes with whole stays that were not needed.
+
+Hanging beds, check-up admissions, split hospitalisation.
 
 In and out: the ledger. All lines of a planted stay should not have been billed.
 """
@@ -7,9 +9,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from claims.simulator.arrays import DAY, HOUR, Bools, Ints, some, spread, weighted
+from claims.simulator.arrays import DAY, HOUR, Bools, Ints, spread, weighted
 from claims.simulator.basket import make_lines
-from claims.simulator.ledger import INPATIENT, Claims, Lines, join, make_claims, pick, take
+from claims.simulator.ledger import (
+    INPATIENT,
+    Claims,
+    Lines,
+    join,
+    make_claims,
+    pick,
+    separate,
+    take,
+)
 from claims.simulator.people import YEAR
 from claims.simulator.schemes.plot import Plot
 from claims.simulator.stays import leave
@@ -27,7 +38,10 @@ def _stays_at(plot: Plot) -> Ints:
 
 
 def _wanted(plot: Plot, suitable: Bools) -> Ints:
-    """The place of each stay to plant: a share of what the actors admit after the onset, at least one."""
+    """The place of each stay to plant.
+
+    A share of what the actors admit after the onset, at least one.
+    """
     calendar = plot.world.calendar
     left = 1 - plot.onset / calendar.days
     admitted = _stays_at(plot)
@@ -43,7 +57,10 @@ def _one_stay_each(person: Ints) -> Ints:
 
 
 def bed_hanging(plot: Plot) -> None:
-    """Elderly people lie in the books for one to three weeks: bed and nursing, next to nothing else."""
+    """Elderly people lie in the books for one to three weeks.
+
+    Bed and nursing, next to nothing else.
+    """
     world, rng = plot.world, plot.rng
     place = _wanted(plot, world.places.private | (world.places.category == 0))
     adults = np.flatnonzero((world.people.birth < -45 * YEAR) & ~world.people.care_home)
@@ -59,18 +76,15 @@ def bed_hanging(plot: Plot) -> None:
     diagnosis = pool[rng.integers(0, len(pool), len(person))]
     doctor = world.doctor(rng, place, diagnosis)
     claims = make_claims(person, place, INPATIENT, begin, end, diagnosis, doctor)
-    claims = _keep(claims, free)
+    claims = separate(claims, free)
     plot.plant_whole(claims, _hanging_lines(plot, claims, adaptive[free]))
 
 
-def _keep(claims: Claims, rows: Bools | Ints) -> Claims:
-    kept = take(claims, rows)
-    kept.visit = np.arange(len(kept), dtype=np.int64)
-    return kept
-
-
 def _hanging_lines(plot: Plot, claims: Claims, adaptive: Bools) -> Lines:
-    """Bed and nursing daily, tests and a drug on the first day; the adaptive ones add a token every third day."""
+    """Bed and nursing daily, tests and a drug on the first day.
+
+    The adaptive ones add a token every third day.
+    """
     world, rng = plot.world, plot.rng
     ones = np.ones(len(claims), dtype=np.int64)
     tests = tests_of(rng, world, claims, "lab", rng.integers(1, 4, len(claims)), early=1.0)
@@ -80,12 +94,17 @@ def _hanging_lines(plot: Plot, claims: Claims, adaptive: Bools) -> Lines:
     owner, day = owner[day % 3 == 1], day[day % 3 == 1]
     item = np.full(len(owner), world.items.number("红外线治疗"), dtype=np.int64)
     clock = np.full(len(owner), 15 * HOUR, dtype=np.int64)
-    token = make_lines(world, claims, owner, item, np.ones_like(item), within(claims, owner, day, clock))
+    token = make_lines(
+        world, claims, owner, item, np.ones_like(item), within(claims, owner, day, clock)
+    )
     return join([daily_lines(rng, world, claims), tests, drugs, token])
 
 
 def low_standard_admission(plot: Plot) -> None:
-    """A bus fetches villagers; each is admitted for two or three days with a mild diagnosis and tested throughout."""
+    """A bus fetches villagers.
+
+    Each is admitted for two or three days with a mild diagnosis and tested throughout.
+    """
     world, rng = plot.world, plot.rng
     actor = _wanted(plot, world.places.private & world.places.is_hospital)
     lone = _lone_places(plot, actor)
@@ -93,7 +112,9 @@ def low_standard_admission(plot: Plot) -> None:
     person, day = _bus_loads(plot, len(actor))
     extra = rng.choice(np.flatnonzero(world.people.birth < -18 * YEAR), size=len(lone))
     person = np.concatenate([person, extra]).astype(np.int64)
-    day = np.concatenate([day, rng.integers(plot.onset, max(plot.onset + 1, world.calendar.days - 9), len(lone))])
+    day = np.concatenate(
+        [day, rng.integers(plot.onset, max(plot.onset + 1, world.calendar.days - 9), len(lone))]
+    )
     begin = day * DAY + 8 * HOUR + rng.integers(0, 4 * HOUR, len(day))
     adaptive = plot.adapts(day)
     end = leave(rng, begin, np.where(adaptive, 4, rng.integers(2, 4, len(day))))
@@ -101,7 +122,7 @@ def low_standard_admission(plot: Plot) -> None:
     keep = keep[_one_stay_each(person[keep])]
     diagnosis = _mild(plot, person, day)
     doctor = world.doctor(rng, place, diagnosis)
-    claims = _keep(make_claims(person, place, INPATIENT, begin, end, diagnosis, doctor), keep)
+    claims = separate(make_claims(person, place, INPATIENT, begin, end, diagnosis, doctor), keep)
     plot.plant_whole(claims, _check_up_lines(plot, claims, adaptive[keep]))
 
 
@@ -122,7 +143,9 @@ def _bus_loads(plot: Plot, number: int) -> tuple[Ints, Ints]:
     while len(person) < number and len(adult):
         village = people.village[rng.choice(adult)]
         pool = adult[people.village[adult] == village]
-        load = rng.choice(pool, size=min(len(pool), int(rng.integers(4, 10)), number - len(person)), replace=False)
+        load = rng.choice(
+            pool, size=min(len(pool), int(rng.integers(4, 10)), number - len(person)), replace=False
+        )
         first = int(rng.integers(plot.onset, max(plot.onset + 1, plot.world.calendar.days - 9)))
         person += load.tolist()
         day += (first + rng.integers(0, 2, len(load))).tolist()
@@ -155,20 +178,21 @@ def _check_up_lines(plot: Plot, claims: Claims, adaptive: Bools) -> Lines:
 
 
 def split_hospitalisation(plot: Plot) -> None:
-    """Discharge and admit again one to fourteen days later; the adaptive ones wait until the fifteenth is over."""
+    """Discharge and admit again one to fourteen days later.
+
+    The adaptive ones wait until the fifteenth is over.
+    """
     world, ledger, rng = plot.world, plot.ledger, plot.rng
     nights = plot.nights()
-    whole = np.asarray([world.diagnoses.number(code) for code in NEVER_SPLIT])
-    free = plot.begun() & plot.clean() & (nights >= 4) & ~np.isin(ledger.claims.diagnosis, whole)
-    eligible = np.flatnonzero(free).astype(np.int64)
+    eligible = _splittable(plot, nights)
     cases = plot.cases(eligible, ledger.claims.place[eligible], world.places.has_beds)
     begin, end = _second_stay(plot, cases, nights[cases])
     fits = plot.available(ledger.claims.person[cases], begin, end)
-    if not fits.any():
+    if not fits.any() and plot.spec.actors > 0 and plot.spec.share > 0:
         # A small county: take any stay whose patient is free afterwards.
         begin, end = _second_stay(plot, eligible, nights[eligible])
         able = np.flatnonzero(plot.available(ledger.claims.person[eligible], begin, end))
-        chosen = some(rng, able, 1.0)[:1]
+        chosen = rng.permutation(able)[:1]
         cases, begin, end = eligible[chosen], begin[chosen], end[chosen]
         fits = np.ones(len(cases), dtype=bool)
     claims, lines = ledger.copy(cases[fits], begin[fits])
@@ -178,11 +202,28 @@ def split_hospitalisation(plot: Plot) -> None:
     plot.plant_whole(claims, lines)
 
 
+def _splittable(plot: Plot, nights: Ints) -> Ints:
+    """Innocent stays of a few nights for an illness that may come back.
+
+    In a small county also before the onset.
+    """
+    claims = plot.ledger.claims
+    whole = np.asarray([plot.world.diagnoses.number(code) for code in NEVER_SPLIT])
+    able = (nights >= 2) & ~np.isin(claims.diagnosis, whole)
+    best = able & (nights >= 3) & plot.clean() & plot.begun()
+    for wanted in (best, able & plot.clean(), able):
+        if wanted.any():
+            return np.flatnonzero(wanted).astype(np.int64)
+    return np.zeros(0, dtype=np.int64)
+
+
 def _second_stay(plot: Plot, cases: Ints, nights: Ints) -> tuple[Ints, Ints]:
     """Beginning and end of the second stay: never longer than the first, which it copies."""
     rng, claims = plot.rng, plot.ledger.claims
     last = claims.end[cases] // DAY
-    gap = np.where(plot.adapts(last), rng.integers(16, 20, len(cases)), rng.integers(1, 15, len(cases)))
+    gap = np.where(
+        plot.adapts(last), rng.integers(16, 20, len(cases)), rng.integers(1, 15, len(cases))
+    )
     begin = (last + gap) * DAY + 9 * HOUR + rng.integers(0, 5 * HOUR, len(cases))
     return begin, leave(rng, begin, np.minimum(nights, rng.integers(3, 9, len(cases))))
 
@@ -191,5 +232,9 @@ def _repeatable(plot: Plot, claims: Claims, lines: Lines) -> Bools:
     """Lines that fall into the second stay; an operation is not done twice."""
     surgical = plot.world.items.base[lines.item] >= 40_000
     surgical &= plot.world.items.of_kind("treatment", "consumable")[lines.item]
-    keep: Bools = (lines.time < claims.end[lines.claim]) & (lines.time >= claims.begin[lines.claim]) & ~surgical
+    keep: Bools = (
+        (lines.time < claims.end[lines.claim])
+        & (lines.time >= claims.begin[lines.claim])
+        & ~surgical
+    )
     return keep

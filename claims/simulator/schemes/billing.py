@@ -1,4 +1,6 @@
-"""Schemes that alter or add lines of real claims: wrong sex, price, quantity, date, and inflated packages.
+"""Schemes that alter or add lines of real claims.
+
+Wrong sex, price, quantity, date, and inflated packages.
 
 In and out: the ledger. What is overpaid is the added line, or the part of a line above the limit.
 """
@@ -33,9 +35,14 @@ def _early(plot: Plot, cases: Ints) -> Ints:
 
 
 def sex_conflict(plot: Plot) -> None:
-    """Bill an item limited to one sex for a person of the other: something else was done, or nothing."""
+    """Bill an item limited to one sex for a person of the other.
+
+    Something else was done, or nothing.
+    """
     world, claims = plot.world, plot.ledger.claims
-    cases = plot.cases(*_with_place(plot, _eligible_claims(plot, plot.clean())), _institutions(plot))
+    cases = plot.cases(
+        *_with_place(plot, _eligible_claims(plot, plot.clean())), _institutions(plot)
+    )
     items = np.arange(len(world.items.codes), dtype=np.int64)
     cheap = (world.items.base < DEAREST_SWAP) & world.items.of_kind("lab", "exam", "treatment")
     item = np.zeros(len(cases), dtype=np.int64)
@@ -61,22 +68,29 @@ def _free_lines(plot: Plot) -> Bools:
 
 
 def overpriced(plot: Plot) -> None:
-    """Charge more than the cap for a few favourite items of a place; the adaptive ones only a little more."""
+    """Charge more than the cap for a few favourite items of a place.
+
+    The adaptive ones only a little more.
+    """
     world, ledger = plot.world, plot.ledger
     places, lines = world.places, ledger.lines
     place = ledger.claims.place[lines.claim]
     free = _free_lines(plot) & (lines.price >= 500)
-    favourite = np.zeros(len(lines), dtype=bool)
-    for one in range(len(places.codes)):
-        here = np.flatnonzero(free & (place == one))
-        common = np.argsort(-np.bincount(lines.item[here], minlength=1), kind="stable")[:FAVOURITES]
-        favourite[here] = np.isin(lines.item[here], common)
+    shape = (len(places.codes), len(world.items.codes))
+    cell = place[free] * shape[1] + lines.item[free]
+    billed = np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape)
+    common = np.zeros(shape, dtype=bool)
+    top = np.argsort(-billed, axis=1, kind="stable")[:, :FAVOURITES]
+    np.put_along_axis(common, top, True, axis=1)
+    favourite = free & common[place, lines.item]
     eligible = np.flatnonzero(favourite).astype(np.int64)
     cases = plot.cases(eligible, place[eligible], places.private & _institutions(plot))
     day = lines.time[cases] // DAY
     cap = world.cap(lines.item[cases], place[cases], day)
     dearer = np.where(
-        plot.adapts(day), plot.rng.uniform(1.01, 1.04, len(cases)), plot.rng.uniform(1.08, 1.6, len(cases))
+        plot.adapts(day),
+        plot.rng.uniform(1.01, 1.04, len(cases)),
+        plot.rng.uniform(1.08, 1.6, len(cases)),
     )
     lines.price[cases] = np.maximum(np.rint(cap * dearer), cap + 1).astype(np.int64)
     ledger.mark(cases, plot.number, (lines.price[cases] - cap) * lines.count[cases])
@@ -88,7 +102,9 @@ def quantity_over_maximum(plot: Plot) -> None:
     maximum = world.items.maximum[lines.item]
     countable = world.items.of_kind("lab", "exam", "treatment", "consumable")[lines.item]
     dear = lines.price > 2000
-    eligible = np.flatnonzero(_free_lines(plot) & (maximum > 0) & (maximum < 24) & countable & ~dear)
+    eligible = np.flatnonzero(
+        _free_lines(plot) & (maximum > 0) & (maximum < 24) & countable & ~dear
+    )
     place = plot.ledger.claims.place[lines.claim[eligible]]
     cases = plot.cases(eligible.astype(np.int64), place, _institutions(plot))
     over = np.where(plot.adapts(lines.time[cases] // DAY), 1, plot.rng.integers(1, 5, len(cases)))
@@ -135,12 +151,10 @@ def inflated_examinations(plot: Plot) -> None:
 
 
 def _not_billed_yet(plot: Plot, cases: Ints, owner: Ints, item: Ints) -> tuple[Ints, Ints]:
-    """Leave out the items that the claim has already, so that no daily maximum is passed by the way."""
+    """Leave out the items that the claim has already, to pass no daily maximum by the way."""
     wide = len(plot.world.items.codes)
     which, line = plot.ledger.lines_of(cases)
     present = which * wide + plot.ledger.lines.item[line]
     key, first = np.unique(owner * wide + item, return_index=True)
     kept = np.sort(first[~np.isin(key, present)])
     return owner[kept], item[kept]
-
-

@@ -1,6 +1,7 @@
 """Schemes with claims out of nothing: batch swiping, hoarding, visits at equal intervals.
 
-In and out: the ledger. Of a hoarder's purchases only those beyond a stock of two weeks are wrong; the rest is need.
+In and out: the ledger. Of a hoarder's purchases only those beyond a stock of two weeks are wrong;
+the rest is need.
 """
 
 from __future__ import annotations
@@ -24,6 +25,15 @@ HOARDED = (
     ("氯吡格雷片", 0),
     ("阿托伐他汀钙片", 0),
 )
+# The diagnosis under which a drug of a group is prescribed.
+PRETEXT = {
+    "renal": "N03.9",
+    "onc": "C34.9",
+    "dm": "E11.9",
+    "copd": "J44.1",
+    "chd": "I25.1",
+    "cvd": "I69.3",
+}
 TOLERATED_STOCK = 14
 USUAL_RUN = 9
 
@@ -33,10 +43,12 @@ def _activity(plot: Plot) -> Ints:
 
 
 def batch_swiping(plot: Plot) -> None:
-    """A pharmacy swipes a set of cards it keeps, one after the other within a minute, with equal baskets."""
+    """A pharmacy swipes the cards it keeps, one within a minute of the other, equal baskets."""
     world, rng = plot.world, plot.rng
     for actor in plot.actors(world.places.is_pharmacy, _activity(plot) * world.places.is_pharmacy):
-        adults = np.flatnonzero((world.people.birth < -20 * YEAR) & (world.people.death > world.calendar.days))
+        adults = np.flatnonzero(
+            (world.people.birth < -20 * YEAR) & (world.people.death > world.calendar.days)
+        )
         cards = rng.choice(adults, size=min(len(adults), int(rng.integers(16, 34))), replace=False)
         swipes = int(((plot.ledger.claims.place == actor) & plot.begun()).sum())
         runs = max(1, round(plot.spec.share * swipes / USUAL_RUN))
@@ -57,7 +69,10 @@ def _runs(plot: Plot, cards: Ints, days: Ints) -> tuple[Ints, Ints, Ints]:
     gap = np.where(adaptive[run], rng.integers(62, 96, len(run)), rng.integers(14, 52, len(run)))
     total = np.cumsum(gap)
     since = total - total[np.searchsorted(run, np.arange(len(days)))][run]
-    opening = np.where(rng.random(len(days)) < 0.6, 12.6 * HOUR, 20.6 * HOUR) + rng.random(len(days)) * HOUR
+    opening = (
+        np.where(rng.random(len(days)) < 0.6, 12.6 * HOUR, 20.6 * HOUR)
+        + rng.random(len(days)) * HOUR
+    )
     return person, days[run] * DAY + opening[run].astype(np.int64) + since, run
 
 
@@ -81,9 +96,11 @@ def excess_supply(plot: Plot) -> None:
     """Insured who buy one dear drug again and again from several places and resell it."""
     world, rng = plot.world, plot.rng
     people = world.people
-    adults = np.flatnonzero((people.birth < -30 * YEAR) & (people.death > world.calendar.days) & ~people.care_home)
+    adults = np.flatnonzero(
+        (people.birth < -30 * YEAR) & (people.death > world.calendar.days) & ~people.care_home
+    )
     number = min(len(adults), max(1, round(plot.spec.actors * len(people.sex) / 10_000)))
-    if plot.spec.actors == 0 or len(_sellers(plot)) == 0:
+    if plot.spec.actors == 0 or plot.spec.share <= 0 or len(_sellers(plot)) == 0:
         return
     for person in rng.choice(adults, size=number, replace=False):
         _hoard(plot, int(person))
@@ -113,17 +130,12 @@ def _hoard(plot: Plot, person: int) -> None:
     begin, who = begin[keep], who[keep]
     place = places[rng.integers(0, len(places), len(begin))]
     shop = world.places.is_pharmacy[place]
-    group = next(iter(world.items.groups[item] & {"renal", "onc", "dm", "copd", "chd", "cvd"}), "chd")
-    diagnosis = np.where(shop, -1, _diagnosis_of(plot, group, person))
+    group = next((one for one in PRETEXT if one in world.items.groups[item]), "chd")
+    diagnosis = np.where(shop, -1, world.diagnoses.number(PRETEXT[group]))
     doctor = np.where(shop, -1, world.doctor(rng, place, np.maximum(diagnosis, 0)))
     kind = np.where(shop, PHARMACY, CHRONIC)
     claims = make_claims(who, place, kind, begin, begin + 12 * MINUTE, diagnosis, doctor)
     _plant_hoard(plot, claims, item, adaptive)
-
-
-def _diagnosis_of(plot: Plot, group: str, person: int) -> int:
-    codes = {"renal": "N03.9", "onc": "C34.9", "dm": "E11.9", "copd": "J44.1", "chd": "I25.1", "cvd": "I69.3"}
-    return plot.world.diagnoses.number(codes[group])
 
 
 def _plant_hoard(plot: Plot, claims: Claims, item: int, adaptive: bool) -> None:
@@ -151,12 +163,17 @@ def _beyond_need(days: Ints, supply: int) -> Ints:
 
 
 def fabricated_visits(plot: Plot) -> None:
-    """A clinic writes visits of the elderly that did not happen: the same basket every seven days."""
+    """A clinic writes visits of the elderly that did not happen.
+
+    The same basket every seven days.
+    """
     world, rng = plot.world, plot.rng
     activity = _activity(plot)
     suitable = world.places.category == PRIMARY
     actors = plot.actors(suitable, activity * ~world.places.is_pharmacy)
-    old = np.flatnonzero((world.people.birth < -50 * YEAR) & (world.people.death > world.calendar.days))
+    old = np.flatnonzero(
+        (world.people.birth < -50 * YEAR) & (world.people.death > world.calendar.days)
+    )
     for actor in actors:
         wanted = max(3, round(plot.spec.share * activity[actor]))
         length = int(min(20, max(3, (world.calendar.days - plot.onset) // 7 - 2)))
@@ -167,7 +184,9 @@ def fabricated_visits(plot: Plot) -> None:
         owner, week = spread(np.full(number, length, dtype=np.int64))
         day = first[owner] + 7 * week
         day = day + np.where(plot.adapts(day), rng.integers(-2, 3, len(day)), 0)
-        begin = day * DAY + (15 * HOUR + 4 * MINUTE * owner) + rng.integers(0, 2 * MINUTE, len(owner))
+        begin = (
+            day * DAY + (15 * HOUR + 4 * MINUTE * owner) + rng.integers(0, 2 * MINUTE, len(owner))
+        )
         places = np.full(number, actor, dtype=np.int64)
         basket = plot.templates(places, world.people.sex[person], (OUTPATIENT, CHRONIC))
         free = plot.available(person[owner], begin, begin + HOUR)

@@ -1,7 +1,7 @@
 """Schemes in which a claim contradicts another fact: a death, a settlement, a stay.
 
-In and out: the ledger. The planted claims are copies of innocent claims at the same place, moved in time and to another
-person; all of their lines should not have been billed.
+In and out: the ledger. The planted claims are copies of innocent claims at the same place, moved in
+time and to another person; all of their lines should not have been billed.
 """
 
 from __future__ import annotations
@@ -25,12 +25,14 @@ def _activity(plot: Plot, kinds: tuple[int, ...]) -> Ints:
 
 
 def service_after_death(plot: Plot) -> None:
-    """The card of a deceased is used again, up to four months later, at one of a few clinics and pharmacies."""
+    """The card of a deceased is used again, up to four months later, at a few places."""
     world, people = plot.world, plot.world.people
     places = world.places
     dead = np.flatnonzero((people.death < NEVER) & (people.death >= plot.onset))
     dead = dead[people.death[dead] < world.calendar.days - 12].astype(np.int64)
-    actors = plot.actors(places.is_pharmacy | (places.category == PRIMARY), _activity(plot, AMBULANT))
+    actors = plot.actors(
+        places.is_pharmacy | (places.category == PRIMARY), _activity(plot, AMBULANT)
+    )
     misused = some(plot.rng, dead, plot.spec.share)
     owner, _ = spread(plot.rng.integers(1, 6, len(misused)))
     if len(actors) == 0 or len(owner) == 0:
@@ -38,7 +40,9 @@ def service_after_death(plot: Plot) -> None:
     person = misused[owner]
     later = np.minimum(2 + plot.rng.exponential(25, len(owner)), 120).astype(np.int64)
     # The first use comes soon, so that at least one lies within the period.
-    later = np.where(np.r_[True, owner[1:] != owner[:-1]], plot.rng.integers(2, 9, len(owner)), later)
+    later = np.where(
+        np.r_[True, owner[1:] != owner[:-1]], plot.rng.integers(2, 9, len(owner)), later
+    )
     place = actors[plot.rng.integers(0, len(actors), len(owner))]
     templates = plot.templates(place, people.sex[person], AMBULANT)
     begin = _same_clock(plot, templates, people.death[person] + later)
@@ -51,7 +55,10 @@ def _same_clock(plot: Plot, templates: Ints, day: Ints) -> Ints:
 
 
 def duplicate_settlement(plot: Plot) -> None:
-    """Settle a visit a second time, days later; the adaptive ones date it a day later, some do it elsewhere."""
+    """Settle a visit a second time, days later.
+
+    The adaptive ones date it a day later, some do it elsewhere.
+    """
     world, ledger, rng = plot.world, plot.ledger, plot.rng
     usable = plot.begun() & plot.clean() & np.isin(ledger.claims.kind, AMBULANT)
     usable &= ledger.claims.begin < (world.calendar.days - 2) * DAY
@@ -87,7 +94,9 @@ def overlapping_stays(plot: Plot) -> None:
     place = actors[rng.integers(0, len(actors), len(cases))]
     person = claims.person[cases]
     templates = plot.templates(place, world.people.sex[person], (INPATIENT,))
-    begin = _same_clock(plot, templates, claims.begin[cases] // DAY + rng.integers(1, 3, len(cases)))
+    begin = _same_clock(
+        plot, templates, claims.begin[cases] // DAY + rng.integers(1, 3, len(cases))
+    )
     end = begin + (claims.end - claims.begin)[templates]
     fits = (nights[templates] >= 2) & world.people.alive(person, end // DAY)
     if not fits.any():
@@ -96,7 +105,10 @@ def overlapping_stays(plot: Plot) -> None:
 
 
 def _stays_elsewhere(plot: Plot, actors: Ints) -> Ints:
-    """Innocent stays of four nights or more at other hospitals; in a small county also before the onset."""
+    """Innocent stays of four nights or more at other hospitals.
+
+    In a small county also before the onset.
+    """
     claims, last = plot.ledger.claims, plot.world.calendar.days - 14
     real = plot.clean() & (plot.nights() >= 4) & (claims.begin < last * DAY)
     real &= ~np.isin(claims.place, actors)
@@ -105,10 +117,15 @@ def _stays_elsewhere(plot: Plot, actors: Ints) -> Ints:
 
 
 def outpatient_during_stay(plot: Plot) -> None:
-    """Visits and purchases on the card of somebody in hospital; those whose bed only hangs go out most."""
+    """Visits and purchases on the card of somebody in hospital.
+
+    Those whose bed only hangs go out most.
+    """
     world, claims, rng = plot.world, plot.ledger.claims, plot.rng
     places = world.places
-    actors = plot.actors(places.is_pharmacy | (places.category <= LEVEL_1), _activity(plot, AMBULANT))
+    actors = plot.actors(
+        places.is_pharmacy | (places.category <= LEVEL_1), _activity(plot, AMBULANT)
+    )
     stays = np.flatnonzero(plot.begun() & (plot.nights() >= 4)).astype(np.int64)
     if len(stays) == 0 or len(actors) == 0:
         return

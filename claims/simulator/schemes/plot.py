@@ -1,4 +1,6 @@
-"""What the schemes share: who acts, which cases are chosen, and how a case is copied from an innocent template.
+"""What the schemes share.
+
+Who acts, which cases are chosen, and how a case is copied from an innocent template.
 
 In: the world, the ledger and the parameters of one scheme. Out: positions in the ledger.
 """
@@ -14,6 +16,8 @@ from claims.simulator.ledger import INPATIENT, Claims, Ledger, Lines, pick
 from claims.simulator.parameters import SchemeParameters
 from claims.simulator.stays import StayIndex
 from claims.simulator.world import World
+
+USUAL_PLACES = 50
 
 
 @dataclass
@@ -32,7 +36,10 @@ class Plot:
         return self.world.calendar.onset(self.spec.onset_month)
 
     def begun(self) -> Bools:
-        """Which claims begin after the onset (of the living: the dead are a scheme of their own)."""
+        """Which claims begin after the onset (of the living.
+
+        The dead are a scheme of their own).
+        """
         claims = self.ledger.claims
         return claims.begin >= self.onset * DAY
 
@@ -43,22 +50,27 @@ class Plot:
         return found
 
     def actors(self, suitable: Bools, weight: Ints | None = None) -> Ints:
-        """Places that act, drawn by temptation among the suitable with something to act on (any, if none is)."""
+        """Places that act, drawn by temptation among the suitable (or any) that have the weight."""
         able = np.ones(len(suitable), dtype=bool) if weight is None else weight > 0
         pool = np.flatnonzero(suitable & able)
         if len(pool) == 0:
             pool = np.flatnonzero(able)
-        number = min(self.spec.actors, len(pool))
-        if number == 0:
+        number = min(self._number_of_actors(), len(pool))
+        if number == 0 or self.spec.share <= 0:
             return pool[:0].astype(np.int64)
         chance = self.world.places.temptation[pool]
         drawn = self.rng.choice(pool, size=number, replace=False, p=chance / chance.sum())
         return drawn.astype(np.int64)
 
-    def cases(self, eligible: Ints, place: Ints, suitable: Bools) -> Ints:
-        """The cases among `eligible` (at `place`): a share of each actor's and scattered ones of the others'.
+    def _number_of_actors(self) -> int:
+        """As many as the parameters say, and more in proportion where there are more places."""
+        return round(self.spec.actors * max(1.0, len(self.world.places.codes) / USUAL_PLACES))
 
-        A large house plants no more than twice what a place of mean size would: volume hides, it does not tempt.
+    def cases(self, eligible: Ints, place: Ints, suitable: Bools) -> Ints:
+        """The cases among `eligible`: a share of each actor's and scattered ones of the others'.
+
+        A large house plants no more than twice what a place of mean size would: volume hides, it
+        does not tempt.
         """
         weight = np.bincount(place, minlength=len(suitable))
         most = 2 * weight[weight > 0].mean() if len(place) else 0.0
@@ -69,7 +81,9 @@ class Plot:
             chosen.append(some(self.rng, eligible[place == actor], share))
         others = eligible[~np.isin(place, actors)]
         scattered = self.rng.binomial(len(others), self.spec.scattered)
-        chosen.append(self.rng.choice(others, size=scattered, replace=False) if scattered else others[:0])
+        chosen.append(
+            self.rng.choice(others, size=scattered, replace=False) if scattered else others[:0]
+        )
         return np.sort(np.concatenate(chosen))
 
     def stay_index(self) -> StayIndex:
@@ -88,7 +102,10 @@ class Plot:
         return fits & ~index.inside(person, begin) & (index.free_until(person, begin) >= end)
 
     def templates(self, place: Ints, sex: Ints, kinds: tuple[int, ...]) -> Ints:
-        """For each case an innocent claim by a person of the sex: at the place if it has one, -1 if nobody has."""
+        """For each case an innocent claim by a person of the sex.
+
+        At the place if it has one, -1 if nobody has.
+        """
         claims = self.ledger.claims
         usable = self.clean() & np.isin(claims.kind, kinds)
         shop = self.world.places.is_pharmacy
@@ -97,7 +114,9 @@ class Plot:
         for one in np.unique(place):
             for each in (1, 2):
                 cases = np.flatnonzero((place == one) & (sex == each))
-                alike = np.flatnonzero(usable & (shop[claims.place] == shop[one]) & (theirs == each))
+                alike = np.flatnonzero(
+                    usable & (shop[claims.place] == shop[one]) & (theirs == each)
+                )
                 here = alike[claims.place[alike] == one]
                 pool = here if len(here) else alike
                 if len(cases) and len(pool):
@@ -105,7 +124,10 @@ class Plot:
         return found
 
     def replay(self, templates: Ints, person: Ints, place: Ints, begin: Ints) -> None:
-        """Plant copies of templates for other people, places and times, as a whole wrong; -1 is left out."""
+        """Plant copies of templates for other people, places and times, as a whole wrong.
+
+        -1 is left out.
+        """
         usable = templates >= 0
         claims, lines = self.ledger.copy(templates[usable], begin[usable])
         claims.person = person[usable]
@@ -113,7 +135,10 @@ class Plot:
         self.plant_whole(claims, lines)
 
     def move(self, claims: Claims, lines: Lines, place: Ints) -> None:
-        """Move a block to other places: their doctors, and their prices where the place is another."""
+        """Move a block to other places.
+
+        Their doctors, and their prices where the place is another.
+        """
         moved = claims.place != place
         claims.place = place
         rows = np.flatnonzero(moved & (claims.diagnosis >= 0))
@@ -123,9 +148,15 @@ class Plot:
         lines.price = np.where(moved[lines.claim], price, lines.price)
 
     def plant_whole(self, claims: Claims, lines: Lines) -> None:
-        """Add a block all of whose lines should not have been billed; what ends after the period is left out."""
+        """Add a block all of whose lines should not have been billed.
+
+        What ends after the period is left out.
+        """
         claims, lines = pick(claims, lines, claims.end < self.world.calendar.days * DAY)
         if len(claims):
+            # A copy may be later than its template, and a price cap may have fallen in between.
+            cap = self.world.cap(lines.item, claims.place[lines.claim], lines.time // DAY)
+            lines.price = np.minimum(lines.price, cap)
             _, new = self.ledger.add(claims, lines)
             self.ledger.mark_whole(new, self.number)
 

@@ -1,0 +1,55 @@
+# Everything a newcomer needs: make demo, make test. Each makes its own .venv from the hash-locked
+# requirements; nothing else has to be installed but Python 3.11 or later and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+LANG_OPTION := $(if $(LANGUAGE_OF_OUTPUT),--lang $(LANGUAGE_OF_OUTPUT),)
+
+.PHONY: demo demo-zh test check lock prove pictures docs clean
+
+demo: $(VENV)/.run
+	$(BIN)/jihe demo --out demo $(LANG_OPTION)
+
+demo-zh: $(VENV)/.run
+	$(BIN)/jihe demo --out demo --lang zh
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m jihe.documents --check
+
+prove: $(VENV)/.dev
+	$(BIN)/python -m tests.prove
+
+docs: $(VENV)/.run
+	$(BIN)/python -m jihe.documents
+
+pictures: $(VENV)/.dev
+	$(BIN)/python docs/pictures/make.py
+
+$(VENV)/.python: pyproject.toml
+	@$(PYTHON) .ci/preflight.py
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.python requirements/run.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements/dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@touch $@
+
+# uv writes the locks: versions and hashes, no index address. Only whoever changes dependencies needs it.
+lock:
+	uv pip compile pyproject.toml --extra build --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements/dev.lock
+	uv pip compile pyproject.toml --extra build -c requirements/dev.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements/run.lock
+
+clean:
+	rm -rf $(VENV) demo build *.egg-info

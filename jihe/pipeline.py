@@ -1,0 +1,272 @@
+"""The whole way from files to a sealed list: what ``jihe run`` does.
+
+Every step hands the next one a table. Files are written into a hidden folder first and moved into
+place at the end, so that a run that stops leaves nothing half-written.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from claims import contracts
+from claims.contracts import Lang
+from claims.load import LoadReport, load
+from claims.mapping import SourceMapping, source_mapping
+from claims.store import StoreVersion, open_store
+from features.build import Build, build, default_as_of
+from features.clock import cut
+from jihe.home import Home
+from jihe.identified import write_identified
+from jihe.planning import PlanChoices, Sealed, seal_plan, write_lists
+from jihe.scores import UNITS, ScoredUnit, applicable_model, score_unit
+from jihe.training import train_on_dataset
+from jihe.units import unit_facts
+from serving.distributions import Distributions, measure, peer_group
+from serving.material import material
+from serving.publish import write_bundle
+from serving.records import explain
+from serving.sentences import one_line
+from training.tracking import Tracker
+
+Progress = Callable[[str, float], None]
+Record = dict[str, Any]
+
+#: Units at the head of each ranking whose explanation is published beside the drawn ones.
+EXPLAINED_HEAD = 500
+
+
+@dataclass(frozen=True)
+class RunChoices:
+    """What a run is asked to do; None means the stated default."""
+
+    source: str
+    folder: Path
+    out: Path
+    as_of: date | None = None
+    frame_from: date | None = None
+    unit: str | None = None
+    plan: PlanChoices = field(default_factory=PlanChoices)
+    lang: Lang = "en"
+    identified: bool = False
+    now: datetime | None = None
+
+
+@dataclass
+class RunResult:
+    """What a run made; the summary and the tests read it."""
+
+    report: LoadReport
+    made: Build
+    scored: Mapping[str, ScoredUnit]
+    sealed: Sealed
+    records: list[Record]
+    metrics: Record
+    bundle: str
+
+
+def run(choices: RunChoices, progress: Progress | None = None) -> RunResult:
+    """Load, profile, score, draw, explain and publish; see the module's docstring.
+
+    Raises LoadError, DesignError, LedgerError, SeedError with a sentence that says what to do.
+    """
+    mapping = source_mapping(choices.source)
+    choices.out.mkdir(parents=True, exist_ok=True)
+    report = load(mapping, choices.folder, choices.out, progress)
+    store = open_store(choices.out)
+    return score_and_plan(choices, mapping, report, store, progress)
+
+
+def score_and_plan(
+    choices: RunChoices,
+    mapping: SourceMapping,
+    report: LoadReport,
+    store: StoreVersion,
+    progress: Progress | None = None,
+) -> RunResult:
+    """Do everything after loading."""
+    home = Home(choices.out)
+    made = build(store, choices.as_of or default_as_of(store), progress)
+    tracker = Tracker(home.registry)
+    unit = choices.unit or mapping.unit
+    learnt = train_on_dataset(made, store, home, tracker)
+    scored: dict[str, ScoredUnit] = {}
+    for name in UNITS:
+        _tell(progress, f"score {name}", UNITS.index(name) / len(UNITS))
+        matrix = made.matrix(name)
+        folder = learnt.folder if learnt and name == "institution" else None
+        scored[name] = score_unit(made, matrix, folder or applicable_model(matrix, home, tracker))
+    facts = {name: unit_facts(made, name) for name in UNITS}
+    sealed = seal_plan(
+        home, scored[unit], facts[unit], _framed(made, facts[unit], choices.frame_from),
+        choices.plan, choices.now or datetime.now(UTC),
+    )  # fmt: skip
+    _tell(progress, "explain", 0.0)
+    distributions = {
+        name: measure(scored[name].matrix, _groups(name, facts[name]), report.currency)
+        for name in UNITS
+    }
+    records = _records(made, scored, distributions, sealed)
+    metrics = _metrics(learnt.metrics if learnt and unit == "institution" else None, scored[unit])
+    _write(choices, home, made, scored, facts, sealed, records, metrics)
+    _tell(progress, "publish", 0.5)
+    version = write_bundle(
+        home.root,
+        model_folders={name: scored[name].folder for name in UNITS},
+        made=made,
+        claim_names=scored["claim"].matrix.names,
+        scores=pa.concat_tables([scored[name].table for name in UNITS]),
+        records=records,
+        distributions=distributions,
+        draws=sealed.plan.draws,
+    )
+    _tell(progress, "done", 1.0)
+    return RunResult(report, made, scored, sealed, records, metrics, version.version)
+
+
+def _tell(progress: Progress | None, step: str, share: float) -> None:
+    if progress:
+        progress(step, share)
+
+
+def _framed(made: Build, facts: pa.Table, start: date | None) -> npt.NDArray[np.bool_]:
+    """Return which units the frame holds: all, or those known from ``start`` on."""
+    if start is None:
+        return np.ones(facts.num_rows, dtype=np.bool_)
+    return np.asarray(facts["known_us"].to_numpy() >= cut(start, made.zone))
+
+
+def _groups(unit: str, facts: pa.Table) -> list[str]:
+    """Return the peer group of each unit, in the order of ``facts``."""
+    names = [n for n in ("institution_class", "claim_type") if n in facts.column_names]
+    return [peer_group(unit, row) for row in facts.select(names).to_pylist()]
+
+
+def _records(
+    made: Build,
+    scored: Mapping[str, ScoredUnit],
+    distributions: Mapping[str, Distributions],
+    sealed: Sealed,
+) -> list[Record]:
+    """Explain every drawn unit and the head of each ranking."""
+    drawn = set(sealed.plan.draws["unit_id"].to_pylist())
+    records: list[Record] = []
+    for name, unit in scored.items():
+        head = unit.table["risk_rank"].to_numpy() <= EXPLAINED_HEAD
+        if name == sealed.frame.unit:
+            head |= np.isin(unit.matrix.unit_ids, list(drawn))
+        rows = np.flatnonzero(head)
+        part = unit.matrix.take(rows)
+        hits, facts = material(made, name, [str(unit_id) for unit_id in part.unit_ids])
+        table = unit.table.take(pa.array(rows))
+        records += explain(unit.model, part, table, hits, facts, distributions[name])
+    return records
+
+
+def _metrics(learnt: Record | None, scored: ScoredUnit) -> Record:
+    """Return metrics.json: measured out of fold, or null where there is no verdict yet."""
+    if learnt is not None:
+        return learnt
+    empty = {
+        "average_precision": None, "roc_auc": None, "precision_at": {"50": None, "100": None},
+    }  # fmt: skip
+    return {
+        "unit": scored.matrix.unit,
+        "n": len(scored.matrix),
+        "positives": None,
+        **empty,
+        "baseline_sort_by_amount": empty,
+        "baseline_rules": empty,
+        "note": "No verdicts came with this run; nothing was measured.",
+    }
+
+
+def _write(
+    choices: RunChoices,
+    home: Home,
+    made: Build,
+    scored: Mapping[str, ScoredUnit],
+    facts: Mapping[str, pa.Table],
+    sealed: Sealed,
+    records: list[Record],
+    metrics: Record,
+) -> None:
+    """Write every file of the run, all at once."""
+    unit = sealed.frame.unit
+    drawn = _drawn_records(sealed, records)
+    reasons: dict[str, dict[Lang, str]] = {
+        r["unit_id"]: {"en": one_line(r, "en"), "zh": one_line(r, "zh")} for r in drawn
+    }
+    partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=home.root))
+    try:
+        scores = pa.concat_tables([scored[name].table for name in UNITS])
+        pq.write_table(scores, partial / "scores.parquet", compression="zstd")
+        listed = (scored[unit].table, facts[unit], reasons)
+        write_lists(sealed, *listed, partial, choices.lang)
+        _write_jsonl(drawn, partial / "cases.jsonl")
+        _write_explanations(drawn, partial / "explanations.parquet")
+        text = json.dumps(metrics, indent=1, sort_keys=True, ensure_ascii=False)
+        (partial / "metrics.json").write_text(text + "\n", encoding="utf-8")
+        for name in ("frame.tsv", "draw.tsv", "certificate.json"):
+            shutil.copyfile(sealed.folder / name, partial / name)
+        shutil.copyfile(made.store.folder / "quarantine.parquet", partial / "quarantine.parquet")
+        _write_not_run(made, partial / "not_run.json")
+        if choices.identified:
+            write_identified(
+                home, made.store, sealed, scores, facts[unit], reasons, partial, choices.lang
+            )
+        for path in sorted(partial.iterdir()):
+            _move(path, home.root / path.name)
+        for name in ("list.csv", "list.xlsx", "inspectors.xlsx", "cases.jsonl"):
+            shutil.copyfile(home.root / name, sealed.folder / name)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _move(path: Path, target: Path) -> None:
+    if target.is_dir():
+        shutil.rmtree(target)
+    path.replace(target)
+
+
+def _drawn_records(sealed: Sealed, records: list[Record]) -> list[Record]:
+    """Return the records of the drawn units, each with its case, in the order of the cases."""
+    by_id = {r["unit_id"]: r for r in records if r["unit"] == sealed.frame.unit}
+    ids = sealed.plan.draws["unit_id"].to_pylist()
+    cases = sorted(zip(sealed.plan.cases, ids, strict=True))
+    return [{"case": case, **by_id[unit_id]} for case, unit_id in cases]
+
+
+def _write_jsonl(records: list[Record], path: Path) -> None:
+    lines = (json.dumps(r, ensure_ascii=False, sort_keys=True, default=str) for r in records)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _write_explanations(records: list[Record], path: Path) -> None:
+    rows = [
+        {
+            **{k: r[k] for k in ("unit", "unit_id", "score_name", "base_value", "calibration")},
+            "reasons_en": one_line(r, "en"),
+            "reasons_zh": one_line(r, "zh"),
+        }
+        for r in records
+    ]
+    contract = contracts.table("explanations")
+    pq.write_table(contract.conform(pa.Table.from_pylist(rows)), path, compression="zstd")
+
+
+def _write_not_run(made: Build, path: Path) -> None:
+    """List what could not run and the columns it lacked."""
+    body = [{"kind": n.kind, "name": n.name, "missing": list(n.missing)} for n in made.not_run]
+    path.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")

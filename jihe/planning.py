@@ -1,0 +1,197 @@
+"""From scores to a sealed plan and its files.
+
+In: a scored unit and its facts. Out: a plan in the ledger, and in its folder the frame, the draw,
+the certificate, the planner's lists and the inspectors' blinded list.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from claims.contracts import LANGS, Lang
+from claims.vault import vault_folder
+from jihe.home import Home
+from jihe.scores import ScoredUnit
+from jihe.texts import say
+from sampling.certificate import CERTIFICATE_FILE, certificate_bytes
+from sampling.design import parse_capacity
+from sampling.draw import DRAW_FILE, write_draw
+from sampling.frame import FRAME_FILE, Frame, write_frame
+from sampling.ledger import Ledger, Plan
+from sampling.lists import write_inspector_list, write_planner_lists
+from sampling.signing import load_or_create_signing_key
+from sampling.stratify import design_plan
+
+#: Capacity where none is given: 200 cases, or a tenth of a small frame.
+USUAL_CAPACITY = 200
+
+
+@dataclass(frozen=True)
+class PlanChoices:
+    """What the planner decides: capacity, the random part of it, and the seed if it is given."""
+
+    capacity: str | None = None
+    random_share: str = "0.3"
+    take_all_share: str = "0.3"
+    seed: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """A plan, its frame, and where its files are."""
+
+    plan: Plan
+    frame: Frame
+    folder: Path
+
+
+class SeedError(ValueError):
+    """The seed is not 32 bytes."""
+
+
+def parse_seed(text: str | None) -> bytes | None:
+    """Return the 32 bytes of a seed of 64 hex digits; None where none is given."""
+    if text is None:
+        return None
+    try:
+        seed = bytes.fromhex(text)
+    except ValueError:
+        seed = b""
+    if len(seed) != 32:
+        raise SeedError("The seed must be 32 bytes, written as 64 hexadecimal digits.")
+    return seed
+
+
+def seal_plan(
+    home: Home,
+    scored: ScoredUnit,
+    facts: pa.Table,
+    chosen: npt.NDArray[np.bool_],
+    choices: PlanChoices,
+    sealed_at: datetime,
+) -> Sealed:
+    """Freeze the frame of the ``chosen`` units, allocate, draw and seal.
+
+    Raises DesignError where no design fits, LedgerError where the seed was used before.
+    """
+    rows = pa.array(np.flatnonzero(chosen))
+    facts, table = facts.take(rows), scored.table.take(rows)
+    capacity = choices.capacity or _usual(len(rows))
+    frame, design = design_plan(
+        scored.matrix.unit,
+        table["unit_id"],
+        table["risk_rank"],
+        facts["institution_class"],
+        facts["level"],
+        pc.max_element_wise(facts["fund_amount"], 0),
+        capacity=parse_capacity(capacity, len(rows)),
+        random_share=choices.random_share,
+        take_all_share=choices.take_all_share,
+    )
+    first = table.slice(0, 1).to_pylist()[0]
+    ledger = Ledger(home.ledger_url)
+    try:
+        plan = ledger.create_plan(
+            frame,
+            design,
+            choices.seed or secrets.token_bytes(32),
+            load_or_create_signing_key(_signing_key()),
+            score_version={
+                key: first[key]
+                for key in ("model_version", "rules_version", "catalogue_version", "as_of_date")
+            },
+            sealed_at=sealed_at,
+            actor="planner",
+        )
+    finally:
+        ledger.close()
+    folder = home.plan(plan.plan_id)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_frame(frame, folder / FRAME_FILE)
+    write_draw(plan.draws, folder / DRAW_FILE)
+    (folder / CERTIFICATE_FILE).write_bytes(certificate_bytes(plan.certificate))
+    return Sealed(plan, frame, folder)
+
+
+def _usual(frame_size: int) -> str:
+    return str(
+        min(USUAL_CAPACITY, max(1, frame_size // 10), frame_size) if frame_size > 20 else frame_size
+    )
+
+
+def _signing_key() -> Path:
+    folder = vault_folder()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder / "signing.pem"
+
+
+_PLANNER_FACTS = (
+    "unit_id", "insured_id", "institution_id", "institution_class", "level", "district",
+    "claim_type", "service_date", "main_diagnosis", "total_amount", "fund_amount",
+)  # fmt: skip
+_BLIND_FACTS = (
+    "unit_id", "insured_id", "institution_id", "doctor_id", "institution_class", "level",
+    "district", "claim_type", "service_date", "service_end_date", "main_diagnosis",
+    "total_amount", "fund_amount",
+)  # fmt: skip
+_SCORE_COLUMNS = ("risk_rank", "risk_score", "anomaly_score", "expected_amount")
+
+
+def write_lists(
+    sealed: Sealed,
+    scores: pa.Table,
+    facts: pa.Table,
+    reasons: Mapping[str, Mapping[Lang, str]],
+    folder: Path,
+    lang: Lang,
+    originals: Mapping[str, str] | None = None,
+) -> None:
+    """Write list.csv, list.xlsx and inspectors.xlsx of a plan into ``folder``.
+
+    Args:
+        scores: the ``scores`` rows of the plan's kind of unit, in the order of ``facts``.
+        reasons: one-line reasons by unit id and language; every drawn unit has one.
+        originals: identities by pseudonym, where the lists are to name them.
+    """
+    plan = sealed.plan
+    drawn = pc.is_in(facts["unit_id"], value_set=plan.draws["unit_id"])
+    facts, scores = facts.filter(drawn), scores.filter(drawn)
+    planner = _picked(facts, _PLANNER_FACTS)
+    for column in _SCORE_COLUMNS:
+        planner = planner.append_column(column, scores[column])
+    for language in LANGS:
+        texts = [reasons[unit_id][language] for unit_id in facts["unit_id"].to_pylist()]
+        planner = planner.append_column(f"reasons_{language}", pa.array(texts, pa.string()))
+    checklists = [say(f"checklist_{c}", lang) for c in facts["institution_class"].to_pylist()]
+    blind = _picked(facts, _BLIND_FACTS)
+    blind = blind.append_column("checklist", pa.array(checklists, pa.string()))
+    named = originals or {}
+    draws = with_originals(plan.draws, named)
+    write_planner_lists(
+        draws, plan.cases, with_originals(planner, named), folder, lang=lang, drawn_on=plan.drawn_on
+    )
+    write_inspector_list(
+        draws, plan.cases, with_originals(blind, named), folder, lang=lang, drawn_on=plan.drawn_on
+    )
+
+
+def with_originals(rows: pa.Table, originals: Mapping[str, str]) -> pa.Table:
+    """Return ``rows`` with pseudonyms in id columns replaced by what the mapping knows."""
+    for place, name in enumerate(rows.column_names):
+        if originals and name.endswith("_id") and name != "plan_id":
+            ids = [originals.get(i, i) for i in rows[name].to_pylist()]
+            rows = rows.set_column(place, name, pa.array(ids, pa.string()))
+    return rows
+
+
+def _picked(facts: pa.Table, names: Sequence[str]) -> pa.Table:
+    return facts.select([name for name in names if name in facts.column_names])

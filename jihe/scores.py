@@ -1,0 +1,104 @@
+"""Scores of every unit: which model applies, what it says, in what order.
+
+In: a build and the registry. Out: per unit a scored matrix and the ``scores`` table. The champion
+of the registry applies where it fits the catalogue; where there is none the cold-start detector is
+trained and registered.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from claims.contracts import table
+from features.build import Build
+from features.matrix import Matrix
+from jihe.experiments import experiment
+from jihe.home import Home
+from training import apply
+from training.tracking import RegistryError, Tracker, registered_name
+from training.train import train_cold_start
+
+UNITS = ("claim", "insured", "institution")
+
+
+@dataclass(frozen=True)
+class ScoredUnit:
+    """The matrix of a unit, the model that scored it, and its rows of the ``scores`` table."""
+
+    matrix: Matrix
+    model: apply.FittedModel
+    folder: Path
+    table: pa.Table
+
+    @property
+    def ranked_by_anomaly(self) -> bool:
+        """Whether there was no verdict to learn from."""
+        return self.model.kind == "cold_start"
+
+
+def tie_seed(fingerprint: str) -> int:
+    """Return the stored seed that orders equal scores, from the data's fingerprint."""
+    return int.from_bytes(hashlib.sha256(fingerprint.encode()).digest()[:4], "big")
+
+
+def applicable_model(matrix: Matrix, home: Home, tracker: Tracker) -> Path:
+    """Return the folder of the champion that fits ``matrix``, else of a new cold-start model."""
+    try:
+        folder = tracker.champion_folder(registered_name(matrix.unit))
+        if apply.load(folder).names == matrix.names and _same_versions(folder, matrix):
+            return folder
+    except RegistryError:
+        pass
+    config = experiment("cold_start", matrix.unit)
+    trained = train_cold_start(matrix, config, home.models)
+    tracker.record(trained, config)
+    return trained.folder
+
+
+def _same_versions(folder: Path, matrix: Matrix) -> bool:
+    about = apply.load(folder).about
+    made_with = (about["catalogue_version"], about["rules_version"])
+    return made_with == (matrix.catalogue_version, matrix.rules_version)
+
+
+def score_unit(made: Build, matrix: Matrix, folder: Path) -> ScoredUnit:
+    """Score every row of ``matrix`` with the model in ``folder``."""
+    model = apply.load(folder)
+    scores = model.score(matrix.values)
+    expected = model.expected_amount(scores.risk_score, matrix.amounts, matrix.groups)
+    seed = tie_seed(made.store.fingerprint)
+    ranks = apply.rank(scores.margin, matrix.unit_ids, seed)
+    return ScoredUnit(matrix, model, folder, _table(matrix, model, scores, expected, ranks, seed))
+
+
+def _table(
+    matrix: Matrix,
+    model: apply.FittedModel,
+    scores: apply.Scores,
+    expected: npt.NDArray[np.int64] | None,
+    ranks: npt.NDArray[np.int64],
+    seed: int,
+) -> pa.Table:
+    n = len(matrix)
+    rows = {
+        "unit": pa.array([matrix.unit] * n, pa.string()),
+        "unit_id": pa.array(matrix.unit_ids.tolist(), pa.string()),
+        "as_of_date": pa.array([matrix.as_of_date] * n, pa.date32()),
+        "anomaly_score": pa.array(scores.anomaly_score),
+        "risk_score": pa.nulls(n, pa.float64())
+        if scores.risk_score is None
+        else pa.array(scores.risk_score),
+        "expected_amount": pa.nulls(n, pa.int64()) if expected is None else pa.array(expected),
+        "risk_rank": pa.array(ranks),
+        "tie_seed": pa.array(np.full(n, seed, dtype=np.int64)),
+        "model_version": pa.array([model.model_version] * n, pa.string()),
+        "rules_version": pa.array([matrix.rules_version] * n, pa.string()),
+        "catalogue_version": pa.array([matrix.catalogue_version] * n, pa.string()),
+    }
+    return table("scores").conform(pa.table(rows))

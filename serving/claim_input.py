@@ -1,0 +1,92 @@
+"""What a program may post to be scored: contract-shaped claims, checked before anything runs.
+
+In: parsed JSON. Out: ``ScoreRequest``. Types are strict (no text for numbers, no fractions of a
+minor unit), texts are bounded and free of control characters, and amounts are bounded so that no
+sum or product of the rules can leave 64 bits. Unknown fields are refused: whatever is not needed
+for a score, a name or a telephone number, is not taken in.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+#: Most claims of one request, most lines of one claim.
+CLAIMS = 100
+LINES = 500
+_AMOUNT = 10_000_000_000
+_QUANTITY = 1_000_000_000
+_PRODUCT = 2**62
+
+
+def _printable(text: str) -> str:
+    if any(ord(c) < 32 or 0x7F <= ord(c) < 0xA0 or 0xD800 <= ord(c) < 0xE000 for c in text):
+        raise ValueError("holds control characters")
+    return text
+
+
+Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+Id = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_printable)]
+Moment = Annotated[str, Field(min_length=10, max_length=40, pattern=r"^\d{4}-\d\d-\d\d[T ][0-9:.Z+-]+$")]
+Money = Annotated[int, Field(ge=0, le=_AMOUNT)]
+Count = Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class LineIn(_Strict):
+    """One charged line of a claim."""
+
+    line_id: Id
+    line_at: Moment
+    item_code: Text
+    item_name: Text | None = None
+    item_class: Literal[
+        "drug", "exam", "lab", "treatment", "consumable", "bed", "nursing", "other"
+    ]
+    quantity_milli: Annotated[int, Field(ge=0, le=_QUANTITY)]
+    unit_price: Money
+    amount: Money
+    doctor_id: Id | None = None
+    days_supply: Annotated[int, Field(ge=0, le=3660)] | None = None
+
+
+class ClaimIn(_Strict):
+    """One settlement to score; times are ISO 8601, with offset or local to the bundle's zone."""
+
+    claim_id: Id
+    stay_id: Id | None = None
+    insured_id: Id
+    institution_id: Id
+    doctor_id: Id | None = None
+    claim_type: Literal["outpatient", "inpatient", "pharmacy"]
+    service_at: Moment
+    service_end_at: Moment | None = None
+    known_at: Moment
+    total_amount: Money
+    fund_amount: Money
+    account_amount: Money | None = None
+    self_amount: Money | None = None
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")]
+    main_diagnosis: Annotated[str, Field(min_length=1, max_length=40), AfterValidator(_printable)] | None = None
+    diagnosis_count: Count | None = None
+    procedure_count: Count | None = None
+    department: Text | None = None
+    lines: Annotated[list[LineIn], Field(max_length=LINES)] = []
+
+    @model_validator(mode="after")
+    def _within_64_bits(self) -> Self:
+        amount = sum(line.amount for line in self.lines)
+        quantity = sum(line.quantity_milli for line in self.lines)
+        if max(amount, _AMOUNT) * max(quantity, 1) >= _PRODUCT:
+            raise ValueError("amounts and quantities together are too large to be real")
+        return self
+
+
+class ScoreRequest(_Strict):
+    """Up to 100 claims to score."""
+
+    claims: Annotated[list[ClaimIn], Field(min_length=1, max_length=CLAIMS)]

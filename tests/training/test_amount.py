@@ -1,0 +1,71 @@
+"""The recovered share: hand-computed shrinkage, money as integers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from training.amount import AmountError, RecoveredShare, fit_share
+
+
+def share_of(strength: float = 2.0) -> RecoveredShare:
+    """Return the share of three cases: a 0.5 and 0.1, b 0.9 (weight 2)."""
+    found = fit_share(
+        overpaid=np.array([50.0, 20.0, 900.0, np.nan]),
+        paid=np.array([100, 200, 1000, 100]),
+        groups=np.array(["a", "a", "b", "b"]),
+        weights=np.array([1.0, 1.0, 2.0, 5.0]),
+        strength=strength,
+    )
+    assert found is not None
+    return found
+
+
+def test_shrinks_by_hand():
+    # Mean weight of the usable cases 4/3, so weights .75, .75, 1.5; overall
+    # (.375 + .075 + 1.35) / 3 = .6;
+    # a: (.45 + 2 * .6) / (1.5 + 2) = .4714..., b: (1.35 + 1.2) / (1.5 + 2) = .72857...
+    found = share_of()
+    assert found.overall == pytest.approx(0.6)
+    assert found.groups == pytest.approx({"a": 1.65 / 3.5, "b": 2.55 / 3.5})
+
+
+def test_expected_amount_rounds_to_minor_units():
+    found = RecoveredShare(0.6, 2.0, {"a": 0.25})
+    got = found.expected(
+        np.array([0.5, 0.5, 1.0, 1.0]),
+        np.array([1000, 1000, -5, 10]),
+        np.array(["a", "unheard of", "a", "a"]),
+    )
+    assert got.dtype == np.int64
+    assert got.tolist() == [125, 300, 0, 2]
+
+
+def test_a_share_is_never_above_one_and_order_changes_nothing():
+    rng = np.random.default_rng(1)
+    paid, overpaid = rng.integers(1, 100, 500), rng.integers(0, 200, 500).astype(float)
+    groups, weights = rng.integers(0, 9, 500).astype(str), rng.random(500) + 0.1
+    one = fit_share(overpaid, paid, groups, weights)
+    order = rng.permutation(500)
+    other = fit_share(overpaid[order], paid[order], groups[order], weights[order])
+    assert one is not None
+    assert other is not None
+    assert max(one.groups.values()) <= 1
+    assert other.groups == pytest.approx(one.groups, abs=1e-12)
+
+
+def test_no_amount_no_share():
+    nothing = fit_share(np.array([np.nan]), np.array([5]), np.array(["a"]), np.ones(1))
+    assert nothing is None
+
+
+def test_refuses_negative_amounts_strengths_and_odd_risks():
+    with pytest.raises(AmountError, match="below 0"):
+        fit_share(np.array([-1.0]), np.array([5]), np.array(["a"]), np.ones(1))
+    with pytest.raises(AmountError, match="strength"):
+        fit_share(np.array([1.0]), np.array([5]), np.array(["a"]), np.ones(1), 0.0)
+    with pytest.raises(AmountError, match="probability"):
+        share_of().expected(np.array([1.5]), np.array([5]), np.array(["a"]))
+    with pytest.raises(AmountError, match="Unknown amount"):
+        RecoveredShare.from_dict({"method": "?"})
+    assert RecoveredShare.from_dict(share_of().to_dict()) == share_of()

@@ -1,0 +1,104 @@
+"""MLflow: first champion, later challenger, promotion, rollback, nothing pickled."""
+
+from __future__ import annotations
+
+import getpass
+import shutil
+from pathlib import Path
+
+import pytest
+
+from training.model_files import ModelFilesError
+from training.tracking import RegistryError, Tracker, flat_numbers
+
+NAME = "jihe-claim"
+
+
+@pytest.fixture(scope="module")
+def recorded(world, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a store with a cold-start model and then a supervised one."""
+    home = tmp_path_factory.mktemp("tracking") / "store"
+    tracker = Tracker(home)
+    tracker.record(world.cold, world.config)
+    tracker.record(world.supervised, world.config, {"curve": b"\x89PNG"})
+    return home
+
+
+@pytest.fixture
+def tracker(recorded: Path, tmp_path: Path) -> Tracker:
+    """Return that store, restored under another path."""
+    return Tracker(Path(shutil.copytree(recorded, tmp_path / "restored")))
+
+
+def test_the_first_is_champion_and_a_later_one_challenger(tracker: Tracker, world):
+    champion, challenger = tracker.champion(NAME), tracker.challenger(NAME)
+    assert champion.model_version == world.cold.model_version
+    assert challenger is not None
+    assert challenger.model_version == world.supervised.model_version
+    assert [version.aliases for version in tracker.versions(NAME)] == [
+        ("champion",),
+        ("challenger",),
+    ]
+
+
+def test_promotion_moves_the_alias_and_rollback_moves_it_back(tracker: Tracker, world):
+    assert tracker.promote(NAME).model_version == world.supervised.model_version
+    assert tracker.challenger(NAME) is None
+    assert tracker.rollback(NAME).model_version == world.cold.model_version
+    challenger = tracker.challenger(NAME)
+    assert challenger is not None
+    assert challenger.model_version == world.supervised.model_version
+    with pytest.raises(RegistryError, match="no previous champion"):
+        tracker.rollback(NAME)
+    assert tracker.promote(NAME).model_version == world.supervised.model_version
+
+
+def test_nothing_to_promote_is_said(tracker: Tracker, tmp_path: Path):
+    tracker.promote(NAME)
+    with pytest.raises(RegistryError, match="no challenger"):
+        tracker.promote(NAME)
+    with pytest.raises(RegistryError, match="jihe-institution has no champion"):
+        Tracker(tmp_path / "empty").champion("jihe-institution")
+
+
+def test_the_same_model_is_not_registered_twice(tracker: Tracker, world):
+    again = tracker.record(world.cold, world.config)
+    assert (again.number, again.aliases) == ("1", ("champion",))
+    assert len(tracker.versions(NAME)) == 2
+
+
+def test_the_champions_folder_is_verified_wherever_the_store_lies(tracker: Tracker, world):
+    folder = tracker.champion_folder(NAME)
+    assert folder.is_relative_to(tracker.home)
+    names = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert names == {path.name: path.read_bytes() for path in world.cold.folder.iterdir()}
+    (folder / "detector.json").write_bytes(b"{}")
+    with pytest.raises(ModelFilesError, match="altered"):
+        tracker.champion_folder(NAME)
+
+
+def test_artifacts_are_plain_and_name_no_person(recorded: Path):
+    files = [path for path in (recorded / "artifacts").rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} == {".json", ".txt", ".png"}
+    assert not [path for path in files if path.name == "MLmodel"]
+    assert not [path for path in files if path.read_bytes()[:1] == b"\x80"]
+    store = (recorded / "mlflow.db").read_bytes()
+    assert b"mlflow.user" not in store
+    assert b"mlflow.source.name" not in store
+    assert len(getpass.getuser()) < 5 or getpass.getuser().encode() not in store
+
+
+def test_a_run_holds_what_is_needed_to_repeat_it(tracker: Tracker, world):
+    run = tracker.client.get_run(tracker.versions(NAME)[1].run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.params["trees.rounds"] == "30"
+    assert run.data.tags["config_hash"] == world.config.hash
+    assert run.data.tags["data_fingerprint"] == world.supervised.about["data_fingerprint"]
+    assert run.data.tags["catalogue_version"] == "catalogue-1"
+    got = run.data.metrics["baseline_rules/precision_at/50"]
+    assert got == world.supervised.metrics["baseline_rules"]["precision_at"]["50"]
+
+
+def test_only_finite_numbers_become_metrics():
+    record = {"a": 1, "b": {"c": [0.5, float("nan")], "d": None}, "e": "text"}
+    assert flat_numbers(record) == {"a": 1.0, "b/c/0": 0.5}
