@@ -97,7 +97,7 @@ def model_card(home: Path, unit: str) -> str:
     tracker = Tracker(Home(home).registry)
     champion = tracker.champion(registered_name(unit))
     about = json.loads((tracker.folder(champion) / "model.json").read_text(encoding="utf-8"))
-    metrics = tracker.metrics_record(champion)
+    metrics = tracker.metrics(champion)
     return "\n".join(render(about, metrics, lang) for lang in LANGS)
 
 

@@ -14,6 +14,12 @@ RISK_EXPERIMENTS = {
 }  # fmt: skip
 
 
+#: Config of the detector before any verdict; institutions are few and size is itself a lead.
+COLD_START_EXPERIMENTS = {
+    "claim": "cold_start", "insured": "cold_start", "institution": "institution_risk",
+}  # fmt: skip
+
+
 def experiment(name: str, unit: str) -> ExperimentConfig:
     """Return the shipped config ``name`` for ``unit``."""
     return replace(load_config(_FOLDER / f"{name}.toml"), unit=unit)

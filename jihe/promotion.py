@@ -32,7 +32,7 @@ def promote_challenger(home: Home, unit: str, reason: str, lang: Lang) -> Regist
         raise RegistryError(f"{name} has no {CHALLENGER} to promote; train a model first.")
     metrics = tracker.metrics(challenger)
     for key, baseline in _BASELINES.items():
-        theirs = metrics.get(f"{key}.average_precision")
+        theirs = metrics.get(key, {}).get("average_precision")
         ours = metrics.get("average_precision")
         better = ours is not None and theirs is not None and ours > theirs
         if not better and not reason:

@@ -18,7 +18,7 @@ import pyarrow as pa
 from claims.contracts import table
 from features.build import Build
 from features.matrix import Matrix
-from jihe.experiments import experiment
+from jihe.experiments import COLD_START_EXPERIMENTS, experiment
 from jihe.home import Home
 from training import apply
 from training.tracking import RegistryError, Tracker, registered_name
@@ -55,7 +55,7 @@ def applicable_model(matrix: Matrix, home: Home, tracker: Tracker) -> Path:
             return folder
     except RegistryError:
         pass
-    config = experiment("cold_start", matrix.unit)
+    config = experiment(COLD_START_EXPERIMENTS[matrix.unit], matrix.unit)
     trained = train_cold_start(matrix, config, home.models)
     tracker.record(trained, config)
     return trained.folder

@@ -65,9 +65,8 @@ def train_on_dataset(
     if labels is None:
         return None
     matrix = made.matrix("institution")
-    config = experiment("cold_start", "institution")
+    config = experiment(RISK_EXPERIMENTS["institution"], "institution")
     tracker.record(train_cold_start(matrix, config, home.models), config)
-    config = experiment("institution_risk", "institution")
     return _train(matrix, labels, config, home, tracker, made.as_of)
 
 

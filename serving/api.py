@@ -80,7 +80,7 @@ def served(request: Request) -> Served:
     return current
 
 
-def require_key(request: Request) -> None:
+async def require_key(request: Request) -> None:
     """Refuse a request without the service's key."""
     if not key_matches(bearer(request), request.app.state.key):
         raise HTTPException(401)

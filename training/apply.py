@@ -20,10 +20,10 @@ from training.amount import RecoveredShare
 from training.boosters import Boosters
 from training.model_files import ModelFilesError, read_model, version_of_files
 from training.ranking import rank
-from training.risk_model import Parts, RiskModel
+from training.risk_model import Parts, RecordError, RiskModel
 from training.tail_detector import TailDetector
 
-__all__ = ["FittedModel", "ModelFilesError", "Parts", "Scores", "load", "rank"]
+__all__ = ["FittedModel", "ModelFilesError", "Parts", "RecordError", "Scores", "load", "rank"]
 
 Floats = npt.NDArray[np.float64]
 

@@ -164,6 +164,14 @@ class Tracker:
         read_model(folder, registered.model_version)
         return folder
 
+    def metrics(self, registered: Registered) -> dict[str, Any]:
+        """Return the metrics record that was logged with a version; empty at cold start."""
+        run = self.client.get_run(registered.run_id)
+        place = f"{run.info.artifact_uri}/metrics.json"
+        path = download_artifacts(artifact_uri=place, tracking_uri=self.uri)
+        record: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+        return record
+
     def _fetch(self, version: ModelVersion) -> Path:
         try:
             return Path(download_artifacts(artifact_uri=version.source, tracking_uri=self.uri))
