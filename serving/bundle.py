@@ -72,7 +72,7 @@ def current_version(home: Path) -> str:
     except (FileNotFoundError, UnicodeDecodeError):
         version = ""
     if not _VERSION.fullmatch(version):
-        raise BundleError("No bundle was published; run 'jihe publish' first.")
+        raise BundleError("No bundle was published; run 'jihe run' first.")
     return version
 
 

@@ -12,6 +12,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,7 @@ def _insert(
     database: sqlite3.Connection, name: str, rows: Iterable[Sequence[Any]], width: int
 ) -> None:
     marks = ", ".join("?" * width)
-    database.executemany(f"INSERT INTO {name} VALUES ({marks})", rows)  # noqa: S608
+    database.executemany(f"INSERT INTO {name} VALUES ({marks})", rows)
 
 
 def _key(row: Mapping[str, Any]) -> tuple[str, bytes]:
@@ -156,7 +157,7 @@ def ranked_by(rows: Sequence[Mapping[str, Any]]) -> str:
     for name in ("risk_score", "expected_amount"):
         values = [row[name] for row in ordered]
         known = all(value is not None for value in values)
-        if known and all(a >= b for a, b in zip(values, values[1:], strict=False)):
+        if known and all(a >= b for a, b in pairwise(values)):
             return name
     return "anomaly_score"
 

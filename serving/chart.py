@@ -67,7 +67,7 @@ def strip(feature: Mapping[str, Any]) -> Strip | None:
 
 
 def _step(kind: str, code: str, amount: float, start: float, end: float, zero: float) -> Step:
-    width = max(abs(end - start), _THINNEST)
+    width = max(abs(end - start), _THINNEST) if amount else 0.0
     return Step(kind, code, amount, round(min(start, end), 2), round(width, 2), round(zero, 2))
 
 

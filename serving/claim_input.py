@@ -28,7 +28,9 @@ def _printable(text: str) -> str:
 
 Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
 Id = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_printable)]
-Moment = Annotated[str, Field(min_length=10, max_length=40, pattern=r"^\d{4}-\d\d-\d\d[T ][0-9:.Z+-]+$")]
+Moment = Annotated[
+    str, Field(min_length=10, max_length=40, pattern=r"^\d{4}-\d\d-\d\d[T ][0-9:.Z+-]+$")
+]
 Money = Annotated[int, Field(ge=0, le=_AMOUNT)]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 
@@ -44,9 +46,7 @@ class LineIn(_Strict):
     line_at: Moment
     item_code: Text
     item_name: Text | None = None
-    item_class: Literal[
-        "drug", "exam", "lab", "treatment", "consumable", "bed", "nursing", "other"
-    ]
+    item_class: Literal["drug", "exam", "lab", "treatment", "consumable", "bed", "nursing", "other"]
     quantity_milli: Annotated[int, Field(ge=0, le=_QUANTITY)]
     unit_price: Money
     amount: Money
@@ -71,7 +71,9 @@ class ClaimIn(_Strict):
     account_amount: Money | None = None
     self_amount: Money | None = None
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")]
-    main_diagnosis: Annotated[str, Field(min_length=1, max_length=40), AfterValidator(_printable)] | None = None
+    main_diagnosis: (
+        Annotated[str, Field(min_length=1, max_length=40), AfterValidator(_printable)] | None
+    ) = None
     diagnosis_count: Count | None = None
     procedure_count: Count | None = None
     department: Text | None = None

@@ -10,9 +10,13 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from features.online import PublishedError
 from serving.bundle import Bundle, BundleError, current_version, open_bundle
 from serving.scoring import Scorer
+from training.apply import ModelFilesError
 
+#: Errors whose sentences are ours and name nothing but files and versions.
+_SPOKEN = (BundleError, PublishedError, ModelFilesError)
 _log = logging.getLogger("jihe.serving")
 
 
@@ -66,7 +70,7 @@ class LiveBundle:
             scorer = Scorer(bundle, self._key) if "claim" in bundle.models else None
         except Exception as error:  # whatever is wrong with a new bundle, the old one stays in use
             self._refused = version
-            reason = str(error) if isinstance(error, BundleError) else type(error).__name__
+            reason = str(error) if isinstance(error, _SPOKEN) else type(error).__name__
             _log.warning("bundle refused, the previous one stays: %s", reason)
             return None
         return Served(bundle, scorer)

@@ -35,7 +35,7 @@ SELECT claim_id, line_id, line_date, item_code, item_name, item_class, quantity_
 FROM claim_lines JOIN wanted ON unit_id = claim_id
 QUALIFY row_number() OVER (PARTITION BY claim_id ORDER BY amount DESC, line_id) <= {LINES}
 ORDER BY claim_id, amount DESC, line_id
-"""  # noqa: S608
+"""
 _SUMS = """count(*) AS claims, count(DISTINCT f.insured_id) AS persons,
   count(DISTINCT f.institution_id) AS institutions, CAST(sum(f.inpatient) AS BIGINT) AS stays,
   CAST(sum(f.total_amount) AS BIGINT) AS total_amount,
@@ -46,21 +46,23 @@ def unit_hits(made: Build, unit: str, unit_ids: Sequence[str]) -> dict[str, list
     """Return the rule hits of the units, each with at most 20 ids that prove it.
 
     A claim's evidence are lines or other claims; that of an institution or a person are the claims
-    that were hit, by amount at stake.
+    that were hit, by amount at stake, and its hits are how many.
     """
     _want(made, unit_ids)
     key = _UNIT_KEY[unit]
+    hits = "sum(h.hits)" if unit == "claim" else "count(*)"
     rows = made.con.execute(
-        f"""SELECT f.{key}, h.rule_id, CAST(sum(h.hits) AS BIGINT),
+        f"""SELECT f.{key}, h.rule_id, CAST({hits} AS BIGINT),
         CAST(COALESCE(sum(h.amount), 0) AS BIGINT)
-        FROM rule_hits h JOIN facts f ON f.claim_id = h.claim_id JOIN wanted w ON w.unit_id = f.{key}
-        WHERE {_live(made)} GROUP BY f.{key}, h.rule_id ORDER BY f.{key}, h.rule_id"""  # noqa: S608
+        FROM rule_hits h JOIN facts f ON f.claim_id = h.claim_id
+        JOIN wanted w ON w.unit_id = f.{key}
+        WHERE {_live(made)} GROUP BY f.{key}, h.rule_id ORDER BY f.{key}, h.rule_id"""
     ).fetchall()
     evidence = _line_evidence(made) if unit == "claim" else _claim_evidence(made, key)
     found: dict[str, list[Hit]] = {}
-    for unit_id, rule_id, hits, amount in rows:
+    for unit_id, rule_id, times, amount in rows:
         proof = tuple(evidence.get((unit_id, rule_id), ()))
-        found.setdefault(unit_id, []).append(Hit(rule_id, hits, amount, proof))
+        found.setdefault(unit_id, []).append(Hit(rule_id, times, amount, proof))
     return found
 
 
@@ -104,7 +106,7 @@ def _line_evidence(made: Build) -> dict[tuple[str, str], list[str]]:
             continue
         rows = made.con.execute(
             f"""SELECT DISTINCT e.claim_id, e.evidence_id FROM ({rule.evidence}) e
-            JOIN wanted w ON w.unit_id = e.claim_id ORDER BY ALL""",  # noqa: S608
+            JOIN wanted w ON w.unit_id = e.claim_id ORDER BY ALL""",
             {n: value for n, value in rule.parameters.items() if f"${n}" in rule.evidence},
         ).fetchall()
         for claim_id, proof in rows:
@@ -117,11 +119,12 @@ def _line_evidence(made: Build) -> dict[tuple[str, str], list[str]]:
 def _claim_evidence(made: Build, key: str) -> dict[tuple[str, str], list[str]]:
     rows = made.con.execute(
         f"""SELECT f.{key}, h.rule_id, h.claim_id
-        FROM rule_hits h JOIN facts f ON f.claim_id = h.claim_id JOIN wanted w ON w.unit_id = f.{key}
+        FROM rule_hits h JOIN facts f ON f.claim_id = h.claim_id
+        JOIN wanted w ON w.unit_id = f.{key}
         WHERE {_live(made)}
         QUALIFY row_number() OVER (PARTITION BY f.{key}, h.rule_id
             ORDER BY COALESCE(h.amount, 0) DESC, h.claim_id) <= {EVIDENCE}
-        ORDER BY f.{key}, h.rule_id, COALESCE(h.amount, 0) DESC, h.claim_id"""  # noqa: S608
+        ORDER BY f.{key}, h.rule_id, COALESCE(h.amount, 0) DESC, h.claim_id"""
     ).fetchall()
     evidence: dict[tuple[str, str], list[str]] = {}
     for unit_id, rule_id, claim_id in rows:
@@ -144,8 +147,9 @@ def _claim_facts(made: Build) -> dict[str, dict[str, Any]]:
 def _place_facts(made: Build) -> dict[str, dict[str, Any]]:
     sums = _by_id(
         made,
-        f"""SELECT f.institution_id, {_SUMS} FROM facts f JOIN wanted w ON w.unit_id = f.institution_id
-        WHERE {_live(made)} GROUP BY f.institution_id""",  # noqa: S608
+        f"""SELECT f.institution_id, {_SUMS}
+        FROM facts f JOIN wanted w ON w.unit_id = f.institution_id
+        WHERE {_live(made)} GROUP BY f.institution_id""",
     )
     register = _by_id(
         made,
@@ -163,7 +167,7 @@ def _person_facts(made: Build) -> dict[str, dict[str, Any]]:
         made,
         f"""SELECT f.insured_id, any_value(f.sex ORDER BY f.claim_id) AS sex, {_SUMS}
         FROM facts f JOIN wanted w ON w.unit_id = f.insured_id
-        WHERE {_live(made)} GROUP BY f.insured_id""",  # noqa: S608
+        WHERE {_live(made)} GROUP BY f.insured_id""",
     )
     for fact in sums.values():
         fact.pop("persons")

@@ -76,7 +76,9 @@ def write_bundle(
             shutil.copytree(source, partial / "model" / unit)
         write_features(made, partial / "features.sqlite", tuple(claim_names))
         write_cases(partial / "cases.sqlite", scores, records, draws)
-        _write_json(partial / "distributions.json", {u: d.to_dict() for u, d in distributions.items()})
+        _write_json(
+            partial / "distributions.json", {u: d.to_dict() for u, d in distributions.items()}
+        )
         _write_json(partial / "rules.json", _rule_parameters(made))
         _write_json(partial / MANIFEST, _manifest(partial, made, versions))
         version = digest_of((partial / MANIFEST).read_bytes())

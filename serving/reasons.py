@@ -70,9 +70,7 @@ def _sentence(code: str, lang: Lang, raises: bool, stands_out: bool) -> str:
     return _MOVES[lang][0 if raises else 1].format(topic=topics()[code].topic(lang))
 
 
-def _feature(
-    part: Mapping[str, Any], group: str, distributions: Distributions
-) -> dict[str, Any]:
+def _feature(part: Mapping[str, Any], group: str, distributions: Distributions) -> dict[str, Any]:
     name, value = part["feature"], part["value"]
     typical = distributions.typical(name, group)
     about = words(name)

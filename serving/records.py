@@ -24,6 +24,7 @@ from features.matrix import Matrix
 from features.rules import LEVELS
 from serving.distributions import Distributions, peer_group
 from serving.reasons import make_reasons
+from serving.texts import text
 from serving.wording import rule_by_id, words
 from training.apply import FittedModel
 
@@ -40,7 +41,10 @@ class RecordError(ValueError):
 
 @dataclass(frozen=True)
 class Hit:
-    """One rule that hit a unit: how often, amount at stake in minor units, ids that prove it."""
+    """One rule that hit a unit: how often, amount at stake in minor units, ids that prove it.
+
+    Of an institution or a person ``hits`` counts claims.
+    """
 
     rule_id: str
     hits: int
@@ -154,7 +158,10 @@ def make_record(
         "calibration": terms.calibration,
         "peer_group": group,
         "reasons": make_reasons(contributions, group, distributions),
-        "rule_hits": [_rule_hit(hit) for hit in sorted(hits, key=lambda h: (-h.amount, h.rule_id))],
+        "rule_hits": [
+            _rule_hit(hit, scored.unit)
+            for hit in sorted(hits, key=lambda h: (-h.amount, h.rule_id))
+        ],
         "facts": plain(facts),
         "versions": {
             "model": scored.model_version,
@@ -174,8 +181,9 @@ def check_adds_up(record: Mapping[str, Any]) -> None:
     gaps = (record["score"] - math.fsum([*rest, *parts]), math.fsum(parts) - math.fsum(reasons))
     if not all(abs(gap) <= TOLERANCE for gap in gaps):
         raise RecordError(
-            f"The explanation of {record['unit_id']} misses its score by {max(map(abs, gaps)):.3g}; "
-            "it is not shown. Score and explain the unit again with one model version."
+            f"The explanation of {record['unit_id']} misses its score by "
+            f"{max(map(abs, gaps)):.3g}; it is not shown. "
+            "Score and explain the unit again with one model version."
         )
 
 
@@ -249,13 +257,18 @@ def _contributions(terms: Terms) -> list[dict[str, Any]]:
     ]
 
 
-def _rule_hit(hit: Hit) -> dict[str, Any]:
+def _rule_hit(hit: Hit, unit: str) -> dict[str, Any]:
+    """Return what a rule found; of a person or an institution it says how many claims it hit."""
     rule = rule_by_id()[hit.rule_id]
     made: dict[str, Any] = {"rule_id": rule.id, "level": rule.level}
     for lang in LANGS:
         made[f"level_{lang}"] = LEVELS[rule.level][lang]
         made[f"label_{lang}"] = rule.label(lang)
-        made[f"sentence_{lang}"] = rule.sentence(lang, hit.hits)
+        made[f"sentence_{lang}"] = (
+            rule.sentence(lang, hit.hits)
+            if unit == "claim"
+            else text("rule_on_claims", lang, label=rule.label(lang), claims=f"{hit.hits:,}")
+        )
     return made | {
         "hits": hit.hits,
         "amount": hit.amount,

@@ -1,4 +1,4 @@
-"""What the published registers say of an institution and a person: class, level, district; sex, age.
+"""What the published registers say of an institution and of a person.
 
 In: the features file of a verified bundle and a pseudonym. Out: facts for a record, equal to those
 of the batch; what the register does not know is "unknown" there as here.

@@ -63,8 +63,7 @@ class Topic:
 @cache
 def _known() -> Mapping[str, FeatureWords]:
     described = {
-        f.name: FeatureWords(f.name, f.en, f.zh, f.unit, f.reason, f.direction)
-        for f in catalogue()
+        f.name: FeatureWords(f.name, f.en, f.zh, f.unit, f.reason, f.direction) for f in catalogue()
     }
     for rule in rules():
         name = f"rule_{rule.id.lower()}"

@@ -98,6 +98,15 @@ def test_within_a_band_draws_follow_the_size() -> None:
     assert [s.draws for s in design.strata] == [8, 5, 3]
 
 
+def test_largest_remainders_get_what_is_left() -> None:
+    # 10 x 11/100, 26/100 and 63/100 are 1.1, 2.6 and 6.3: the one left goes to 0.6.
+    assert share_out(10, [11, 26, 63], [99, 99, 99]) == [1, 3, 6]
+    # Equal remainders go to the earlier place.
+    assert share_out(3, [1, 1], [9, 9]) == [2, 1]
+    # The third is full at 2; its 4.3 others are split again as 11 : 26.
+    assert share_out(10, [11, 26, 63], [99, 99, 2]) == [2, 6, 2]
+
+
 @settings(max_examples=150, deadline=None)
 @given(
     total=st.integers(0, 200),
@@ -216,7 +225,7 @@ def test_bands_are_cut_by_rank_over_the_whole_frame() -> None:
 
 
 def test_equal_ranks_go_by_the_bytes_of_the_ids() -> None:
-    ids = ["b", "a", "d", "c"]
+    ids = ["d", "a", "c", "b"]
     made = stratify(ids, [1, 1, 1, 1], ["k"] * 4, ["1"] * 4, capacity=4, random_share="0.3",
                     take_all_share="0.5")  # fmt: skip
     head = {i for i, s in zip(ids, made.strata.to_pylist(), strict=True) if s.endswith("top")}
