@@ -9,7 +9,7 @@ import sys
 def missing() -> list[str]:
     """Return a sentence for everything that is missing, with the package that brings it."""
     faults = []
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - this file runs before the version is known
         faults.append(
             f"Python {platform.python_version()} is too old: 3.11 or later is needed. "
             "Name another with: make PYTHON=python3.12 …"

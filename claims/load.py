@@ -7,24 +7,24 @@ quarantine, and a report. Nothing is visible in the store until everything is wr
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
-import sqlglot
-from sqlglot import exp
 
 from claims import quarantine, store
 from claims.complete import DERIVED, select
-from claims.contracts import table
+from claims.contracts import LANGS, table
 from claims.engine import Connection, count, open_engine, run
 from claims.faults import sentence
 from claims.mapping import SourceMapping, TableMapping
+from claims.origins import Origins, origins
 from claims.parsing import expand_counts, name, quote
 from claims.pseudonyms import pads, pseudonym_sql
 from claims.reading import RawTable, RowFault, find_files, read_files
-from claims.vault import keep_identities, pseudonym_key
+from claims.vault import keep_identities, pseudonym_key, vault_folder
 
 Progress = Callable[[str, float], None]
 
@@ -51,26 +51,13 @@ class LoadReport:
     fingerprint: str = ""
 
 
-def _named_columns(mapping: TableMapping) -> set[str]:
-    """Return every source column that the mapping reads, also inside ``prepare``."""
-    if not mapping.prepare:
-        return {s for c in mapping.columns.values() for s in c.sources}
-    tree = sqlglot.parse_one(mapping.prepare.replace("{count:", "'").replace("*}", "'"), "duckdb")
-    read = {column.name for column in tree.find_all(exp.Column)}
-    # A name that the text makes is not read, unless it is made from a column of the same name.
-    made = {
-        alias.alias
-        for alias in tree.find_all(exp.Alias)
-        if alias.alias not in {column.name for column in alias.this.find_all(exp.Column)}
-    }
-    return {s for c in mapping.columns.values() for s in c.sources if s not in made} | (read - made)
-
-
 def _register_raw(
     con: Connection, raw: pa.Table, mapping: TableMapping, source: SourceMapping
 ) -> set[str]:
-    """Make relation ``raw`` with every column that is named; return those that were absent."""
-    absent = _named_columns(mapping) - set(raw.column_names)
+    """Make relation ``raw`` with every column that is read; return those that were absent."""
+    origin = origins(mapping)
+    raw = _renamed(raw, origin)
+    absent = set(origin.read) - set(raw.column_names)
     for column in sorted(absent):
         raw = raw.append_column(column, pa.nulls(raw.num_rows, pa.string()))
     con.register("arrived", raw)
@@ -82,14 +69,26 @@ def _register_raw(
     return absent
 
 
+def _renamed(raw: pa.Table, origin: Origins) -> pa.Table:
+    """Spell column names as the mapping does; the engine takes 'ID' and 'id' for the same name."""
+    spelt = {name.casefold(): name for name in origin.read}
+    taken = {name.casefold() for name in origin.made} - set(spelt)
+    return raw.rename_columns(
+        [
+            f"{c} (file)" if c.casefold() in taken else spelt.get(c.casefold(), c)
+            for c in raw.column_names
+        ]
+    )
+
+
 def _load_table(
     con: Connection,
     mapping: TableMapping,
     source: SourceMapping,
     folder: Path,
     report: LoadReport,
-) -> bool:
-    """Bring one table to ``accepted_<table>``; return whether it is there."""
+) -> TableMapping | None:
+    """Bring one table to ``accepted_<table>``; return what of its mapping could be used."""
     found = read_files(find_files(folder, mapping.files))
     if found.rows is None and not found.faults:
         found.faults.append(RowFault(mapping.files[0], 0, "absent_file"))
@@ -97,62 +96,61 @@ def _load_table(
     if found.rows is not None:
         absent = _register_raw(con, found.rows, mapping, source)
         found.faults += [RowFault(mapping.files[0], 0, "missing_column", c) for c in sorted(absent)]
-    lost = [
-        target
-        for target, column in mapping.columns.items()
-        if set(column.sources) <= absent and not column.default
-    ]
-    report.absent_columns[mapping.table] = sorted(
-        set(lost) | (set(table(mapping.table).columns) - set(mapping.columns))
-    )
-    blocking = [target for target in lost if table(mapping.table).columns[target].required
-                and target not in DERIVED]  # fmt: skip
-    _keep_reading_faults(con, mapping.table, found, fatal=found.rows is None or bool(blocking))
+    origin = origins(mapping)
+    contract = table(mapping.table)
+    lost = {
+        target for target, column in mapping.columns.items()
+        if set(origin.of(column)) <= absent and not column.default
+    }  # fmt: skip
+    unmapped = set(contract.columns) - set(mapping.columns)
+    report.absent_columns[mapping.table] = sorted(lost | unmapped)
+    blocking = [t for t in mapping.columns if t in lost - DERIVED and contract.columns[t].required]
+    usable = found.rows is not None and not blocking
+    _keep_reading_faults(con, mapping.table, found, fatal=not usable)
     if found.rows is None or blocking:
         if mapping.required:
-            raise LoadError(_unusable(mapping, source, folder, blocking))
+            raise LoadError(_unusable(mapping, source, folder, found, blocking))
         report.absent_tables.append(mapping.table)
-        return False
-    for target in lost:
-        if target in DERIVED:
-            mapping = _dropped(mapping, target)
+        return None
+    kept = {t: column for t, column in mapping.columns.items() if t not in lost & DERIVED}
+    mapping = replace(mapping, columns=kept)
     quarantine.parse(con, mapping, source)
     joined = found.rows.num_rows - count(con, "parsed")
     report.counts.append(quarantine.judge(con, mapping, found.records - joined))
-    return True
-
-
-def _dropped(mapping: TableMapping, target: str) -> TableMapping:
-    kept = {name: column for name, column in mapping.columns.items() if name != target}
-    return TableMapping(mapping.table, mapping.files, kept, mapping.required, mapping.prepare)
+    return mapping
 
 
 def _unusable(
-    mapping: TableMapping, source: SourceMapping, folder: Path, blocking: list[str]
+    mapping: TableMapping,
+    source: SourceMapping,
+    folder: Path,
+    found: RawTable,
+    blocking: list[str],
 ) -> str:
+    head = f"Source '{source.name}' cannot be loaded: "
     if blocking:
-        named = [s for t in blocking for s in mapping.columns[t].sources]
+        origin = origins(mapping)
+        named = [origin.shown(mapping.columns[target]) for target in blocking]
         return (
-            f"Source '{source.name}' cannot be loaded: its {mapping.table} lack the columns "
-            f"{named}, which every claim needs. Add them to the files in {folder.name}/."
+            f"{head}its {mapping.table} lack the columns {named}, which every claim needs. "
+            f"Add them to the files in {folder.name}/."
         )
+    whole = [fault for fault in found.faults if fault.code != "absent_file"]
+    reasons = " ".join(f"{f.source_file}: {sentence(f.code, 'en', detail=f.detail)}" for f in whole)
     return (
-        f"Source '{source.name}' cannot be loaded: {folder.name}/ holds no readable file that "
-        f"matches {list(mapping.files)}. Check --input and --source."
+        f"{head}{folder.name}/ holds no readable file that matches {list(mapping.files)}. "
+        f"{reasons or 'Check --input and --source.'}"
     )
 
 
 def _keep_reading_faults(con: Connection, table_name: str, found: RawTable, *, fatal: bool) -> None:
     for fault in found.faults:
-        file_level = fault.row_number == 0 and fault.code != "unreadable_file"
-        severity = "warning" if file_level and not fatal else "error"
-        if fault.code == "absent_file":
-            severity = "warning"
+        passing = fault.code == "absent_file" or (fault.code == "missing_column" and not fatal)
         texts = [sentence(fault.code, lang, column=fault.column_name, detail=fault.detail)
-                 for lang in ("en", "zh")]  # fmt: skip
+                 for lang in LANGS]  # fmt: skip
         run(con, "INSERT INTO faults VALUES (?, ?, ?, ?, ?, ?, NULL, ?, ?)",
-            [fault.source_file, table_name, fault.row_number, severity, fault.code,
-             fault.column_name, *texts],
+            [fault.source_file, table_name, fault.row_number, "warning" if passing else "error",
+             fault.code, fault.column_name, *texts],
         )  # fmt: skip
 
 
@@ -211,37 +209,79 @@ def load(
     """
     key = pseudonym_key()
     report = LoadReport(source.name, source.currency, source.unit)
-    con = open_engine()
+    with tempfile.TemporaryDirectory(prefix=".spill-", dir=vault_folder()) as spill:
+        con = open_engine()
+        # What does not fit in memory is still original identities: it stays inside the vault.
+        run(con, f"SET temp_directory = {quote(spill)}")
+        try:
+            have = _load_tables(con, source, folder, report, key, progress)
+            _write(con, source, home, report, have)
+        finally:
+            con.close()
+    return report
+
+
+def _load_tables(
+    con: Connection,
+    source: SourceMapping,
+    folder: Path,
+    report: LoadReport,
+    key: bytes,
+    progress: Progress | None,
+) -> set[str]:
+    """Make relation ``final_<table>`` of every table that arrived; return their names."""
     quarantine.start_faults(con)
     run(con, "CREATE TEMP TABLE known_identities (kind TEXT, pseudonym TEXT, original TEXT)")
     loaded: list[TableMapping] = []
     for place, mapping in enumerate(source.tables.values()):
         if progress:
             progress(mapping.table, place / len(source.tables))
-        if _load_table(con, mapping, source, folder, report):
-            lost = set(report.absent_columns[mapping.table])
-            kept = {t: c for t, c in mapping.columns.items() if t not in lost or t not in DERIVED}
-            loaded.append(
-                TableMapping(mapping.table, mapping.files, kept, mapping.required, mapping.prepare)
-            )
+        if (used := _load_table(con, mapping, source, folder, report)) is not None:
+            loaded.append(used)
     have = {mapping.table for mapping in loaded}
     for mapping in loaded:
         quarantine.check_references(con, mapping, have)
         _pseudonymous(con, mapping, source, key)
     if not count(con, "final_claims"):
-        raise LoadError(
-            f"No claim of source '{source.name}' is usable; see the quarantine's reasons."
-        )
+        raise LoadError(_nothing_usable(con, source))
     run(
         con,
-        "CREATE TEMP TABLE final_quarantine AS SELECT * FROM faults "
-        "ORDER BY source_file, row_number, column_name, code, table_name",
+        "CREATE TEMP TABLE final_quarantine AS SELECT DISTINCT * FROM faults "
+        "ORDER BY source_file, row_number, column_name, code, table_name, value",
     )
-    written = store.write_version(con, home, sorted(have | {"quarantine"}), _meta(report, source))
+    return have
+
+
+def _nothing_usable(con: Connection, source: SourceMapping) -> str:
+    """Say what is wrong with the claims, most frequent first, each with an example row."""
+    reasons = run(
+        con,
+        """SELECT reason_en, count(*), min(source_file), min(row_number) FROM faults
+        WHERE table_name = 'claims' AND code <> 'absent_file'
+        GROUP BY ALL ORDER BY 2 DESC, 1""",
+    )
+    told = [
+        f"{file}{f' row {row}' if row else ''} ({number}×): {reason}"
+        for reason, number, file, row in reasons
+    ]
+    return " ".join([f"No claim of source '{source.name}' is usable.", *told])
+
+
+def _write(
+    con: Connection, source: SourceMapping, home: Path, report: LoadReport, have: set[str]
+) -> None:
+    """Write the store version; the way back to the identities is kept before it is visible."""
+    known = con.sql("SELECT DISTINCT * FROM known_identities ORDER BY ALL").to_arrow_table()
+    written = store.write_version(
+        con, home, sorted(have | {"quarantine"}), _meta(report, source),
+        lambda fingerprint: keep_identities(known, _dataset(fingerprint)),
+    )  # fmt: skip
     report.version, report.fingerprint = written.version, written.fingerprint
-    rows = con.sql("SELECT DISTINCT * FROM known_identities ORDER BY ALL").to_arrow_table()
-    keep_identities(rows, hashlib.sha256(report.fingerprint.encode()).hexdigest()[:16])
-    return report
+
+
+def _dataset(fingerprint: str) -> str:
+    """Return the name under which the vault keeps the identities of a dataset."""
+    return hashlib.sha256(fingerprint.encode()).hexdigest()[:16]
 
 
 def _meta(report: LoadReport, source: SourceMapping) -> dict[str, object]:

@@ -11,6 +11,11 @@ from collections.abc import Sequence
 
 from claims.mapping import ColumnMapping
 
+#: Bounds of a possible date; '0001-01-01' and '9999-12-31 23:59' are how programs write "none".
+EARLIEST = "TIMESTAMP '1800-01-01'"
+_LAST_TIME = "TIMESTAMP '2500-01-01'"
+_LAST_DATE = "TIMESTAMP '9999-12-31 23:59:59'"
+
 
 def quote(text: str) -> str:
     """Return ``text`` as an SQL string literal."""
@@ -30,14 +35,15 @@ def cleaned(column: str, nulls: Sequence[str]) -> str:
     return text
 
 
-def _moment(text: str, formats: Sequence[str]) -> str:
+def _moment(text: str, formats: Sequence[str], before: str) -> str:
     # Writing the parsed time again must give the text: '2024-02-30' or '2024-1-1' is no date.
     attempts = [
         f"CASE WHEN strftime(try_strptime({text}, {quote(f)}), {quote(f)}) = {text} "
         f"THEN try_strptime({text}, {quote(f)}) END"
         for f in formats
     ]
-    return f"coalesce({', '.join(attempts)})"
+    moment = f"coalesce({', '.join(attempts)})"
+    return f"CASE WHEN {moment} >= {EARLIEST} AND {moment} < {before} THEN {moment} END"
 
 
 def _decimal(text: str, places: int) -> str:
@@ -47,12 +53,13 @@ def _decimal(text: str, places: int) -> str:
 
 
 def _typed(text: str, column: ColumnMapping, zone: str) -> tuple[str, str]:
+    """Return the SQL of the typed value and the code of the fault where the text has none."""
     kind = column.target.type
     if kind == "date":
-        moment = f"({_moment(text, column.formats)} + INTERVAL {column.plus_days} DAY)"
+        moment = f"({_moment(text, column.formats, _LAST_DATE)} + INTERVAL {column.plus_days} DAY)"
         return f"CAST({moment} AS DATE)", "bad_date"
     if kind == "timestamp":
-        moment = f"({_moment(text, column.formats)} + INTERVAL {column.plus_days} DAY)"
+        moment = f"({_moment(text, column.formats, _LAST_TIME)} + INTERVAL {column.plus_days} DAY)"
         return f"timezone({quote(zone)}, {moment})", "bad_date"
     if kind in ("money", "integer"):
         places = 2 if kind == "money" else len(str(column.scale)) - 1
@@ -62,45 +69,72 @@ def _typed(text: str, column: ColumnMapping, zone: str) -> tuple[str, str]:
     if column.target.values:
         permitted = ", ".join(quote(code) for code in column.target.values)
         return f"CASE WHEN {text} IN ({permitted}) THEN {text} END", "not_permitted"
-    return text, "not_permitted"
+    # A line break inside a name or code is the trace of a quotation mark that swallowed rows.
+    return f"CASE WHEN NOT regexp_matches({text}, '[\\r\\n]') THEN {text} END", "line_break"
 
 
-def _source_text(source: str, column: ColumnMapping, nulls: Sequence[str]) -> tuple[str, str]:
-    """Return the text to interpret and the text that arrived."""
-    arrived = cleaned(source, nulls)
+def _interpreted(arrived: str, column: ColumnMapping) -> str:
+    """Return the text to interpret: codes translated, the default where nothing arrived."""
     text = arrived
     if column.codes:
         cases = " ".join(f"WHEN {quote(k)} THEN {quote(v)}" for k, v in column.codes.items())
         text = f"CASE {arrived} {cases} END"
     if column.default:
         text = f"CASE WHEN {arrived} IS NULL THEN {quote(column.default)} ELSE {text} END"
-    return text, arrived
+    return text
 
 
-def expressions(column: ColumnMapping, nulls: Sequence[str], zone: str) -> tuple[str, str]:
-    """Return the SQL of a column's value and of its fault code.
+def typed_parts(
+    column: ColumnMapping, nulls: Sequence[str], zone: str
+) -> tuple[list[tuple[str, str]], str]:
+    """Return the SQL of each source column's text and typed value, and the code of a misfit.
 
     Args:
         column: the mapping of the column.
         nulls: texts that mean "no value" in this source.
         zone: IANA name of the source's time zone; local times become UTC.
     """
-    values, bad = [], []
-    code = "not_permitted"
+    parts, code = [], ""
     for source in column.sources:
-        text, arrived = _source_text(source, column, nulls)
-        value, code = _typed(text, column, zone)
-        values.append(value)
-        bad.append(f"({arrived} IS NOT NULL AND {value} IS NULL)")
+        arrived = cleaned(source, nulls)
+        value, code = _typed(_interpreted(arrived, column), column, zone)
+        parts.append((arrived, value))
+    return parts, code
+
+
+def combined(parts: Sequence[tuple[str, str]], column: ColumnMapping, code: str) -> tuple[str, str]:
+    """Return the SQL of a column's value and of its fault code from its parts' texts and values."""
+    values = [value for _, value in parts]
     value = values[0]
     if column.sum:
         # An absent part counts as nothing, but where every part is absent there is no amount.
         total = " + ".join(f"coalesce({v}, 0)" for v in values)
         value = f"CASE WHEN coalesce({', '.join(values)}) IS NOT NULL THEN {total} END"
-    fault = f"CASE WHEN {' OR '.join(bad)} THEN {quote(code)}"
+    bad = " OR ".join(f"({arrived} IS NOT NULL AND {v} IS NULL)" for arrived, v in parts)
+    fault = f"CASE WHEN {bad} THEN {quote(code)}"
     if column.target.required:
         fault += f" WHEN ({value}) IS NULL THEN 'missing_value'"
     return value, fault + " END"
+
+
+#: What a value of each type must look like to be kept in the quarantine. Anything else may be an
+#: identity that slipped into the wrong column, and is not shown.
+_SHOWN = {
+    "date": r"[0-9]{1,4}[-/.]?[0-9]{1,2}[-/.]?[0-9]{1,4}([ T][0-9:.]{1,12})?",
+    "money": r"[-+¥￥$]{0,2}([0-9]{1,8}|[0-9]{1,3}(,[0-9]{3}){1,3})([.][0-9]{0,6})?([eE][0-9]{1,2})?",
+    "code": r"[!-~]{1,4}",
+}
+_SHOWN |= {"timestamp": _SHOWN["date"], "integer": _SHOWN["money"], "number": _SHOWN["money"]}
+
+
+def presentable(column: ColumnMapping) -> str:
+    """Return the SQL of what a fault may show of a column's text; null where it may be private."""
+    if column.target.identity or column.target.private:
+        return "CAST(NULL AS TEXT)"
+    pattern = quote(_SHOWN.get(column.target.type, _SHOWN["code"]))
+    texts = (f"trim({name(source)})" for source in column.sources)
+    kept = ", ".join(f"CASE WHEN regexp_full_match({t}, {pattern}) THEN {t} END" for t in texts)
+    return f"nullif(concat_ws(' + ', {kept}), '')"
 
 
 _COUNT = re.compile(r"\{count:([A-Za-z0-9_]+)\*\}")
@@ -110,7 +144,8 @@ def expand_counts(sql: str, columns: Sequence[str], nulls: Sequence[str]) -> str
     """Replace ``{count:PREFIX*}`` by the number of filled columns whose name has the prefix."""
 
     def counted(match: re.Match[str]) -> str:
-        named = [c for c in columns if c.startswith(match.group(1))]
+        prefix = match.group(1).casefold()
+        named = [c for c in columns if c.casefold().startswith(prefix)]
         filled = [f"CAST(any_value({cleaned(c, nulls)}) IS NOT NULL AS INTEGER)"
                   if "GROUP BY" in sql else f"CAST({cleaned(c, nulls)} IS NOT NULL AS INTEGER)"
                   for c in named]  # fmt: skip

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from claims.contracts import table
+from claims.contracts import LANGS, table
 from claims.engine import Connection, count, run
 from claims.faults import sentence
 from claims.mapping import SourceMapping, TableMapping
-from claims.parsing import expressions, name, quote
+from claims.origins import Origins, origins
+from claims.parsing import combined, name, presentable, quote, typed_parts
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,10 @@ CHECKS = (
         "claims", "amounts_do_not_add_up", "total_amount", "warning",
         "total_amount <> fund_amount + account_amount + self_amount",
     ),
+    Check(
+        "claim_lines", "negative_amount", "quantity_milli", "error",
+        f"quantity_milli < 0 AND NOT coalesce( {_REVERSAL['claim_lines']} , false)",
+    ),
 )  # fmt: skip
 
 
@@ -56,56 +61,56 @@ class TableCounts:
 
 
 def parse(con: Connection, mapping: TableMapping, source: SourceMapping) -> None:
-    """Make relation ``parsed`` from ``raw``: typed columns, their fault codes and texts.
+    """Make relation ``parsed`` from ``raw``: typed columns and their fault codes.
 
     Every source column that the mapping names must exist in ``raw``.
     """
-    columns = [c for c, *_ in run(con, "DESCRIBE raw")]
-    content = sorted(set(columns) - {"row_number", "source_file"})
-    whole = ", ".join(f"coalesce({name(c)}, chr(30))" for c in content)
-    parts = ["row_number", "source_file", f"md5(concat_ws(chr(31), {whole})) AS digest"]
+    inner, outer = ["row_number", "source_file"], ["row_number", "source_file"]
     for target, column in mapping.columns.items():
-        value, fault = expressions(column, source.nulls, source.time_zone)
-        shown = " || '+' || ".join(f"coalesce({name(s)}, '')" for s in column.sources)
-        if column.target.identity or column.target.private:
-            shown = "CAST(NULL AS TEXT)"
-        parts += [
-            f"{value} AS {name(target)}",
-            f"{fault} AS {name('fault:' + target)}",
-            f"{shown} AS {name('raw:' + target)}",
-        ]
-    run(con, f"CREATE OR REPLACE TEMP TABLE parsed AS SELECT {', '.join(parts)} FROM raw")
+        parts, code = typed_parts(column, source.nulls, source.time_zone)
+        named = []
+        for place, (arrived, value) in enumerate(parts):
+            text, typed = name(f"text:{target}:{place}"), name(f"typed:{target}:{place}")
+            inner += [f"{arrived} AS {text}", f"{value} AS {typed}"]
+            named.append((text, typed))
+        value, fault = combined(named, column, code)
+        outer += [f"{value} AS {name(target)}", f"{fault} AS {name('fault:' + target)}"]
+    run(
+        con,
+        f"CREATE OR REPLACE TEMP TABLE parsed AS SELECT {', '.join(outer)} "
+        f"FROM (SELECT {', '.join(inner)} FROM raw)",
+    )
 
 
-def _faults_sql(mapping: TableMapping) -> list[str]:
-    """Return one SELECT per possible fault: row, severity, code, column, value."""
-    head = "SELECT source_file, row_number"
+def _faults_sql(mapping: TableMapping, origin: Origins) -> list[str]:
+    """Return one SELECT per possible fault: row, severity, code, column, contract column."""
     selects = []
-    for target, column in mapping.columns.items():
-        shown = " + ".join(column.sources)
-        raw, fault = name(f"raw:{target}"), name(f"fault:{target}")
+
+    def add(target: str, severity: str, code: str, condition: str) -> None:
+        shown = quote(origin.shown(mapping.columns[target]))
         selects.append(
-            f"{head}, 'error' AS severity, {fault} AS code, {quote(shown)} AS column_name, "
-            f"{raw} AS value FROM parsed WHERE {fault} IS NOT NULL"
+            f"SELECT source_file, row_number, {quote(severity)} AS severity, {code} AS code, "
+            f"{shown} AS column_name, {quote(target)} AS target FROM parsed WHERE {condition}"
         )
+
+    for target, column in mapping.columns.items():
+        fault = name(f"fault:{target}")
+        add(target, "error", fault, f"{fault} IS NOT NULL")
         if column.target.type == "money" or column.target.minimum == 0:
-            allowed = (
-                _REVERSAL.get(mapping.table, "false") if column.target.type == "money" else "false"
-            )
-            if mapping.table == "claims" and "reverses_claim_id" not in mapping.columns:
-                allowed = "false"
-            selects.append(
-                f"{head}, 'error', 'negative_amount', {quote(shown)}, {raw} "
-                f"FROM parsed WHERE {name(target)} < 0 AND NOT ({allowed})"
-            )
+            allowed = _below_zero(mapping) if column.target.type == "money" else "false"
+            condition = f"{name(target)} < 0 AND NOT coalesce({allowed}, false)"
+            add(target, "error", "'negative_amount'", condition)
     for check in CHECKS:
         if check.table == mapping.table and _uses(check, mapping):
-            selects.append(
-                f"{head}, {quote(check.severity)}, {quote(check.code)}, "
-                f"{quote(' + '.join(mapping.columns[check.column].sources))}, "
-                f"{name('raw:' + check.column)} FROM parsed WHERE {check.condition}"
-            )
+            add(check.column, check.severity, quote(check.code), check.condition)
     return selects
+
+
+def _below_zero(mapping: TableMapping) -> str:
+    """Return the SQL condition under which a row's amounts may be negative."""
+    if mapping.table == "claims" and "reverses_claim_id" not in mapping.columns:
+        return "false"
+    return _REVERSAL.get(mapping.table, "false")
 
 
 def _uses(check: Check, mapping: TableMapping) -> bool:
@@ -117,39 +122,59 @@ def judge(con: Connection, mapping: TableMapping, records: int) -> TableCounts:
     """Split ``parsed`` into ``accepted_<table>`` and rows added to ``faults``; return the counts.
 
     Rows that share a key: the same contents count once, different contents are all refused,
-    because choosing one would be a guess.
+    because choosing one would be a guess. ``records`` counts the rows of the files, also those
+    that reading refused.
     """
-    run(con, f"CREATE OR REPLACE TEMP TABLE found AS {' UNION ALL '.join(_faults_sql(mapping))}")
-    key = [c for c in table(mapping.table).key if c in mapping.columns]
-    keys = ", ".join(name(c) for c in key)
-    run(
-        con,
-        f"""CREATE OR REPLACE TEMP TABLE sound AS
-        SELECT *, row_number() OVER (PARTITION BY {keys} ORDER BY source_file, row_number) AS place,
-            min(digest) OVER (PARTITION BY {keys}) <> max(digest) OVER (PARTITION BY {keys})
-                AS conflicting
-        FROM parsed WHERE (source_file, row_number) NOT IN
-            (SELECT (source_file, row_number) FROM found WHERE severity = 'error')""",
-    )
-    shown = quote(" + ".join(s for c in key for s in mapping.columns[c].sources))
-    run(
-        con,
-        f"""INSERT INTO found
-        SELECT source_file, row_number, CASE WHEN conflicting THEN 'error' ELSE 'duplicate' END,
-            CASE WHEN conflicting THEN 'conflicting_id' ELSE 'duplicate_row' END, {shown}, NULL
-        FROM sound WHERE conflicting OR place > 1""",
-    )
+    origin = origins(mapping)
+    faults = " UNION ALL ".join(_faults_sql(mapping, origin))
+    run(con, f"CREATE OR REPLACE TEMP TABLE found AS {faults}")
+    _find_copies(con, mapping, origin)
     columns = ", ".join(name(c) for c in mapping.columns)
     run(
         con,
         f"""CREATE OR REPLACE TEMP TABLE accepted_{mapping.table} AS
-        SELECT row_number, source_file, {columns} FROM sound WHERE NOT conflicting AND place = 1""",
+        SELECT row_number, source_file, {columns} FROM parsed ANTI JOIN
+            (SELECT source_file, row_number FROM found WHERE severity <> 'warning')
+        USING (source_file, row_number)""",
     )
-    _keep_faults(con, mapping.table)
+    _keep_faults(con, mapping)
     accepted = count(con, f"accepted_{mapping.table}")
     duplicates = count(con, "found WHERE severity = 'duplicate'")
     return TableCounts(
         mapping.table, records, accepted, records - accepted - duplicates, duplicates
+    )
+
+
+def _find_copies(con: Connection, mapping: TableMapping, origin: Origins) -> None:
+    """Add to ``found`` the rows without an error that share their key with another such row."""
+    key = [c for c in table(mapping.table).key if c in mapping.columns]
+    keys = ", ".join(name(c) for c in key)
+    same = " AND ".join(f"sound.{name(c)} IS NOT DISTINCT FROM many.{name(c)}" for c in key)
+    columns = [c for c, *_ in run(con, "DESCRIBE raw")]
+    content = ", ".join(
+        f"coalesce({name(c)}, chr(30))"
+        for c in sorted(set(columns) - {"row_number", "source_file"})
+    )
+    shown = quote(" + ".join(origin.shown(mapping.columns[c]) for c in key))
+    # Contents are compared where a key is shared only: that is dear, and rare.
+    run(
+        con,
+        f"""INSERT INTO found
+        WITH sound AS (SELECT row_number, source_file, {keys} FROM parsed ANTI JOIN
+                (SELECT source_file, row_number FROM found WHERE severity = 'error')
+                USING (source_file, row_number)),
+            many AS (SELECT {keys} FROM sound GROUP BY ALL HAVING count(*) > 1),
+            shared AS (SELECT sound.* FROM sound SEMI JOIN many ON {same}),
+            compared AS (SELECT shared.*, md5(concat_ws(chr(31), {content})) AS digest
+                FROM shared JOIN raw USING (source_file, row_number)),
+            judged AS (SELECT source_file, row_number,
+                row_number() OVER (PARTITION BY {keys} ORDER BY source_file, row_number) AS place,
+                min(digest) OVER (PARTITION BY {keys}) <> max(digest) OVER (PARTITION BY {keys})
+                    AS conflicting
+                FROM compared)
+        SELECT source_file, row_number, CASE WHEN conflicting THEN 'error' ELSE 'duplicate' END,
+            CASE WHEN conflicting THEN 'conflicting_id' ELSE 'duplicate_row' END, {shown}, ''
+        FROM judged WHERE conflicting OR place > 1""",
     )
 
 
@@ -162,14 +187,13 @@ def check_references(con: Connection, mapping: TableMapping, have: set[str]) -> 
             key = table(other).key[0]
             selects.append(
                 f"""SELECT source_file, row_number, 'warning' AS severity,
-                'unknown_reference' AS code, {quote(column.source)} AS column_name,
-                CAST(NULL AS TEXT) AS value
+                'unknown_reference' AS code, {quote(column.source)} AS column_name, '' AS target
                 FROM accepted_{mapping.table} WHERE {name(target)} IS NOT NULL
                 AND {name(target)} NOT IN (SELECT {key} FROM accepted_{other})"""
             )
     if selects:
         run(con, f"CREATE OR REPLACE TEMP TABLE found AS {' UNION ALL '.join(selects)}")
-        _keep_faults(con, mapping.table)
+        _keep_faults(con, mapping, values=False)
 
 
 def start_faults(con: Connection) -> None:
@@ -182,22 +206,26 @@ def start_faults(con: Connection) -> None:
     )
 
 
-def _keep_faults(con: Connection, table_name: str) -> None:
+def _keep_faults(con: Connection, mapping: TableMapping, *, values: bool = True) -> None:
+    """Add ``found`` to ``faults``, with values that may be shown and reasons in both languages."""
+    shown, joined = "NULL", ""
+    if values:
+        cases = " ".join(
+            f"WHEN {quote(target)} THEN {presentable(column)}"
+            for target, column in mapping.columns.items()
+        )
+        shown = f"CASE found.target {cases} END"
+        joined = "JOIN raw USING (source_file, row_number)"
     run(
         con,
-        "INSERT INTO faults SELECT source_file, ?, row_number, severity, code, column_name, value, "
-        "'', '' FROM found",
-        [table_name],
+        f"""INSERT INTO faults SELECT source_file, ?, row_number, severity, code, column_name,
+        {shown}, '', '' FROM found {joined}""",
+        [mapping.table],
     )
     for code, column in run(con, "SELECT DISTINCT code, column_name FROM found"):
         run(
             con,
             "UPDATE faults SET reason_en = ?, reason_zh = ? "
             "WHERE code = ? AND column_name = ? AND reason_en = ''",
-            [
-                sentence(code, "en", column=column),
-                sentence(code, "zh", column=column),
-                code,
-                column,
-            ],
+            [*(sentence(code, lang, column=column) for lang in LANGS), code, column],
         )

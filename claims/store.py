@@ -1,7 +1,10 @@
 """The claim store: versions of Parquet tables, each with a manifest, visible all at once.
 
 ``home/store/<version>/<table>.parquet`` and ``manifest.json``; ``home/store/CURRENT`` names the
-version in use. A version's name is its content: the same rows give the same version.
+version in use. A version's name is the hash of its manifest, which holds the hash of every table:
+the same files give the same version. The fingerprint covers what was accepted and not the
+quarantine, whose row numbers follow the order of arrival: the same rows in another order give the
+same fingerprint.
 """
 
 from __future__ import annotations
@@ -11,13 +14,17 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from claims.contracts import tables
 from claims.engine import Connection, count, run
+from claims.parsing import quote
+
+#: What tells how the rows arrived and not what was accepted; it leaves the fingerprint alone.
+_ARRIVAL = frozenset({"quarantine", "counts"})
 
 
 class StoreError(RuntimeError):
@@ -49,8 +56,8 @@ class StoreVersion:
             if contract.stage == "produced":
                 continue
             if table in self.meta["tables"]:
-                file = str(self.folder / f"{table}.parquet").replace("'", "''")
-                run(con, f"CREATE OR REPLACE TEMP VIEW {table} AS FROM read_parquet('{file}')")
+                file = quote(str(self.folder / f"{table}.parquet"))
+                run(con, f"CREATE OR REPLACE TEMP VIEW {table} AS FROM read_parquet({file})")
             else:
                 con.register(f"empty_{table}", contract.schema.empty_table())
                 run(con, f"CREATE OR REPLACE TEMP VIEW {table} AS FROM empty_{table}")
@@ -66,49 +73,117 @@ def _digest_of(value: object) -> str:
 
 
 def write_version(
-    con: Connection, home: Path, names: Sequence[str], meta: Mapping[str, object]
+    con: Connection,
+    home: Path,
+    names: Sequence[str],
+    meta: Mapping[str, object],
+    before_visible: Callable[[str], object] | None = None,
 ) -> StoreVersion:
     """Write relations ``final_<name>`` as a new version and make it the current one.
 
     The version becomes visible by one rename and one replaced file; a run that stops before
-    leaves the previous version as it was.
+    leaves the previous version as it was. ``before_visible`` is called with the fingerprint when
+    all is written and nothing is visible yet.
     """
     root = home / "store"
     root.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=root))
+    try:
+        manifest = _write_tables(con, partial, names, meta)
+        if before_visible:
+            before_visible(manifest["fingerprint"])
+        version = hashlib.sha256((partial / "manifest.json").read_bytes()).hexdigest()[:16]
+        _place(partial, root / version)
+        named = partial.with_name(f"{partial.name}.current")
+        try:
+            named.write_text(version, encoding="utf-8")
+            os.replace(named, root / "CURRENT")
+        finally:
+            named.unlink(missing_ok=True)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return StoreVersion(root / version, version, manifest["fingerprint"], manifest)
+
+
+def _write_tables(
+    con: Connection, folder: Path, names: Sequence[str], meta: Mapping[str, object]
+) -> dict[str, Any]:
+    """Write the tables and their manifest into a folder; return the manifest."""
     written: dict[str, dict[str, object]] = {}
     for table in names:
-        path = partial / f"{table}.parquet"
+        path = folder / f"{table}.parquet"
         run(
             con,
-            f"COPY (SELECT * FROM final_{table}) TO '{path}' (FORMAT parquet, COMPRESSION zstd)",
+            f"COPY (SELECT * FROM final_{table}) TO {quote(str(path))} "
+            "(FORMAT parquet, COMPRESSION zstd)",
         )
         written[table] = {"rows": count(con, f"final_{table}"), "sha256": _digest(path)}
-    # The fingerprint is of what was accepted; row numbers of faults depend on the files' order.
-    fingerprint = _digest_of({t: w for t, w in written.items() if t != "quarantine"})
-    version = _digest_of(written)[:16]
-    manifest = {**meta, "tables": written, "fingerprint": fingerprint}
+    manifest = {**meta, "tables": written, "fingerprint": _fingerprint(written, meta)}
     text = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False)
-    (partial / "manifest.json").write_text(text, encoding="utf-8")
-    target = root / version
+    (folder / "manifest.json").write_text(text, encoding="utf-8")
+    return manifest
+
+
+def _fingerprint(written: Mapping[str, object], meta: Mapping[str, object]) -> str:
+    """Return the hash of what was accepted; the order in which rows arrived leaves it as it is."""
+    tables = {name: body for name, body in written.items() if name not in _ARRIVAL}
+    about = {name: body for name, body in meta.items() if name not in _ARRIVAL}
+    text = json.dumps({**about, "tables": tables}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _place(partial: Path, target: Path) -> None:
+    """Move a complete folder to its final name, unless the same version is there undamaged."""
     if target.exists():
-        shutil.rmtree(partial)
-    else:
-        partial.rename(target)
-    current = root / ".CURRENT"
-    current.write_text(version, encoding="utf-8")
-    os.replace(current, root / "CURRENT")
-    return StoreVersion(target, version, fingerprint, manifest)
+        try:
+            _check(target, _manifest(target))
+        except (OSError, ValueError, StoreError):
+            shutil.rmtree(target)
+        else:
+            return
+    partial.rename(target)
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    return manifest
+
+
+def _check(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Raise StoreError naming every table that is not as it was written."""
+    wrong = []
+    for table, body in manifest["tables"].items():
+        path = folder / f"{table}.parquet"
+        if not path.is_file() or _digest(path) != body["sha256"]:
+            wrong.append(path.name)
+    if wrong:
+        raise StoreError(
+            f"Store version {folder.name} is damaged ({', '.join(wrong)}); load the files again."
+        )
 
 
 def open_store(home: Path, version: str | None = None) -> StoreVersion:
-    """Open the current (or a named) version; raises StoreError with what to do."""
+    """Open the current (or a named) version; raises StoreError with what to do.
+
+    Every table is compared with the hash under which it was written.
+    """
     root = home / "store"
     try:
-        chosen = version or (root / "CURRENT").read_text(encoding="utf-8")
-        meta = json.loads((root / chosen / "manifest.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        chosen = version or (root / "CURRENT").read_text(encoding="utf-8").strip()
+    except (FileNotFoundError, NotADirectoryError):
+        chosen = ""
+    if not chosen or not (root / chosen / "manifest.json").exists():
+        named = f"version {version} of the" if version else "loaded"
         raise StoreError(
-            f"There are no loaded claims in {home.name}/; run 'jihe load' or 'jihe run' first."
+            f"There are no {named} claims in {home.name}/; run 'jihe load' or 'jihe run' first."
+        )
+    try:
+        meta = _manifest(root / chosen)
+        opened = StoreVersion(root / chosen, chosen, meta["fingerprint"], meta)
+        _check(root / chosen, meta)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise StoreError(
+            f"The manifest of store version {chosen} in {home.name}/ is damaged; load the files "
+            "again."
         ) from None
-    return StoreVersion(root / chosen, chosen, meta["fingerprint"], meta)
+    return opened

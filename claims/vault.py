@@ -7,8 +7,10 @@ files 0600) and is never inside an output folder, a bundle or the model registry
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 import pyarrow as pa
@@ -41,14 +43,26 @@ def private_bytes(path: Path, make: bytes | None = None) -> bytes:
     Raises VaultError where others than the owner may read the file.
     """
     if not path.exists() and make is not None:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(make)
+        _create_once(path, make)
     mode = path.stat().st_mode & 0o777
     if mode & 0o077:
         raise VaultError(f"{path.name} may be read by others (mode {mode:o}); run chmod 600 on it.")
     return path.read_bytes()
+
+
+def _create_once(path: Path, content: bytes) -> None:
+    """Make a private file whole or not at all; where two programs start at once, one wins."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor, partial = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(partial, path)
+    finally:
+        Path(partial).unlink()
 
 
 def pseudonym_key(folder: Path | None = None) -> bytes:
@@ -64,11 +78,13 @@ def keep_identities(rows: pa.Table, dataset: str, folder: Path | None = None) ->
     """Keep the way back from pseudonyms to identities (kind, pseudonym, original)."""
     target = (folder or vault_folder()) / "identities" / f"{dataset}.parquet"
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    partial = target.with_suffix(".partial")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        pq.write_table(rows, file, compression="zstd")
-    partial.replace(target)
+    descriptor, partial = tempfile.mkstemp(prefix=f".{dataset}-", dir=target.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            pq.write_table(rows, file, compression="zstd")
+        Path(partial).replace(target)
+    finally:
+        Path(partial).unlink(missing_ok=True)
     return target
 
 

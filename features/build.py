@@ -7,7 +7,7 @@ column's name; it is left out of the matrix, never filled with zeros.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -18,23 +18,19 @@ import pyarrow as pa
 from claims.engine import Connection, open_engine, run
 from claims.store import StoreVersion
 from features import queries
-from features.catalogue import Feature, catalogue, catalogue_version, of
+from features.catalogue import Feature, catalogue_version, of
 from features.clock import cut, day_number, local, month_starts
-from features.finishing import FINISHING, peer_z
 from features.matrix import Matrix
+from features.profiles import finish, floats, make_profile
 from features.relations import make_relations
-from features.rules import Rule, rules, rules_version
+from features.rules import Rule, rules_version
+from features.runnable import NotRun, runnable
 
 Progress = Callable[[str, float], None]
 
 
-@dataclass(frozen=True)
-class NotRun:
-    """A feature or rule that was not run, and the columns that it lacked."""
-
-    name: str
-    kind: str
-    missing: tuple[str, ...]
+class BuildError(ValueError):
+    """Nothing can be computed as of the date."""
 
 
 @dataclass
@@ -61,21 +57,6 @@ class Build:
         return _profile_matrix(self, unit)
 
 
-def runnable(store: StoreVersion) -> tuple[tuple[Feature, ...], tuple[Rule, ...], list[NotRun]]:
-    """Split catalogue and rules into what the store's columns allow and what they do not."""
-    not_run: list[NotRun] = []
-
-    def allowed(kind: str, name: str, needs: Sequence[str]) -> bool:
-        missing = tuple(n for n in needs if not store.has(*n.split(".")))
-        if missing:
-            not_run.append(NotRun(name, kind, missing))
-        return not missing
-
-    features = tuple(f for f in catalogue() if allowed("feature", f.name, f.needs))
-    kept = tuple(r for r in rules() if allowed("rule", r.id, r.needs))
-    return features, kept, not_run
-
-
 def default_as_of(store: StoreVersion) -> date:
     """Return the day after the last claim became known, in local time."""
     con = open_engine()
@@ -86,7 +67,7 @@ def default_as_of(store: StoreVersion) -> date:
 
 def build(store: StoreVersion, as_of: date, progress: Progress | None = None) -> Build:
     """Compute facts, rule hits, history, peers and profiles as of a date."""
-    features, kept, not_run = runnable(store)
+    features, kept, not_run = runnable(store, as_of)
     made = Build(store, as_of, open_engine(), features, kept, not_run)
     steps: list[tuple[str, Callable[[Build], None]]] = [
         ("claims", _make_facts),
@@ -108,6 +89,7 @@ def build(store: StoreVersion, as_of: date, progress: Progress | None = None) ->
 def _make_facts(made: Build) -> None:
     make_relations(made.con, made.store, made.as_of)
     run(made.con, f"CREATE OR REPLACE TEMP TABLE plain_facts AS {queries.facts_sql()}")
+    run(made.con, f"CREATE OR REPLACE TEMP TABLE supply AS {queries.supply_sql()}")
     for name in ("target", "history"):
         run(made.con, f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM plain_facts")
 
@@ -137,6 +119,11 @@ def _run_rules(made: Build) -> None:
 
 def _make_dates(made: Build) -> None:
     first = run(made.con, "SELECT min(known_us) FROM facts")[0][0]
+    if first is None:
+        raise BuildError(
+            f"No claim was known before {made.as_of}: nothing can be computed as of that day. "
+            "Choose a later --as-of."
+        )
     made.profile_dates = month_starts(local(first, made.zone).date(), made.as_of)
     rows = [(day_number(d), cut(d, made.zone)) for d in made.profile_dates]
     made.con.register(
@@ -188,67 +175,10 @@ def _make_claim_tables(made: Build) -> None:
 
 
 def _make_profiles(made: Build) -> None:
+    last = day_number(made.as_of)
     for entity in ("institution", "insured"):
-        text = queries.profile_sql(_own(of(entity, made.features)), entity)
-        if entity == "insured":
-            last = day_number(made.as_of)
-            text = text.replace(
-                "FROM cut_dates d", f"FROM (SELECT * FROM cut_dates WHERE as_of_day = {last}) d"
-            )
-        run(made.con, f"CREATE OR REPLACE TEMP TABLE atoms_{entity} AS {text}")
-        made.con.register(f"profile_{entity}", _finished_profile(made, entity))
-
-
-def _own(features: Sequence[Feature]) -> tuple[Feature, ...]:
-    """Return the features that have atoms of their own; peer versions use their base's."""
-    return tuple(f for f in features if not f.finish.startswith("peer:"))
-
-
-def _floats(table: pa.Table, name: str) -> npt.NDArray[np.float64]:
-    return table.column(name).cast(pa.float64()).to_numpy(zero_copy_only=False).astype(np.float64)
-
-
-def finish(feature: Feature, atoms: pa.Table) -> npt.NDArray[np.float64]:
-    """Return the finished values of one feature from its atoms."""
-    arrays = [_floats(atoms, f"{feature.name}:{place}") for place in range(len(feature.atoms))]
-    with np.errstate(all="ignore"):
-        return np.asarray(FINISHING[feature.finish](*arrays))
-
-
-def _finished_profile(made: Build, entity: str) -> pa.Table:
-    key = f"{entity}_id"
-    atoms = made.con.sql(f"SELECT * FROM atoms_{entity} ORDER BY as_of_day, {key}").to_arrow_table()
-    columns: dict[str, pa.Array | npt.NDArray[np.float64]] = {
-        "as_of_day": atoms.column("as_of_day"), key: atoms.column(key),
-    }  # fmt: skip
-    features = of(entity, made.features)
-    for feature in _own(features):
-        columns[feature.name] = finish(feature, atoms)
-    if entity == "institution":
-        _add_peers(made, features, columns)
-    return pa.table(columns)
-
-
-def _add_peers(made: Build, features: Sequence[Feature], columns: dict[str, object]) -> None:
-    register = {
-        row[0]: (row[1], row[2])
-        for row in run(
-            made.con, "SELECT institution_id, institution_class, level FROM institution_rows"
-        )
-    }
-    ids = pa.chunked_array(columns["institution_id"]).to_pylist()
-    days = np.asarray(columns["as_of_day"])
-    classes = np.array([register.get(i, ("unknown", "none"))[0] for i in ids])
-    groups = np.array(["|".join(register.get(i, ("unknown", "none"))) for i in ids])
-    for feature in features:
-        if not feature.finish.startswith("peer:"):
-            continue
-        base = np.asarray(columns[feature.name.removesuffix("_peer")], dtype=np.float64)
-        result = np.full(len(base), np.nan)
-        for day in np.unique(days):
-            inside = days == day
-            result[inside] = peer_z(base[inside], groups[inside], classes[inside])
-        columns[feature.name] = result
+        features = of(entity, made.features)
+        made.con.register(f"profile_{entity}", make_profile(made.con, features, entity, last))
 
 
 def _claim_matrix(made: Build) -> Matrix:
@@ -282,7 +212,7 @@ def _claim_matrix(made: Build) -> Matrix:
     ).to_arrow_table()
     for name in profile.column_names:
         names.append(name)
-        columns.append(_floats(profile, name))
+        columns.append(floats(profile, name))
     return _assembled(made, "claim", ids, names, columns)
 
 
@@ -291,7 +221,7 @@ def _hit(made: Build, rule: Rule) -> npt.NDArray[np.float64]:
         f"SELECT COALESCE(r.hits, 0) AS hits FROM live_claims l LEFT JOIN rule_hits r "
         f"ON r.claim_id = l.claim_id AND r.rule_id = '{rule.id}' ORDER BY l.claim_id"
     ).to_arrow_table()
-    return _floats(hits, "hits")
+    return floats(hits, "hits")
 
 
 def _profile_matrix(made: Build, unit: str) -> Matrix:
@@ -310,7 +240,7 @@ def _profile_matrix(made: Build, unit: str) -> Matrix:
         GROUP BY p.{key} ORDER BY p.{key}"""
     ).to_arrow_table()
     names = [n for n in profile.column_names if n not in ("as_of_day", key)]
-    return _assembled(made, unit, ids, names, [_floats(profile, n) for n in names])
+    return _assembled(made, unit, ids, names, [floats(profile, n) for n in names])
 
 
 def _assembled(

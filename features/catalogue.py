@@ -154,5 +154,8 @@ def of(entity: str, features: Sequence[Feature] | None = None) -> tuple[Feature,
 @cache
 def catalogue_version() -> str:
     """Return the digest of all that changes a feature's value: 16 hex digits of SHA-256."""
-    body = [[f.name, f.entity, f.window, f.atoms, f.finish, f.direction] for f in catalogue()]
+    from features import queries  # the builders read the catalogue
+
+    entries = [[f.name, f.entity, f.window, f.atoms, f.finish, f.direction] for f in catalogue()]
+    body = [entries, queries.all_texts(catalogue())]
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]

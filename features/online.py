@@ -11,7 +11,7 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -65,7 +65,7 @@ def claim_row(claim: Mapping[str, Any], zone: str) -> dict[str, Any]:
         "inpatient": int(claim["claim_type"] == "inpatient"),
         "service_us": microseconds(began),
         "service_day": day_number(day),
-        "service_hour": began.astimezone(local_zone).hour,
+        "service_hour": _hour(began.astimezone(local_zone)),
         "service_weekday": day.isoweekday(),
         "service_end_day": end_day,
         "stay_days": end_day - day_number(day),
@@ -73,6 +73,11 @@ def claim_row(claim: Mapping[str, Any], zone: str) -> dict[str, Any]:
         "reversed_us": None,
         "diagnosis_group": diagnosis[:3] if diagnosis else None,
     }
+
+
+def _hour(moment: datetime) -> int | None:
+    """Return the hour; unknown at midnight sharp, which is a date without a time."""
+    return moment.hour if moment.time() != time.min else None
 
 
 class OnlineFeatures:

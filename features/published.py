@@ -18,6 +18,7 @@ from features.rules import rules_version
 _INDEXES = (
     "CREATE INDEX history_person ON history (insured_id, known_us)",
     "CREATE INDEX history_place ON history (institution_id, service_us)",
+    "CREATE INDEX supply_person ON supply (insured_id, item_code, known_us)",
     "CREATE INDEX insured_key ON insured_rows (insured_id)",
     "CREATE INDEX institution_key ON institution_rows (institution_id)",
     "CREATE INDEX death_key ON death_rows (insured_id)",
@@ -42,6 +43,7 @@ def write_features(made: Build, path: Path, names: tuple[str, ...]) -> None:
         for relation in (*REFERENCES, "cut_dates", "peer_rows", "profile_institution"):
             _copy(made, database, relation, relation)
         _copy(made, database, "facts", "history")
+        _copy(made, database, "supply", "supply")
         for index in _INDEXES:
             database.execute(index)
         settings = {

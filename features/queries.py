@@ -7,6 +7,7 @@ relations, all of integers and text, times in microseconds or days since 1970:
 ``insured_rows, institution_rows`` and the reference lists (``*_rows``);
 ``target``    the claims to describe with the sums of their lines (made by ``facts_sql``);
 ``history``   the same for all claims that may be looked back at, with their rule hits;
+``supply``    the days' supply of each medicine of those claims (made by ``supply_sql``);
 ``cut_dates`` as-of dates; ``peer_rows`` comparable claims as of a date.
 """
 
@@ -37,6 +38,7 @@ LINE_FACTS = {
     "largest_line": "MAX(l.amount)",
     "largest_quantity": "MAX(l.quantity_milli)",
     "days_supply": "MAX(l.days_supply)",
+    "charged_days": "COUNT(DISTINCT l.line_day)",
     "active_days": "COUNT(DISTINCT l.line_day) "
     "FILTER (WHERE l.item_class NOT IN ('bed', 'nursing'))",
 }
@@ -77,6 +79,21 @@ def facts_sql() -> str:
     LEFT JOIN institution_rows o ON o.institution_id = c.institution_id
     LEFT JOIN (SELECT l.claim_id, {sums} FROM line_rows l GROUP BY l.claim_id) s
       ON s.claim_id = c.claim_id
+    """
+
+
+def supply_sql() -> str:
+    """Return the text that makes ``supply``: days' supply by visit or purchase and medicine.
+
+    Lines of one medicine in one claim are one supply: the longest counts, they do not add up.
+    """
+    return """
+    SELECT c.claim_id, c.insured_id, l.item_code, c.service_day, c.known_us, c.reversed_us,
+      MAX(l.days_supply) AS days_supply
+    FROM line_rows l
+    JOIN claim_rows c ON c.claim_id = l.claim_id
+    WHERE c.inpatient = 0 AND l.days_supply > 0
+    GROUP BY c.claim_id, c.insured_id, l.item_code, c.service_day, c.known_us, c.reversed_us
     """
 
 
@@ -124,6 +141,7 @@ def place_sql(features: Sequence[Feature]) -> str:
     FROM target t
     LEFT JOIN history n ON n.institution_id = t.institution_id AND n.known_us < t.known_us
       AND n.service_us <= t.service_us AND n.service_us >= t.service_us - {PLACE_MICROSECONDS}
+      AND n.service_hour IS NOT NULL
       AND {_LIVE.format(h="n", at="t.known_us")}
     GROUP BY t.claim_id
     """
@@ -185,6 +203,13 @@ def profile_sql(features: Sequence[Feature], entity: str) -> str:
     {register if entity == "institution" else ""}
     GROUP BY d.as_of_day, h.{key}
     """
+
+
+def all_texts(features: Sequence[Feature]) -> list[str]:
+    """Return every text that computes something of these features: what their version covers."""
+    profiles = [profile_sql(of(entity, features), entity) for entity in ("institution", "insured")]
+    peers = [*PEER_RUNGS, *PEER_MEASURES.values()]
+    return [facts_sql(), supply_sql(), *claim_texts(features).values(), *profiles, *peers]
 
 
 def claim_texts(features: Sequence[Feature]) -> dict[str, str]:

@@ -35,6 +35,7 @@ _VALID = f"{_DAY.format('valid_from', 'valid_from_day')}, {_DAY.format('valid_to
 def make_relations(con: Connection, store: StoreVersion, as_of: date) -> None:
     """Make ``claim_rows``, ``line_rows`` and the reference relations as known before ``as_of``.
 
+    Local midnight to the microsecond is what a date without a time becomes: its hour is unknown.
     Reversals are no service and are left out; a reversed claim stays, with the time from which
     the fund knew that it was none.
     """
@@ -47,7 +48,8 @@ def make_relations(con: Connection, store: StoreVersion, as_of: date) -> None:
         claim_id, stay_id, insured_id, institution_id, doctor_id, claim_type,
         CAST(claim_type = 'inpatient' AS BIGINT) AS inpatient,
         epoch_us(service_at) AS service_us, {_DAY.format("service_date", "service_day")},
-        hour(timezone('{zone}', service_at)) AS service_hour,
+        CASE WHEN CAST(timezone('{zone}', service_at) AS TIME) <> TIME '00:00:00'
+          THEN hour(timezone('{zone}', service_at)) END AS service_hour,
         isodow(service_date) AS service_weekday,
         {_DAY.format("service_end_date", "service_end_day")},
         CAST(service_end_date - service_date AS BIGINT) AS stay_days,

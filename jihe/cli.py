@@ -77,7 +77,9 @@ def day_of(text: str | None, option: str) -> date | None:
 @app.command()
 def run(
     source: Annotated[str, typer.Option(help="nhsa, synpuf or provider_fraud.")],
-    input: Annotated[Path, typer.Option(help="Folder with the source's files.")],
+    input: Annotated[
+        Path, typer.Option(help="Folder with the source's files.", exists=True, file_okay=False)
+    ],
     out: Annotated[Path, typer.Option(help="Folder for everything that is written.")],
     as_of: DayText = None,
     frame_from: DayText = None,
@@ -171,7 +173,7 @@ def simulate(
 @app.command()
 def load(
     source: Annotated[str, typer.Option()],
-    input: Annotated[Path, typer.Option()],
+    input: Annotated[Path, typer.Option(exists=True, file_okay=False)],
     home: HomeOption = Path(),
     lang: Lang = Language.en,
 ) -> None:
@@ -255,9 +257,11 @@ def serve(
 
 @app.command()
 def replay(
-    certificate: Path,
-    frame: Path,
-    list: Annotated[Path | None, typer.Option(help="draw.tsv or list.csv to compare.")] = None,
+    certificate: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    frame: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    list: Annotated[
+        Path | None, typer.Option(help="draw.tsv or list.csv to compare.", exists=True)
+    ] = None,
     key: Annotated[str | None, typer.Option(help="The public key as published.")] = None,
     lang: Lang = Language.en,
 ) -> None:
@@ -308,7 +312,7 @@ def plan_estimate(
 
 @outcomes_app.command("import")
 def outcomes_import(
-    file: Path,
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
     plan: Annotated[str, typer.Option(help="Plan such as P0001.")],
     actor: Annotated[str, typer.Option(help="Code of who imports.")] = "planner",
     home: HomeOption = Path(),
@@ -363,9 +367,8 @@ def _print_catalogue(entries: list[dict[str, object]], form: Form, lang: str) ->
 @keys_app.command("api")
 def keys_api() -> None:
     """Print the key that the API and the pages ask for, making it on first use."""
-    from serving.keys import api_key
-
     from claims.vault import vault_folder
+    from serving.keys import api_key
 
     sys.stdout.write(api_key(vault_folder()) + "\n")
 
@@ -390,24 +393,21 @@ def audit_verify(home: HomeOption = Path(), lang: Lang = Language.en) -> None:
     console.out.print(say("trail_ok", language, count=head.count, hash=head.hash), soft_wrap=True)
 
 
+_OURS = frozenset({"claims", "features", "training", "sampling", "serving", "jihe"})
+
+
 @contextmanager
 def _plain_errors() -> Iterator[None]:
-    """Turn the errors that tell a person what to do into one sentence and exit code 2."""
-    from claims.contracts import ContractError
-    from claims.load import LoadError
-    from claims.mapping import MappingError
-    from claims.store import StoreError
-    from claims.vault import VaultError
-    from jihe.planning import SeedError
-    from sampling.faults import SamplingError
+    """Print the errors that tell a person what to do as a sentence, with exit code 2.
 
-    known = (
-        ContractError, LoadError, MappingError, StoreError, VaultError, SeedError, SamplingError,
-        ValueError, FileExistsError, FileNotFoundError,
-    )  # fmt: skip
+    Those are the exceptions that the packages define; any other is a fault of the program and
+    keeps its trace.
+    """
     try:
         yield
-    except known as error:
+    except Exception as error:
+        if type(error).__module__.split(".")[0] not in _OURS:
+            raise
         console.err.print(f"[red]{type(error).__name__}[/red] ", end="")
         console.err.print(str(error), soft_wrap=True, markup=False)
         raise SystemExit(2) from None

@@ -9,29 +9,29 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
-import openpyxl
 
-from claims.contracts import Lang, table
+from claims.contracts import Lang
 from claims.mapping import source_mapping
 from claims.simulator.county import Summary, simulate
 from claims.simulator.inspectors import inspect, truth_of
-from claims.store import open_store
+from claims.store import StoreVersion, open_store
 from claims.vault import identities
+from features.build import build
 from features.clock import cut
 from jihe.console import Tell
 from jihe.home import Home
 from jihe.identified import dataset_name
 from jihe.pipeline import RunChoices, RunResult, run, score_and_plan
 from jihe.planning import PlanChoices
+from jihe.returned_list import fill_list
 from jihe.scores import tie_seed
 from jihe.training import Learnt, train_on_verdicts
 from sampling.estimate import Estimate, estimate
@@ -90,13 +90,13 @@ class DemoResult:
     first: RunResult
     imported: Imported
     estimated: Estimate
-    true_total: int
+    confirmable: int
     learnt: Learnt
     second: RunResult
     measured: Measured
 
 
-def run_demo(choices: DemoChoices, tell: Tell, title: Any) -> DemoResult:
+def run_demo(choices: DemoChoices, tell: Tell, title: Callable[[str], None]) -> DemoResult:
     """Run the whole loop; ``title`` is told the key of each stage's name."""
     if choices.out.exists():
         shutil.rmtree(choices.out)
@@ -120,14 +120,21 @@ def run_demo(choices: DemoChoices, tell: Tell, title: Any) -> DemoResult:
     cold = first.scored["claim"].folder
     last = open_store(home.root)
     second_choices = _choices(choices, home, files, days, "second")
-    learnt = _learn(first, home, tracker, days["trained"], last, tell)
+    learnt = _learn(home, tracker, days["trained"], last, tell)
     tracker.promote(registered_name("claim"))
     title("demo_second")
     second = score_and_plan(second_choices, source_mapping("nhsa"), first.report, last, tell)
     truth = _truth(files, originals)
     measured = _measure(second, truth, cold, days["trained"], choices.second_capacity)
     return DemoResult(
-        county, first, imported, estimated, _true_total(first, truth), learnt, second, measured
+        county,
+        first,
+        imported,
+        estimated,
+        _confirmable(choices, files, first, originals, days["inspected"]),
+        learnt,
+        second,
+        measured,
     )
 
 
@@ -181,28 +188,10 @@ def _inspect(
     """Let simulated inspectors fill in the blinded list, and import what they return."""
     plan = first.sealed.plan
     returned = home.plan(plan.plan_id) / "inspectors_returned.xlsx"
-    book = openpyxl.load_workbook(home.root / "inspectors.xlsx")
-    page = book.worksheets[0]
-    columns = {cell.value: cell.column for row in page.iter_rows(max_row=10) for cell in row}
-    labels = {n: c.label(choices.lang) for n, c in table("outcomes").columns.items()}
-    place = {name: columns[label] for name, label in labels.items() if label in columns}
-    rows = {
-        page.cell(r, place["case"]).value: r
-        for r in range(1, page.max_row + 1)
-        if page.cell(r, place["case"]).value in set(plan.cases)
-    }
-    ids = plan.draws["unit_id"].to_pylist()
-    verdicts = inspect(files / "truth", [originals[i] for i in ids], on=day, seed=choices.seed)
-    dispositions = table("outcomes").columns["disposition"].values
-    for case, verdict in zip(plan.cases, verdicts, strict=True):
-        row = rows[case]
-        page.cell(row, place["disposition"], dispositions[verdict.disposition].text(choices.lang))
-        amount = verdict.overpaid_amount
-        page.cell(row, place["overpaid_amount"], None if amount is None else amount / 100)
-        page.cell(row, place["reason"], verdict.reason)
-        page.cell(row, place["inspected_on"], verdict.inspected_on)
-        page.cell(row, place["inspectors"], verdict.inspectors)
-    book.save(returned)
+    ids = [originals[i] for i in plan.draws["unit_id"].to_pylist()]
+    verdicts = inspect(files / "truth", ids, on=day, seed=choices.seed)
+    by_case = dict(zip(plan.cases, verdicts, strict=True))
+    fill_list(home.root / "inspectors.xlsx", returned, by_case, choices.lang)
     ledger = Ledger(home.ledger_url)
     try:
         known = _moment(day + timedelta(days=5))
@@ -221,11 +210,7 @@ def _estimate(home: Home, first: RunResult) -> Estimate:
     return estimate(plan.design, plan.draws, outcomes)
 
 
-def _learn(
-    first: RunResult, home: Home, tracker: Tracker, day: date, store: Any, tell: Tell
-) -> Learnt:
-    from features.build import build
-
+def _learn(home: Home, tracker: Tracker, day: date, store: StoreVersion, tell: Tell) -> Learnt:
     return train_on_verdicts(build(store, day, tell), "claim", home, tracker, day)
 
 
@@ -237,8 +222,16 @@ def _truth(files: Path, originals: Mapping[str, str]) -> dict[str, int]:
     return {pseudonyms[c]: int(amount) for c, amount in pairs if c in pseudonyms}
 
 
-def _true_total(result: RunResult, truth: Mapping[str, int]) -> int:
-    return sum(truth.get(unit_id, 0) for unit_id in result.sealed.frame.unit_ids.to_pylist())
+def _confirmable(
+    choices: DemoChoices, files: Path, first: RunResult, originals: Mapping[str, str], day: date
+) -> int:
+    """Return what the same inspectors would have confirmed had they seen the whole frame.
+
+    That, not the truth that nobody sees, is what verdicts on a sample can estimate.
+    """
+    ids = [originals[i] for i in first.sealed.frame.unit_ids.to_pylist()]
+    verdicts = inspect(files / "truth", ids, on=day, seed=choices.seed)
+    return sum(verdict.overpaid_amount or 0 for verdict in verdicts)
 
 
 def _measure(

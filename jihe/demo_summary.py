@@ -50,6 +50,6 @@ def _show_measured(result: DemoResult, lang: Lang) -> None:
 def _show_estimate(result: DemoResult, lang: Lang) -> None:
     show_estimate(result.estimated, result.first.sealed.plan.plan_id, "CNY", lang)
     low, high = result.estimated.total.interval_95 or (0.0, 0.0)
-    covered = "covers" if low <= result.true_total <= high else "misses"
-    truth = console.money(result.true_total, "CNY")
+    covered = "covers" if low <= result.confirmable <= high else "misses"
+    truth = console.money(result.confirmable, "CNY")
     console.out.print(say("estimate_truth", lang, truth=truth, word=say(covered, lang)))

@@ -10,8 +10,8 @@
 
 # %% [markdown]
 # # From files to a sealed list
-# A small simulated county goes the whole way; every table on the way is looked at. Point `files` at a
-# fund's own folder to look at that instead (and leave out the part about the simulated truth).
+# A small simulated county goes the whole way; every table on the way is looked at. Point `files`
+# at a fund's own folder to look at that instead (and leave out the part about the truth).
 
 # %%
 import tempfile
@@ -70,9 +70,7 @@ drawn.sort_values("risk_rank")[["risk_rank", "tag", "inclusion_prob", "reasons_e
 # ## One explanation, in words and drawn from its record
 
 # %%
-record = min(
-    (r for r in result.records if r["unit"] == "claim"), key=lambda r: r["risk_rank"]
-)
+record = min((r for r in result.records if r["unit"] == "claim"), key=lambda r: r["risk_rank"])
 print(record_text(record, "en"))
 
 # %%
@@ -83,7 +81,7 @@ plt.tight_layout()
 
 # %% [markdown]
 # ## Against the simulated truth
-# Only possible because this county is simulated: how many of the first k by each ranking are violations.
+# Only possible because this county is simulated: how many of the first k are violations.
 
 # %%
 known = identities(dataset_name(open_store(home))).to_pandas()

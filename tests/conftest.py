@@ -36,9 +36,7 @@ def county(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
     """Turn a skip into a failure where skips are forbidden."""
     outcome = yield
     report = outcome.get_result()

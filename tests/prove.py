@@ -32,10 +32,18 @@ class Proof:
 
 
 PROOFS = (
-    Proof("inclusion frequencies against probabilities, per design", "tests/sampling/test_draw_frequencies.py", "JIHE_PROOF_DRAWS", 10_000),
-    Proof("generated claim files: counts add up, no value changes", "tests/claims/test_counts.py", "JIHE_PROOF_FILES", 1_000),
-    Proof("stores with rows from the future: nothing changes", "tests/features/test_future.py", "JIHE_PROOF_STORES", 300),
-    Proof("claims whose features agree in batch and online", "tests/features/test_parity.py", "JIHE_PROOF_CLAIMS", 10_000),
+    Proof("inclusion frequencies against probabilities, per design",
+          "tests/sampling/test_draw_frequencies.py",
+          "JIHE_PROOF_DRAWS", 10_000),
+    Proof("generated claim files: counts add up, no value changes",
+          "tests/claims/test_counts.py",
+          "JIHE_PROOF_FILES", 1_000),
+    Proof("stores with rows from the future: nothing changes",
+          "tests/features/test_future.py",
+          "JIHE_PROOF_STORES", 300),
+    Proof("claims whose features agree in batch and online",
+          "tests/features/test_parity.py",
+          "JIHE_PROOF_CLAIMS", 10_000),
 )  # fmt: skip
 
 

@@ -115,9 +115,7 @@ def test_replay_reproduces_or_says_where_it_differs(worked: Path, tmp_path: Path
     lines = (plan / "draw.tsv").read_bytes().splitlines(keepends=True)
     swapped = tmp_path / "draw.tsv"
     swapped.write_bytes(b"".join(lines[:-1]) + lines[-1].replace(b"clm_", b"clm_f", 1))
-    said = _jihe(
-        "replay", plan / "certificate.json", plan / "frame.tsv", "--list", swapped, code=1
-    )
+    said = _jihe("replay", plan / "certificate.json", plan / "frame.tsv", "--list", swapped, code=1)
     assert "clm_" in said
 
 
@@ -136,7 +134,8 @@ def test_identified_lists_are_asked_for_private_and_recorded(county: Path, tmp_p
     _jihe("run", "--source", "nhsa", "--input", county, "--out", home, "--identified",
           "--unit", "institution")  # fmt: skip
     named = pq.read_table(home / "identified" / "scores.parquet").to_pylist()
-    known = {line.split(",")[0] for line in (county / "fixmedins_info.csv").read_text().splitlines()}
+    register = (county / "fixmedins_info.csv").read_text().splitlines()
+    known = {line.split(",")[0] for line in register}
     institutions = [row["unit_id"] for row in named if row["unit"] == "institution"]
     assert institutions
     assert len(set(institutions) - known) <= 1  # one planted institution is in no register

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pyarrow as pa
 import pytest
-from fastapi.testclient import TestClient
+from fastapi import FastAPI
 
 from claims.contracts import table
 from claims.load import load as load_claims
@@ -34,6 +36,42 @@ from training.train import train_cold_start, train_supervised
 KEY = "test-key-of-the-service-0123456789"
 TIE_SEED = 7
 HEAD = 300
+CLAIM_COLUMNS = (
+    "claim_id, stay_id, insured_id, institution_id, doctor_id, claim_type, service_at, "
+    "service_end_at, known_at, total_amount, fund_amount, account_amount, self_amount, currency, "
+    "main_diagnosis, diagnosis_count, procedure_count, department"
+)
+LINE_COLUMNS = (
+    "claim_id, line_id, line_at, item_code, item_name, item_class, quantity_milli, unit_price, "
+    "amount, doctor_id, days_supply"
+)
+
+
+class Client:
+    """Talks to an application without a network; errors come back as answers."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self.app = app
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        self.http = httpx.AsyncClient(transport=transport, base_url="http://testserver")
+        self._runner = asyncio.Runner()
+
+    def request(self, method: str, url: str, **options: Any) -> httpx.Response:
+        """Send one request."""
+        return self._runner.run(self.http.request(method, url, **options))
+
+    def get(self, url: str, **options: Any) -> httpx.Response:
+        """Send a GET."""
+        return self.request("GET", url, **options)
+
+    def post(self, url: str, **options: Any) -> httpx.Response:
+        """Send a POST."""
+        return self.request("POST", url, **options)
+
+    def close(self) -> None:
+        """Close connection and event loop."""
+        self._runner.run(self.http.aclose())
+        self._runner.close()
 
 
 @dataclass(frozen=True)
@@ -73,6 +111,23 @@ class World:
             draws=draws_of(self.drawn),
         )  # fmt: skip
         return version.version
+
+    def posted(self, unit_ids: list[str]) -> list[dict[str, Any]]:
+        """Return stored claims as a program would post them, lines included."""
+        self.made.con.register("posted", pa.table({"claim_id": unit_ids}))
+        lines: dict[str, list[dict[str, Any]]] = {}
+        for line in self._stored(LINE_COLUMNS, "claim_lines", "line_id"):
+            lines.setdefault(line.pop("claim_id"), []).append(line)
+        claims = self._stored(CLAIM_COLUMNS, "claims", "claim_id")
+        return [claim | {"lines": lines.get(claim["claim_id"], [])} for claim in claims]
+
+    def _stored(self, columns: str, relation: str, order: str) -> list[dict[str, Any]]:
+        sql = f"SELECT {columns} FROM {relation} JOIN posted USING (claim_id) ORDER BY {order}"
+        rows = self.made.con.sql(sql).to_arrow_table().to_pylist()
+        return [
+            {k: v.isoformat() if hasattr(v, "isoformat") else v for k, v in row.items()}
+            for row in rows
+        ]
 
 
 def draws_of(unit_ids: tuple[str, ...]) -> pa.Table:
@@ -189,38 +244,39 @@ def risk_home(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def client(risk_home: Path) -> Iterator[TestClient]:
-    """Return a client of the service over the supervised bundle; errors come back as answers."""
-    app = create_app(risk_home, key=KEY, pseudonym_key=pseudonym_key())
-    with TestClient(app, raise_server_exceptions=False) as opened:
-        yield opened
+def app(risk_home: Path) -> FastAPI:
+    """Return the service over the supervised bundle."""
+    return create_app(risk_home, key=KEY, pseudonym_key=pseudonym_key())
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[[FastAPI], Client]]:
+    """Return a maker of clients, which are closed after the test."""
+    made: list[Client] = []
+
+    def new(app: FastAPI) -> Client:
+        made.append(Client(app))
+        return made[-1]
+
+    yield new
+    for client in made:
+        client.close()
+
+
+@pytest.fixture
+def client(app: FastAPI, connect: Callable[[FastAPI], Client]) -> Client:
+    """Return a client that is not signed in."""
+    return connect(app)
+
+
+@pytest.fixture
+def reader(client: Client) -> Client:
+    """Return a client that is signed in to the pages."""
+    assert client.post("/login", data={"key": KEY}).status_code == 303
+    return client
 
 
 @pytest.fixture(scope="session")
 def bearer() -> dict[str, str]:
     """Return the header with the service's key."""
     return {"Authorization": f"Bearer {KEY}"}
-
-
-def contract_claims(made: Build, unit_ids: list[str]) -> list[dict[str, Any]]:
-    """Return stored claims as a program would post them, lines included."""
-    made.con.register("posted", pa.table({"claim_id": unit_ids}))
-    names = (
-        "claim_id, stay_id, insured_id, institution_id, doctor_id, claim_type, service_at, "
-        "service_end_at, known_at, total_amount, fund_amount, account_amount, self_amount, "
-        "currency, main_diagnosis, diagnosis_count, procedure_count, department"
-    )
-    lines: dict[str, list[dict[str, Any]]] = {}
-    for line in made.con.sql(
-        "SELECT claim_id, line_id, line_at, item_code, item_name, item_class, quantity_milli, "
-        "unit_price, amount, doctor_id, days_supply FROM claim_lines JOIN posted USING (claim_id)"
-    ).to_arrow_table().to_pylist():
-        lines.setdefault(line.pop("claim_id"), []).append(_spoken(line))
-    rows = made.con.sql(
-        f"SELECT {names} FROM claims JOIN posted USING (claim_id) ORDER BY claim_id"
-    ).to_arrow_table()
-    return [_spoken(row) | {"lines": lines.get(row["claim_id"], [])} for row in rows.to_pylist()]
-
-
-def _spoken(row: dict[str, Any]) -> dict[str, Any]:
-    return {k: v.isoformat() if hasattr(v, "isoformat") else v for k, v in row.items()}
