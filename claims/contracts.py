@@ -128,10 +128,14 @@ class Table:
             array = rows.column(column.name)
             try:
                 array = array.cast(column.arrow)
-            except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-                faults.append(f"column '{column.name}' is not {column.type}: {error}")
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+                # The library's message quotes a cell, and a cell may be an identity.
+                faults.append(f"column '{column.name}' is {array.type}, not {column.type}")
             if column.required and array.null_count:
-                faults.append(f"column '{column.name}' has {array.null_count} nulls")
+                first = array.is_null().index(True).as_py() + 1
+                faults.append(
+                    f"column '{column.name}' has {array.null_count} nulls, the first in row {first}"
+                )
             arrays.append(array)
         if faults:
             raise ContractError(f"Table '{self.name}': " + "; ".join(faults) + ".")

@@ -15,22 +15,18 @@ from pathlib import Path
 import pyarrow as pa
 
 from claims import quarantine, store
-from claims.complete import DERIVED, select
+from claims.complete import DERIVED
+from claims.concealing import conceal, start_known
 from claims.contracts import LANGS, table
 from claims.engine import Connection, count, open_engine, run
 from claims.faults import sentence
 from claims.mapping import SourceMapping, TableMapping
 from claims.origins import Origins, origins
-from claims.parsing import expand_counts, name, quote
-from claims.pseudonyms import pads, pseudonym_sql
-from claims.reading import RawTable, RowFault, find_files, read_files
+from claims.parsing import expand_counts, quote
+from claims.reading import ADDED, RawTable, RowFault, find_files, read_files
 from claims.vault import keep_identities, pseudonym_key, vault_folder
 
 Progress = Callable[[str, float], None]
-
-
-#: Kinds of identity that the vault leads back from a pseudonym.
-_REMEMBERED = frozenset({"claim", "insured", "institution", "doctor", "employer"})
 
 
 class LoadError(ValueError):
@@ -72,7 +68,7 @@ def _register_raw(
 def _renamed(raw: pa.Table, origin: Origins) -> pa.Table:
     """Spell column names as the mapping does; the engine takes 'ID' and 'id' for the same name."""
     spelt = {name.casefold(): name for name in origin.read}
-    taken = {name.casefold() for name in origin.made} - set(spelt)
+    taken = {name.casefold() for name in origin.made} - set(spelt) - set(ADDED)
     return raw.rename_columns(
         [
             f"{c} (file)" if c.casefold() in taken else spelt.get(c.casefold(), c)
@@ -154,41 +150,6 @@ def _keep_reading_faults(con: Connection, table_name: str, found: RawTable, *, f
         )  # fmt: skip
 
 
-def _pseudonymous(
-    con: Connection, mapping: TableMapping, source: SourceMapping, key: bytes
-) -> None:
-    """Make relation ``final_<table>``: the whole contract, identities replaced, in key order."""
-    contract = table(mapping.table)
-    run(con, f"CREATE OR REPLACE TEMP TABLE whole AS {select(mapping, source)}")
-    inner, outer = pads(key)
-    shown = []
-    for column in contract.columns.values():
-        value = name(column.name)
-        if column.identity:
-            value = pseudonym_sql(column.identity, value)
-        shown.append(f"{value} AS {name(column.name)}")
-    uses_key = any(c.identity for c in contract.columns.values())
-    run(
-        con,
-        f"CREATE OR REPLACE TEMP TABLE final_{contract.name} AS "
-        f"SELECT {', '.join(shown)} FROM whole ORDER BY {', '.join(contract.key)}",
-        {"inner": inner, "outer": outer} if uses_key else None,
-    )
-    for column in contract.columns.values():
-        own = contract.name == "claims" or column.identity != "claim"
-        if column.identity in _REMEMBERED and own:
-            _remember(con, column.identity, column.name, inner, outer)
-
-
-def _remember(con: Connection, kind: str, column: str, inner: bytes, outer: bytes) -> None:
-    run(
-        con,
-        f"INSERT INTO known_identities SELECT {quote(kind)}, {pseudonym_sql(kind, 'id')}, id "
-        f"FROM (SELECT DISTINCT {name(column)} AS id FROM whole WHERE {name(column)} IS NOT NULL)",
-        {"inner": inner, "outer": outer},
-    )
-
-
 def load(
     source: SourceMapping, folder: Path, home: Path, progress: Progress | None = None
 ) -> LoadReport:
@@ -231,7 +192,7 @@ def _load_tables(
 ) -> set[str]:
     """Make relation ``final_<table>`` of every table that arrived; return their names."""
     quarantine.start_faults(con)
-    run(con, "CREATE TEMP TABLE known_identities (kind TEXT, pseudonym TEXT, original TEXT)")
+    start_known(con)
     loaded: list[TableMapping] = []
     for place, mapping in enumerate(source.tables.values()):
         if progress:
@@ -241,7 +202,7 @@ def _load_tables(
     have = {mapping.table for mapping in loaded}
     for mapping in loaded:
         quarantine.check_references(con, mapping, have)
-        _pseudonymous(con, mapping, source, key)
+        conceal(con, mapping, source, key)
     if not count(con, "final_claims"):
         raise LoadError(_nothing_usable(con, source))
     run(

@@ -11,10 +11,8 @@ from collections.abc import Sequence
 
 from claims.mapping import ColumnMapping
 
-#: Bounds of a possible date; '0001-01-01' and '9999-12-31 23:59' are how programs write "none".
-EARLIEST = "TIMESTAMP '1800-01-01'"
-_LAST_TIME = "TIMESTAMP '2500-01-01'"
-_LAST_DATE = "TIMESTAMP '9999-12-31 23:59:59'"
+#: Possible years of a date and of a moment; '0001-01-01' is how programs write "none".
+_YEARS = {"date": "(1[89]|[2-9][0-9])[0-9]{2}", "timestamp": "(1[89]|2[0-4])[0-9]{2}"}
 
 
 def quote(text: str) -> str:
@@ -35,15 +33,20 @@ def cleaned(column: str, nulls: Sequence[str]) -> str:
     return text
 
 
-def _moment(text: str, formats: Sequence[str], before: str) -> str:
-    # Writing the parsed time again must give the text: '2024-02-30' or '2024-1-1' is no date.
+def _moment(text: str, formats: Sequence[str], kind: str) -> str:
+    # The engine's parser takes '2024-1-1' for a date: the shape is asked first, digit by digit.
     attempts = [
-        f"CASE WHEN strftime(try_strptime({text}, {quote(f)}), {quote(f)}) = {text} "
-        f"THEN try_strptime({text}, {quote(f)}) END"
+        f"WHEN regexp_full_match({text}, {quote(_shape(f, _YEARS[kind]))}) "
+        f"THEN try_strptime({text}, {quote(f)})"
         for f in formats
     ]
-    moment = f"coalesce({', '.join(attempts)})"
-    return f"CASE WHEN {moment} >= {EARLIEST} AND {moment} < {before} THEN {moment} END"
+    return f"CASE {' '.join(attempts)} END"
+
+
+def _shape(layout: str, years: str) -> str:
+    """Return the regular expression of what ``strftime`` writes for a layout of numbers."""
+    pattern = re.sub(r"%[mdHMS]", "[0-9]{2}", re.escape(layout).replace(r"\-", "-"))
+    return pattern.replace("%Y", years)
 
 
 def _decimal(text: str, places: int) -> str:
@@ -56,10 +59,10 @@ def _typed(text: str, column: ColumnMapping, zone: str) -> tuple[str, str]:
     """Return the SQL of the typed value and the code of the fault where the text has none."""
     kind = column.target.type
     if kind == "date":
-        moment = f"({_moment(text, column.formats, _LAST_DATE)} + INTERVAL {column.plus_days} DAY)"
+        moment = f"({_moment(text, column.formats, kind)} + INTERVAL {column.plus_days} DAY)"
         return f"CAST({moment} AS DATE)", "bad_date"
     if kind == "timestamp":
-        moment = f"({_moment(text, column.formats, _LAST_TIME)} + INTERVAL {column.plus_days} DAY)"
+        moment = f"({_moment(text, column.formats, kind)} + INTERVAL {column.plus_days} DAY)"
         return f"timezone({quote(zone)}, {moment})", "bad_date"
     if kind in ("money", "integer"):
         places = 2 if kind == "money" else len(str(column.scale)) - 1
@@ -121,7 +124,7 @@ def combined(parts: Sequence[tuple[str, str]], column: ColumnMapping, code: str)
 #: identity that slipped into the wrong column, and is not shown.
 _SHOWN = {
     "date": r"[0-9]{1,4}[-/.]?[0-9]{1,2}[-/.]?[0-9]{1,4}([ T][0-9:.]{1,12})?",
-    "money": r"[-+¥￥$]{0,2}([0-9]{1,8}|[0-9]{1,3}(,[0-9]{3}){1,3})([.][0-9]{0,6})?([eE][0-9]{1,2})?",
+    "money": r"[-+¥￥$]{0,2}([0-9]{1,8}|[0-9]{1,3}(,[0-9]{3}){1,3})([.][0-9]{0,6})?([eE][0-9])?",
     "code": r"[!-~]{1,4}",
 }
 _SHOWN |= {"timestamp": _SHOWN["date"], "integer": _SHOWN["money"], "number": _SHOWN["money"]}

@@ -12,6 +12,7 @@ from claims.store import StoreVersion
 from features.clock import cut
 
 _DAY = "CAST({0} - DATE '1970-01-01' AS BIGINT) AS {1}"
+_LINE_DAY = _DAY.format("line_date", "line_day")
 
 #: Small relations that a published bundle carries whole: name -> (table, select list, filter).
 REFERENCES = {
@@ -62,7 +63,7 @@ def make_relations(con: Connection, store: StoreVersion, as_of: date) -> None:
     run(
         con,
         f"""CREATE OR REPLACE TEMP VIEW line_rows AS SELECT line_id, claim_id, item_code,
-        item_class, quantity_milli, unit_price, amount, days_supply, {_DAY.format("line_date", "line_day")}
+        item_class, quantity_milli, unit_price, amount, days_supply, {_LINE_DAY}
         FROM claim_lines""",
     )
     for name, (table, columns, where) in REFERENCES.items():

@@ -123,8 +123,7 @@ def estimate(design: Design, draws: pa.Table, outcomes: pa.Table, part: Part = "
     finds = [[_sums(r, labels[r.name]) for r in c.strata] for c in cells]
     found = sum(s.first for cell in money for s in cell)
     confirmed = sum(s.first for cell in finds for s in cell)
-    uncertain = [f for c, f in zip(cells, finds, strict=True) if not c.complete]
-    positives = sum(s.first for cell in uncertain for s in cell)
+    positives = _thin_positives(cells, finds)
     return Estimate(
         part, design.units, sum(r.draws for r in responses), sum(r.responded for r in responses),
         confirmed, found,
@@ -237,6 +236,25 @@ def _notes(
     return notes
 
 
+def _thin_positives(cells: Sequence[ResponseCell], finds: Sequence[Sequence[_Sums]]) -> int:
+    """Return the findings in the least inspected cells that hold half of the units not inspected.
+
+    These cells decide how wide the truth can be, and a mean of many zeros and a few amounts is far
+    from normal: with few findings there the interval is too short, above all upwards (Cochran,
+    section 2.15, on positive skewness), however many findings the well inspected cells have.
+    """
+    open_ = [(c, f) for c, f in zip(cells, finds, strict=True) if not c.complete]
+    open_.sort(key=lambda pair: (Fraction(pair[0].responded, pair[0].units), pair[0].name))
+    unseen = sum(c.units - c.responded for c, _ in open_)
+    passed = positives = 0
+    for cell, sums in open_:
+        passed += cell.units - cell.responded
+        positives += sum(s.first for s in sums)
+        if 2 * passed >= unseen:
+            break
+    return positives
+
+
 def _too_few(received: int) -> Fault:
     return Fault(
         "ESTIMATE_FEW", f"There are {received} final verdicts; an estimate needs at least two.",
@@ -262,9 +280,10 @@ def _joined(names: Sequence[str]) -> Fault:
 
 def _few(positives: int, received: int) -> Fault:
     return Fault(
-        "ESTIMATE_NORMAL_UNSAFE", f"Only {positives} findings among {received} verdicts carry the "
-        "uncertainty; the normal interval is too narrow or lopsided. Use the t interval, and wait "
-        f"for at least {FEW_POSITIVES} findings and {FEW_VERDICTS} verdicts before relying on it.",
-        f"承载不确定性的{received}个结论中只有{positives}个查实，正态区间可能过窄或偏斜；请用t区间，"
-        f"并待查实不少于{FEW_POSITIVES}个、结论不少于{FEW_VERDICTS}个再作依据。",
+        "ESTIMATE_NORMAL_UNSAFE", f"Of {received} verdicts that carry uncertainty only {positives} "
+        "findings lie where half of the units not inspected are. The interval is then too short, "
+        "above all upwards, and misses the truth more often than it says. Rely on it only from "
+        f"{FEW_POSITIVES} such findings and {FEW_VERDICTS} verdicts on: draw more at random.",
+        f"承载不确定性的{received}个结论中，占未检查对象一半的各层只有{positives}个查实。此时区间偏短（尤其上限），"
+        f"不覆盖真值的机会大于所称。这类查实不少于{FEW_POSITIVES}个、结论不少于{FEW_VERDICTS}个时方可依据；请增加随机抽取。",
     )  # fmt: skip

@@ -82,7 +82,7 @@ def verify(home: Path, version: str) -> BundleVersion:
     if not folder.is_dir() or folder.is_symlink():
         raise BundleError(f"Bundle {version} is named but not there; publish again.")
     found = _plain_files(folder)
-    manifest = (folder / MANIFEST).read_bytes() if MANIFEST in found else b""
+    manifest = found[MANIFEST].read_bytes() if _is_plain(found.get(MANIFEST)) else b""
     if digest_of(manifest) != version:
         raise BundleError(f"Bundle {version}: its manifest is missing or altered; publish again.")
     stated = json.loads(manifest)
@@ -137,13 +137,17 @@ def _plain_files(folder: Path) -> dict[str, Path]:
     return found
 
 
+def _is_plain(path: Path | None) -> bool:
+    return path is not None and path.is_file() and not path.is_symlink()
+
+
 def _faults(found: Mapping[str, Path], stated: Mapping[str, str]) -> list[str]:
     faults = [f"'{name}' is missing" for name in sorted(stated.keys() - found.keys())]
     extra = found.keys() - stated.keys() - {MANIFEST}
     faults += [f"'{name}' is extra" for name in sorted(extra)]
     for name in sorted(stated.keys() & found.keys()):
         path = found[name]
-        if path.is_symlink() or not path.is_file():
+        if not _is_plain(path):
             faults.append(f"'{name}' is not a plain file")
         elif file_digest(path) != stated[name]:
             faults.append(f"'{name}' was altered")

@@ -27,7 +27,7 @@ _SOURCES = {
     "sex": "insured", "age": "",
     "stay_id": "claims", "insured_id": "claims", "institution_id": "claims", "doctor_id": "claims",
 }  # fmt: skip
-#: Facts that say which unit the record is about, not needed beside its title.
+#: Facts of a list's row.
 _LIST = ("institution_class", "level", "district", "claim_type", "service_date", "sex")
 
 
@@ -52,7 +52,7 @@ def list_facts(case: Mapping[str, Any], lang: Lang) -> list[str]:
     shown = []
     for name in _LIST:
         value = case["facts"].get(name)
-        if value in (None, "none", "unknown"):
+        if value in (None, "none", "unknown") or (name == "sex" and case["unit"] != "insured"):
             continue
         shown.append(coded(table(_SOURCES[name]).columns[name], value, "", lang))
     return shown
@@ -71,10 +71,11 @@ def coded(column: Column, value: Any, currency: str, lang: Lang) -> str:
 
 
 def line_rows(record: Mapping[str, Any], lang: Lang) -> list[dict[str, Any]]:
-    """Return the lines of a claim, largest first, each with the rules that name it."""
+    """Return the lines of a claim that a rule names, then the largest, each with its rules."""
     contract = table("claim_lines").columns
-    currency = record["currency"]
-    return [
+    currency, facts = record["currency"], record["facts"]
+    lines = [*(facts.get("evidence_lines") or []), *(facts.get("lines") or [])]
+    rows = [
         {
             "id": line["line_id"],
             "day": line["line_date"],
@@ -86,8 +87,9 @@ def line_rows(record: Mapping[str, Any], lang: Lang) -> list[dict[str, Any]]:
             "amount": money_text(line["amount"], currency, lang),
             "rules": _naming(record["rule_hits"], line["line_id"], lang),
         }
-        for line in record["facts"].get("lines") or []
+        for line in lines
     ]
+    return sorted(rows, key=lambda row: not row["rules"])
 
 
 def _naming(hits: Sequence[Mapping[str, Any]], line_id: str, lang: Lang) -> list[str]:

@@ -29,9 +29,10 @@ SELECT f.claim_id, f.claim_type, f.service_day, f.service_end_day, f.stay_days, 
   f.institution_class, f.level, f.district, f.sex, f.birth_day, f.line_count
 FROM facts f JOIN wanted w ON w.unit_id = f.claim_id JOIN claims c ON c.claim_id = f.claim_id
 """
+_LINE = """claim_id, line_id, line_date, item_code, item_name, item_class, quantity_milli,
+  unit_price, amount"""
 _CLAIM_LINES = f"""
-SELECT claim_id, line_id, line_date, item_code, item_name, item_class, quantity_milli, unit_price,
-  amount
+SELECT {_LINE}
 FROM claim_lines JOIN wanted ON unit_id = claim_id
 QUALIFY row_number() OVER (PARTITION BY claim_id ORDER BY amount DESC, line_id) <= {LINES}
 ORDER BY claim_id, amount DESC, line_id
@@ -177,5 +178,25 @@ def _person_facts(made: Build) -> dict[str, dict[str, Any]]:
 def material(
     made: Build, unit: str, unit_ids: Sequence[str]
 ) -> tuple[Mapping[str, Sequence[Hit]], Mapping[str, Mapping[str, Any]]]:
-    """Return hits and facts of the units."""
-    return unit_hits(made, unit, unit_ids), unit_facts(made, unit, unit_ids)
+    """Return hits and facts of the units; a claim's facts include the lines that prove a hit."""
+    hits, facts = unit_hits(made, unit, unit_ids), unit_facts(made, unit, unit_ids)
+    if unit == "claim":
+        _add_evidence_lines(made, hits, facts)
+    return hits, facts
+
+
+def _add_evidence_lines(
+    made: Build, hits: Mapping[str, Sequence[Hit]], facts: Mapping[str, dict[str, Any]]
+) -> None:
+    """Add the lines that a rule names and that are not among the largest."""
+    shown = {line["line_id"] for fact in facts.values() for line in fact["lines"]}
+    named = {i for own in hits.values() for hit in own for i in hit.evidence} - shown
+    made.con.register("named_lines", pa.table({"line_id": pa.array(sorted(named), pa.string())}))
+    rows = made.con.sql(
+        f"SELECT {_LINE} FROM claim_lines JOIN named_lines USING (line_id) "
+        "ORDER BY claim_id, amount DESC, line_id"
+    ).to_arrow_table()
+    for line in rows.to_pylist():
+        fact = facts.get(line.pop("claim_id"))
+        if fact is not None:
+            fact.setdefault("evidence_lines", []).append(line)

@@ -28,7 +28,7 @@ from serving.texts import text
 from serving.wording import rule_by_id, words
 from training.apply import FittedModel
 
-TOLERANCE = 1e-9
+TOLERANCE = 1e-3
 #: Ids of evidence shown with a rule hit.
 EVIDENCE = 20
 

@@ -117,7 +117,7 @@ def test_the_check_catches_a_draw_that_favours_units(frame: Frame, design: Desig
         first.setdefault(stratum, []).append(unit)
     counts: Counter[str] = Counter()
     for s in design.strata:
-        counts.update(dict.fromkeys(first[s.name][:s.draws], DRAWS))
+        counts.update(dict.fromkeys(first[s.name][: s.draws], DRAWS))
     prob = {s.name: s.draws / s.units for s in design.strata}
     assert len(_deviating(frame, counts, prob)) > len(frame) / 2
     assert sum(counts.values()) == DRAWS * design.capacity

@@ -173,6 +173,13 @@ def test_few_positives_are_said(positives: int, unsafe: bool) -> None:
     assert all(n.text("zh") for n in got.notes)
 
 
+def test_findings_in_well_inspected_strata_do_not_make_the_interval_safe() -> None:
+    """The 30 findings are among the 60 of 100 units seen; 9,000 others rest on 45 zeros."""
+    design = _design(("a", 100, 60, 5), ("b", 9_000, 45, 5))
+    got = _estimate(design, {"a": [5] * 30 + [0] * 30, "b": [0] * 45})
+    assert "ESTIMATE_NORMAL_UNSAFE" in {n.code for n in got.notes}
+
+
 def test_the_random_part_alone_uses_its_own_numbers() -> None:
     """Only the first two of a (floor 2) and of b (floor 2): 10 x 1 + 4 x 20."""
     design = _design(("a", 10, 3, 2), ("b", 4, 2, 2))

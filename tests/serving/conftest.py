@@ -217,13 +217,13 @@ def world(county: Path, tmp_path_factory: pytest.TempPathFactory) -> World:
         claims, true_labels(claims, county), learning, models, claims.as_of_date
     )
     cold = scored(made, claims, train_cold_start(claims, learning, models).folder)
-    drawn = tuple(record["unit_id"] for record in cold.records[:5])
+    learnt = scored(made, claims, risk.folder)
     return World(
         made,
         cold,
         scored(made, places, train_cold_start(places, place_config, models).folder),
-        scored(made, claims, risk.folder),
-        drawn,
+        learnt,
+        tuple(record["unit_id"] for record in learnt.records[:5]),
     )
 
 

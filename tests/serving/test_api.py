@@ -157,7 +157,10 @@ def test_cases_are_listed_and_opened(client, bearer, world) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["limit=0", "limit=201", "limit=x", "offset=-1", "unit=pharmacy", "limit=1e999", "offset=" + "9" * 5000],
+    [
+        "limit=0", "limit=201", "limit=x", "offset=-1", "unit=pharmacy", "limit=1e999",
+        "offset=" + "9" * 5000,
+    ],
 )  # fmt: skip
 def test_queries_are_bounded(client, bearer, query) -> None:
     assert is_error(client.get(f"/v1/cases?{query}", headers=bearer), 422)

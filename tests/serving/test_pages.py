@@ -1,4 +1,4 @@
-"""Pages: both languages, everything escaped, charts from the record, in a real browser where there is one."""
+"""Pages: both languages, everything escaped, charts from the record, and a real browser."""
 
 from __future__ import annotations
 

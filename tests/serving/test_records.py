@@ -200,6 +200,18 @@ def test_evidence_names_what_the_rule_found(world) -> None:
     assert all(len(h["evidence"]) == min(20, h["hits"]) for h in places)
 
 
+def test_lines_that_prove_a_hit_are_among_the_facts(world) -> None:
+    proved = 0
+    for record in world.cold.records:
+        facts = record["facts"]
+        shown = {line["line_id"] for line in facts["lines"] + facts.get("evidence_lines", [])}
+        for hit in record["rule_hits"]:
+            lines = {proof for proof in hit["evidence"] if proof.startswith("lin_")}
+            assert lines <= shown
+            proved += len(lines)
+    assert proved
+
+
 def test_the_largest_amount_at_stake_comes_first() -> None:
     hits = [Hit("OVERPRICED_ITEM", 3, 100), Hit("DUPLICATE_CLAIM", 1, 900)]
     record = a_record([0.1, 0.1, 0.1], hits=hits)

@@ -1,0 +1,101 @@
+"""Tiny hand-made files in the layout of the national interface, and what became of them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from claims.load import load
+from claims.mapping import source_mapping
+from claims.store import open_store
+
+Row = dict[str, str]
+
+CLAIM: Row = {
+    "setl_id": "S1", "mdtrt_id": "M1", "psn_no": "N1", "fixmedins_code": "H1", "med_type": "11",
+    "insutype": "310", "begntime": "2024-03-05 09:00:00", "endtime": "2024-03-05 10:00:00",
+    "setl_time": "2024-03-05 10:30:00", "medfee_sumamt": "100.50", "fund_pay_sumamt": "60.00",
+    "hifp_pay": "60.00", "hifob_pay": "0.00", "cvlserv_pay": "0.00", "acct_pay": "20.25",
+    "psn_cash_pay": "20.25", "dscg_maindiag_code": "I10", "atddr_no": "D1",
+    "dscg_dept_codg": "心内科", "drg_code": "", "refd_setl_flag": "0", "refd_setl_id": "",
+}  # fmt: skip
+LINE: Row = {
+    "feedetl_sn": "F1", "setl_id": "S1", "fee_ocur_time": "2024-03-05 09:30:00",
+    "med_list_codg": "X1", "medins_list_name": "氨氯地平片", "med_chrgitm_type": "09",
+    "cnt": "2", "pric": "50.25", "det_item_fee_sumamt": "100.50", "bilg_dr_codg": "D1",
+    "prd_days": "28",
+}  # fmt: skip
+PERSON: Row = {
+    "psn_no": "N1", "psn_name": "某甲", "certno": "990103199408010015", "tel": "10000581305",
+    "gend": "1", "brdy": "1994-08-01", "insutype": "310", "emp_no": "E1", "vlg_code": "V1",
+    "chronic_flag": "0",
+}  # fmt: skip
+INSTITUTION: Row = {
+    "fixmedins_code": "H1", "fixmedins_name": "某院", "fixmedins_type": "1", "hosp_lv": "3",
+    "medins_type": "hospital", "ownership": "public", "admdvs": "990101", "bed_cnt": "420",
+}  # fmt: skip
+DOCTOR: Row = {"dr_codg": "D1", "dr_name": "某乙", "fixmedins_code": "H1", "caty": "心血管内科"}
+DEATH: Row = {"psn_no": "N1", "die_date": "2024-06-01", "rpt_time": "2024-06-20 08:00:00"}
+DEFAULTS = {
+    "setl_list.csv": CLAIM, "fee_detail.csv": LINE, "psn_info.csv": PERSON,
+    "fixmedins_info.csv": INSTITUTION, "dr_info.csv": DOCTOR, "death_info.csv": DEATH,
+}  # fmt: skip
+
+
+def loaded(source: str, folder: Path, home: Path) -> SimpleNamespace:
+    """Load a folder; return the report, the store version, and its tables as lists of rows."""
+    report = load(source_mapping(source), folder, home)
+    version = open_store(home)
+
+    def rows(table: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = pq.read_table(version.folder / f"{table}.parquet").to_pylist()
+        return found
+
+    counts = {c.table: c for c in report.counts}
+    return SimpleNamespace(report=report, store=version, rows=rows, counts=counts)
+
+
+class Files:
+    """A folder of source files; rows are given as changes to one good row."""
+
+    claim, line, person, institution = CLAIM, LINE, PERSON, INSTITUTION
+
+    def __init__(self, root: Path) -> None:
+        self.folder, self.home = root / "in", root / "home"
+        self.folder.mkdir(parents=True)
+
+    def write(self, name: str, *changes: Row, without: Sequence[str] = ()) -> Path:
+        """Write one file: a row for each change; columns in ``without`` are not there."""
+        base = DEFAULTS[name]
+        columns = [c for c in base if c not in without]
+        with (self.folder / name).open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
+            writer.writeheader()
+            writer.writerows({**base, **change} for change in changes)
+        return self.folder / name
+
+    def registers(self) -> None:
+        """Write one good row of each register."""
+        for name in ("psn_info.csv", "fixmedins_info.csv", "dr_info.csv"):
+            self.write(name, {})
+
+    def load(self, home: Path | None = None) -> SimpleNamespace:
+        return loaded("nhsa", self.folder, home or self.home)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    """An empty folder for files of the national interface."""
+    return Files(tmp_path / "nhsa")
+
+
+@pytest.fixture(scope="session")
+def load_source() -> Callable[[str, Path, Path], SimpleNamespace]:
+    """The function that loads any source and shows what became of it."""
+    return loaded

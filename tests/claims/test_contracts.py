@@ -1,0 +1,138 @@
+"""Contracts: bilingual throughout, complete, and strict about what conforms."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from claims import contracts
+from claims.contracts import ContractError, Table, table, tables
+from claims.faults import sentence, sentences
+from claims.mapping import source_mapping, source_names
+from claims.vault import PREFIXES
+
+ALL = list(tables().values())
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+
+
+@pytest.mark.parametrize("contract", ALL, ids=lambda c: c.name)
+def test_table_and_columns_speak_both_languages(contract: Table) -> None:
+    texts = [(contract.en, contract.zh), (contract.meaning_en, contract.meaning_zh)]
+    for column in contract.columns.values():
+        texts += [(column.en, column.zh), (column.meaning_en, column.meaning_zh)]
+        texts += [(value.en, value.zh) for value in column.values.values()]
+    for english, chinese in texts:
+        assert english.strip()
+        assert not CHINESE.search(english)
+        assert CHINESE.search(chinese) or chinese == "DRG", chinese
+
+
+@pytest.mark.parametrize("contract", ALL, ids=lambda c: c.name)
+def test_key_identities_and_references_exist(contract: Table) -> None:
+    assert contract.key
+    assert set(contract.key) <= set(contract.columns)
+    for column in contract.columns.values():
+        assert column.identity in {"", *PREFIXES}
+        assert column.refers_to in {"", *tables()}
+
+
+def test_label_follows_the_language() -> None:
+    claims = table("claims")
+    assert (claims.label("en"), claims.label("zh")) == ("Claims", "结算")
+    assert claims.columns["fund_amount"].label("zh") == "基金支付"
+    assert claims.columns["claim_type"].values["pharmacy"].text("en") == "pharmacy purchase"
+
+
+def test_money_is_integer_and_moments_are_utc_microseconds() -> None:
+    for contract in ALL:
+        for column in contract.columns.values():
+            if column.name.endswith("_amount") or column.name == "amount":
+                assert column.arrow in (pa.int64(), pa.float64())
+            if column.name.endswith("_at"):
+                assert column.arrow == pa.timestamp("us", tz="UTC")
+    raw = [c for t in ALL if t.stage != "produced" for c in t.columns.values()]
+    assert not [c.name for c in raw if c.type == "number"]  # sources bring no floats
+
+
+def test_conform_reports_all_faults_at_once() -> None:
+    rows = pa.table({
+        "insured_id": pa.array(["a", None]),
+        "birth_date": pa.array(["1994", "x"]),
+        "shoe_size": pa.array([41, 42]),
+    })  # fmt: skip
+    with pytest.raises(ContractError) as caught:
+        table("insured").conform(rows)
+    told = str(caught.value)
+    for part in ("'insured'", "'insured_id' has 1 nulls, the first in row 2",
+                 "'birth_date' is string, not date", "'shoe_size'"):  # fmt: skip
+        assert part in told
+    assert "1994" not in told  # no cell is quoted: it may be private
+    with pytest.raises(ContractError, match="required column 'label' is missing"):
+        table("labels").conform(pa.table({"unit": pa.array(["claim"])}))
+
+
+def test_conform_fills_optional_columns_in_the_contracts_order() -> None:
+    rows = pa.table({"sex": pa.array(["M"]), "insured_id": pa.array(["a"])})
+    made = table("insured").conform(rows)
+    assert made.schema == table("insured").schema
+    assert made.column("birth_date").null_count == 1
+    assert made.to_pylist()[0]["insured_id"] == "a"
+
+
+def test_dispositions_carry_the_labels_of_the_decision() -> None:
+    # Confirmed findings are 1, dismissed and overturned are 0, no verdict carries no label.
+    values = table("outcomes").columns["disposition"].values
+    labels = {code: value.label for code, value in values.items()}
+    none = {code for code, label in labels.items() if label is None}
+    assert none == {"documents_not_received", "disputed"}
+    assert {code for code, label in labels.items() if label == 0} == {"dismissed", "overturned"}
+    assert {code for code, label in labels.items() if label == 1} == {
+        "deduction", "talk", "rectification", "recovery", "penalty", "suspension", "termination",
+        "transfer",
+    }  # fmt: skip
+
+
+def test_unknown_table_is_refused_with_the_names_that_exist() -> None:
+    with pytest.raises(ContractError, match="no table 'claimz'.*claim_lines"):
+        table("claimz")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['x = { type = "colour", en = "a", zh = "b" }', 'x = { type = "text", hue = "red" }'],
+)
+def test_contract_file_with_unknown_type_or_key_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "things.toml"
+    head = "".join(f'{k} = "t"\n' for k in ("stage", "en", "zh", "meaning_en", "meaning_zh"))
+    path.write_text(f'name = "things"\nkey = ["x"]\n{head}[columns]\n{text}\n', encoding="utf-8")
+    with pytest.raises(ContractError, match="column 'x'"):
+        contracts._read(path)
+
+
+def test_every_fault_code_has_a_sentence_in_both_languages_and_is_used() -> None:
+    written = "".join(p.read_text("utf-8") for p in Path(contracts.__file__).parent.glob("*.py"))
+    for code, texts in sentences().items():
+        assert set(texts) == {"en", "zh"}
+        assert CHINESE.search(texts["zh"])
+        assert not CHINESE.search(texts["en"])
+        assert re.search(rf"""["']{code}["']""", written), f"{code} is never reported"
+        for lang in ("en", "zh"):
+            told = sentence(code, lang, column="COLUMN", detail="3 ≠ 4")
+            assert "{" not in told
+            assert ("COLUMN" in told) == ("{column}" in texts[lang])
+    with pytest.raises(KeyError):
+        sentence("no_such_code", "en")
+
+
+def test_mappings_name_only_fields_of_the_national_interface_that_contracts_name() -> None:
+    # The contract says which national field a column is; the nhsa mapping must not disagree.
+    for mapping in source_mapping("nhsa").tables.values():
+        for target, column in mapping.columns.items():
+            field = column.target.nhsa
+            derived = {"institution_class"}  # made of two national fields
+            if field and target not in derived:
+                assert column.sources == (field,), target
+    assert source_names() == ["nhsa", "provider_fraud", "synpuf"]

@@ -1,0 +1,197 @@
+"""Text becomes a typed value or a fault; nothing in between."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from claims.contracts import Column
+from claims.engine import open_engine, run
+from claims.mapping import ColumnMapping, SourceMapping, TableMapping
+from claims.parsing import expand_counts, presentable
+from claims.quarantine import parse
+
+
+def column(kind: str, **more: Any) -> ColumnMapping:
+    target = {k: more.pop(k) for k in ("values", "required", "identity", "private") if k in more}
+    if "sum" not in more:
+        more["source"] = "s"
+    return ColumnMapping(Column("t", kind, "t", "t", **target), **more)
+
+
+def parsed(
+    mapped: ColumnMapping,
+    *texts: str | None,
+    zone: str = "Asia/Shanghai",
+    nulls: Sequence[str] = (),
+    **others: str,
+) -> list[Any]:
+    """Return the value of each text, or its fault code with an exclamation mark."""
+    con = open_engine()
+    raw = {"s": pa.array(texts, pa.string())}
+    raw |= {k: pa.array([v] * len(texts)) for k, v in others.items()}
+    raw["row_number"] = pa.array(range(len(texts)), pa.int64())
+    raw["source_file"] = pa.array(["f"] * len(texts))
+    con.register("raw", pa.table(raw))
+    mapping = TableMapping("claims", ("f",), {"t": mapped})
+    parse(con, mapping, SourceMapping("x", "CNY", zone, "claim", tuple(nulls), {}))
+    made = con.sql('SELECT t, "fault:t" FROM parsed ORDER BY row_number').to_arrow_table()
+    rows = list(zip(*(c.to_pylist() for c in made.columns), strict=True))
+    assert all(value is None or fault is None for value, fault in rows)
+    return [f"{fault}!" if fault else value for value, fault in rows]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2024-02-30", "2023-02-29", "2024-1-1", "20240101", "2024/01/01", "01-02-2024", "2024-13-01",
+        "2024-00-10", "2024-01-01 10:00:00", "2024-01-01T10:00:00", "24-01-01", "2024年01月01日",
+        "2024-01-01x", "0001-01-01", "0000-00-00", "45292", "-2024-01-01", "2024-01- 1",
+        "２０２４-01-01", "today", "NaT", "1799-12-31",
+    ],
+)  # fmt: skip
+def test_date_is_never_guessed(text: str) -> None:
+    assert parsed(column("date"), text) == ["bad_date!"]
+
+
+def test_possible_dates_and_empty_ones() -> None:
+    texts = ["2024-02-29", " 2024-01-01 ", "9999-12-31", "1800-01-01", "", "  ", None]
+    assert parsed(column("date"), *texts) == [
+        date(2024, 2, 29), date(2024, 1, 1), date(9999, 12, 31), date(1800, 1, 1), None, None, None,
+    ]  # fmt: skip
+
+
+def test_only_the_formats_of_the_mapping_are_dates() -> None:
+    compact = column("date", formats=("%Y%m%d",))
+    assert parsed(compact, "20240229", "20230229", "2024-02-29", "202402", "2024022") == [
+        date(2024, 2, 29), "bad_date!", "bad_date!", "bad_date!", "bad_date!",
+    ]  # fmt: skip
+
+
+def test_local_time_becomes_utc() -> None:
+    moment = column("timestamp", formats=("%Y-%m-%d %H:%M:%S", "%Y-%m-%d"))
+    # Shanghai is UTC+8; it kept summer time (UTC+9) in 1990.
+    texts = ["2024-01-01 07:59:59", "2024-01-01", "1990-07-01 12:00:00"]
+    assert parsed(moment, *texts) == [
+        datetime(2023, 12, 31, 23, 59, 59, tzinfo=UTC),
+        datetime(2023, 12, 31, 16, tzinfo=UTC),
+        datetime(1990, 7, 1, 3, tzinfo=UTC),
+    ]
+    # New York: UTC-5 in winter, UTC-4 in summer.
+    assert parsed(moment, "2009-01-01", "2009-07-01", zone="America/New_York") == [
+        datetime(2009, 1, 1, 5, tzinfo=UTC), datetime(2009, 7, 1, 4, tzinfo=UTC),
+    ]  # fmt: skip
+    for text in ("2024-01-01 24:00:00", "2024-01-01 10:60:00", "2024-01-01 9:00:00",
+                 "2024-01-01  09:00:00", "2500-01-01", "9999-12-31 23:59:59"):  # fmt: skip
+        assert parsed(moment, text) == ["bad_date!"], text
+
+
+def test_plus_days_shifts_after_parsing() -> None:
+    assert parsed(column("date", plus_days=30), "2024-01-31", "2024-02-30") == [
+        date(2024, 3, 1), "bad_date!",
+    ]  # fmt: skip
+    # Thirty days over the end of summer time: the local hour stays, UTC moves.
+    late = column("timestamp", plus_days=30)
+    assert parsed(late, "2009-10-10", zone="America/New_York") == [
+        datetime(2009, 11, 9, 5, tzinfo=UTC)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "fen"),
+    [("0", 0), ("-0.00", 0), ("1", 100), ("1.2", 120), ("1.23", 123), ("1.2300", 123),
+     ("-12.05", -1205), ("007.10", 710), ("999999999999.99", 99999999999999),
+     ("1.10" + "0" * 40, 110), ("0.29", 29), ("1.15", 115)],
+)  # fmt: skip
+def test_money_is_exact(text: str, fen: int) -> None:
+    assert parsed(column("money"), text) == [fen]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1.234", "1.005", "1e5", "1E2", "1,000.00", "¥5", "￥5", "5元", "+5", ".5", "5.", "--5", "- 5",
+     "1 000", "NaN", "inf", "0x10", "１２", "1.2.3", "1234567890123", "1.0" + "0" * 30 + "1", "(5)",
+     "5-", "TRUE"],
+)  # fmt: skip
+def test_money_is_never_guessed(text: str) -> None:
+    assert parsed(column("money"), text) == ["bad_number!"]
+
+
+def test_scaled_and_whole_numbers() -> None:
+    milli = column("integer", scale=1000)
+    assert parsed(milli, "2", "0.5", "1.234", "1.2345", "-3.5") == [
+        2000, 500, 1234, "bad_number!", -3500,
+    ]  # fmt: skip
+    assert parsed(column("integer"), "28", "28.0", "28.5", "x") == [
+        28, 28, "bad_number!", "bad_number!",
+    ]  # fmt: skip
+
+
+def test_codes_defaults_and_permitted_values() -> None:
+    permitted = {"M": None, "F": None}
+    coded = column("text", codes={"1": "M", "2": "F"}, values=permitted)
+    assert parsed(coded, "1", "2", "M", "9", "01", "") == [
+        "M", "F", "not_permitted!", "not_permitted!", "not_permitted!", None,
+    ]  # fmt: skip
+    kept = column("text", codes={"1": "M"}, values=permitted, default="F")
+    assert parsed(kept, "1", "", None, "3") == ["M", "F", "F", "not_permitted!"]
+    assert parsed(column("text", codes={"it's": "M"}, values=permitted), "it's") == ["M"]
+    assert parsed(column("boolean"), "1", "0", "", "true", "2") == [
+        True, False, None, "not_permitted!", "not_permitted!",
+    ]  # fmt: skip
+
+
+def test_text_stays_as_it_is_but_for_blanks_around_it() -> None:
+    kept = ["欧阳 娜", "o'Neill", 'a"b', "007", "NA", "💊"]
+    assert parsed(column("text"), *kept, "  x ") == [*kept, "x"]
+    assert parsed(column("text"), "NA", " NA", "na", nulls=["NA"]) == [None, None, "na"]
+    assert parsed(column("text"), "a\nb", "a\rb") == ["line_break!", "line_break!"]
+
+
+def test_required_value_is_missed() -> None:
+    for kind in ("text", "date", "money", "boolean"):
+        assert parsed(column(kind, required=True), "", None, "NA", nulls=["NA"]) == [
+            "missing_value!", "missing_value!", "missing_value!",
+        ]  # fmt: skip
+    assert parsed(column("money", required=True), "x") == ["bad_number!"]
+
+
+def test_parts_of_a_sum() -> None:
+    added = column("money", sum=("s", "other"), required=True)
+    assert parsed(added, "1.10", "", "x", other="2.05") == [315, 205, "bad_number!"]
+    assert parsed(added, "1.10", "", other="") == [110, "missing_value!"]
+    assert parsed(added, "1.10", other="1e1") == ["bad_number!"]
+
+
+def test_filled_columns_are_counted() -> None:
+    con = open_engine()
+    con.register("raw", pa.table({"Dx_1": ["a", "b"], "dx_2": ["", "NA"], "Dx_3": ["c", ""]}))
+    sql = expand_counts("SELECT {count:Dx_*} AS n FROM raw", ["Dx_1", "dx_2", "Dx_3", "y"], ["NA"])
+    assert run(con, sql) == [("2",), ("1",)]
+    assert run(con, expand_counts("SELECT {count:Px_*} AS n FROM raw", ["Dx_1"], [])) == [
+        ("0",), ("0",),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "shown"),
+    [
+        ("date", "2024-02-30", True), ("date", "20240230", True), ("timestamp", "2024-1-1 9:5", True),
+        ("money", "1e5", True), ("money", "¥1,234.567", True), ("money", "-12.345", True),
+        ("boolean", "yes", True), ("integer", "2.5", True),
+        ("money", "10000581305", False), ("date", "990103199408010015", False),
+        ("date", "1000-0581-305", False), ("money", "N000000001", False), ("money", "陈文霞", False),
+        ("boolean", "陈文霞", False), ("boolean", "10000581305", False), ("text", "V0044", False),
+    ],
+)  # fmt: skip
+def test_only_what_cannot_be_an_identity_is_shown(kind: str, text: str, shown: bool) -> None:
+    con = open_engine()
+    con.register("raw", pa.table({"s": [text]}))
+    sql = f"SELECT {presentable(column(kind))} FROM raw"
+    assert run(con, sql) == [(text if shown else None,)]
+    for hidden in (column(kind, identity="insured"), column(kind, private=True)):
+        assert run(con, f"SELECT {presentable(hidden)} FROM raw") == [(None,)]

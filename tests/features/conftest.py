@@ -1,0 +1,215 @@
+"""A town of a few claims, written as contract tables: what the tests of features build upon."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from claims.contracts import table, tables
+from claims.engine import open_engine
+from claims.load import load
+from claims.mapping import source_mapping
+from claims.simulator.county import simulate
+from claims.store import StoreVersion, open_store, write_version
+from features.build import Build, build
+
+ZONE = ZoneInfo("Asia/Shanghai")
+Row = dict[str, Any]
+
+
+def at(text: str) -> datetime:
+    """Return a local moment, ``2024-03-01 10:00`` or a date alone, in UTC."""
+    return datetime.fromisoformat(text).replace(tzinfo=ZONE).astimezone(UTC)
+
+
+@dataclass
+class Town:
+    """Rows by table; ``claim`` and ``line`` fill in what a test does not care about."""
+
+    rows: dict[str, list[Row]] = field(default_factory=dict)
+    absent_columns: dict[str, list[str]] = field(default_factory=dict)
+    _number: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def add(self, name: str, **row: Any) -> Row:
+        """Add a row to a table."""
+        self.rows.setdefault(name, []).append(row)
+        return row
+
+    def claim(self, began: str, ended: str = "", known: str = "", **given: Any) -> str:
+        """Add a claim, known an hour after its end unless said otherwise; return its id."""
+        service_at, end_at = at(began), at(ended or began)
+        row: Row = {
+            "claim_id": f"c{next(self._number):05d}", "insured_id": "p1", "institution_id": "o1",
+            "claim_type": "outpatient", "service_at": service_at, "service_end_at": end_at,
+            "service_date": service_at.astimezone(ZONE).date(),
+            "service_end_date": end_at.astimezone(ZONE).date(),
+            "known_at": at(known) if known else end_at + timedelta(hours=1),
+            "known_at_assumed": False, "total_amount": 10_000, "fund_amount": 7_000,
+            "account_amount": 1_000, "self_amount": 2_000, "currency": "CNY",
+        }  # fmt: skip
+        return str(self.add("claims", **{**row, **given})["claim_id"])
+
+    def stay(self, began: str, ended: str, known: str = "", **given: Any) -> str:
+        """Add an inpatient claim."""
+        return self.claim(began, ended, known, claim_type="inpatient", **given)
+
+    def line(self, claim_id: str, day: str = "", **given: Any) -> str:
+        """Add a line on the claim's first day unless said otherwise; return its id."""
+        owner = next(row for row in self.rows["claims"] if row["claim_id"] == claim_id)
+        line_at = at(day) if day else owner["service_at"]
+        row: Row = {
+            "line_id": f"l{next(self._number):05d}", "claim_id": claim_id, "line_at": line_at,
+            "line_date": line_at.astimezone(ZONE).date(), "item_code": "X1", "item_class": "drug",
+            "quantity_milli": 1_000, "unit_price": 1_000, "amount": 1_000,
+        }  # fmt: skip
+        return str(self.add("claim_lines", **{**row, **given})["line_id"])
+
+    def institution(self, institution_id: str, kind: str = "public_hospital", level: str = "2",
+                    beds: int | None = 100) -> None:  # fmt: skip
+        """Add an institution to the register."""
+        self.add("institutions", institution_id=institution_id, institution_class=kind, level=level,
+                 district="d1", licensed_beds=beds)  # fmt: skip
+
+    def reverse(self, claim_id: str, known: str) -> None:
+        """Let the fund learn that a claim was cancelled."""
+        owner = next(row for row in self.rows["claims"] if row["claim_id"] == claim_id)
+        owner["reversed_at"] = at(known)
+
+    def store(self, *tables_wanted: str) -> StoreVersion:
+        """Write the rows as a store version; tables that are named but empty are there, empty."""
+        con = open_engine()
+        names = sorted({*self.rows, *tables_wanted, "claims"})
+        for name in names:
+            contract = table(name)
+            rows = pa.Table.from_pylist(self.rows.get(name, []), schema=contract.schema)
+            con.register(f"final_{name}", contract.conform(rows))
+        raw = [name for name, contract in tables().items() if contract.stage != "produced"]
+        meta = {
+            "source": "test", "currency": "CNY", "time_zone": "Asia/Shanghai", "unit": "claim",
+            "absent_tables": sorted(set(raw) - set(names)), "absent_columns": self.absent_columns,
+        }  # fmt: skip
+        return write_version(con, Path(tempfile.mkdtemp(prefix="town-")), names, meta)
+
+    def build(self, as_of: str = "2025-01-01", *tables_wanted: str) -> Build:
+        """Build everything as of a date; tables that are named are there even if empty."""
+        return build(self.store(*tables_wanted), date.fromisoformat(as_of))
+
+
+START = datetime(2024, 1, 31, 16, tzinfo=UTC)  # local midnight of 1 February
+UNITS = ("claim", "institution", "insured")
+
+
+def make_town(new_town: type[Town], seed: int, claims: int = 60) -> Town:
+    """Return a town whose claims repeat people, places, days, amounts and known moments."""
+    rng = np.random.default_rng(seed)
+    town = new_town()
+    for number, kind in enumerate(("public_hospital", "private_hospital", "pharmacy")):
+        town.institution(f"o{number}", kind)
+    for number in range(5):
+        town.add("insured", insured_id=f"p{number}", sex="MF"[number % 2],
+                 birth_date=date(1950 + 9 * number, 5, 1))  # fmt: skip
+    town.add("deaths", insured_id="p4", death_date=date(2024, 3, 1),
+             known_at=START + timedelta(days=int(rng.integers(20, 90))))  # fmt: skip
+    town.add("price_caps", item_code="X1", level="all", max_unit_price=900,
+             valid_from=date(2024, 1, 1))  # fmt: skip
+    town.add("sex_limits", item_code="X2", sex="F", valid_from=date(2024, 1, 1))
+    town.add("daily_maxima", item_code="X3", max_quantity_milli=2_000, valid_from=date(2024, 1, 1))
+    town.add("mild_diagnoses", diagnosis_code="J06.9", valid_from=date(2024, 1, 1))
+    for _ in range(claims):
+        random_claim(town, rng)
+    return town
+
+
+def random_claim(town: Town, rng: np.random.Generator) -> None:
+    kind = ("outpatient", "inpatient", "pharmacy")[int(rng.integers(0, 3))]
+    began = START + timedelta(days=int(rng.integers(0, 100)), minutes=int(rng.integers(0, 4)) * 240)
+    ended = began + timedelta(days=int(rng.integers(0, 7)) if kind == "inpatient" else 0)
+    known = ended + timedelta(hours=int(rng.integers(0, 3)) * 24)
+    local = [moment + timedelta(hours=8) for moment in (began, ended)]
+    claim_id = town.claim(
+        "2024-01-01", claim_type=kind, service_at=began, service_end_at=ended,
+        service_date=local[0].date(), service_end_date=local[1].date(), known_at=known,
+        insured_id=f"p{rng.integers(0, 5)}", institution_id=f"o{rng.integers(0, 3)}",
+        doctor_id=[None, "d1", "d2"][int(rng.integers(0, 3))],
+        stay_id=[None, "s1", "s2"][int(rng.integers(0, 3))] if kind == "inpatient" else None,
+        total_amount=int(rng.integers(1, 4)) * 10_000, main_diagnosis=[None, "J06.9", "I10"][
+            int(rng.integers(0, 3))],
+        reversed_at=known + timedelta(days=int(rng.integers(0, 60))) if rng.random() < 0.15
+        else None,
+    )  # fmt: skip
+    for _ in range(int(rng.integers(0, 4))):
+        town.line(
+            claim_id, item_code=f"X{rng.integers(1, 4)}",
+            item_class=["drug", "bed", "exam", "lab"][int(rng.integers(0, 4))],
+            quantity_milli=int(rng.integers(1, 4)) * 1_000,
+            days_supply=[None, 28, 84][int(rng.integers(0, 3))],
+            line_date=local[0].date() + timedelta(days=int(rng.integers(0, 4))),
+        )  # fmt: skip
+
+
+def whole_build(build: Build) -> dict[str, tuple[Any, ...]]:
+    """Return every matrix and rule hit as bytes and rows."""
+    found: dict[str, tuple[Any, ...]] = {}
+    for unit in UNITS:
+        m = build.matrix(unit)
+        found[unit] = (m.names, tuple(m.unit_ids), m.values.tobytes(), m.amounts.tobytes(),
+                       m.rule_hits.tobytes(), m.known_at.tobytes(), tuple(m.groups))  # fmt: skip
+    found["hits"] = tuple(build.con.execute("SELECT * FROM rule_hits ORDER BY ALL").fetchall())
+    profiles = build.con.sql("SELECT * FROM profile_institution ORDER BY ALL").to_arrow_table()
+    found["profiles"] = tuple(str(column.to_pylist()) for column in profiles.columns)
+    return found
+
+
+@pytest.fixture(scope="session")
+def new_town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[type[Town]]:
+    """Return the class of towns; their stores live in the tests' temporary folder."""
+    before = tempfile.tempdir
+    tempfile.tempdir = str(tmp_path_factory.mktemp("towns"))
+    yield Town
+    tempfile.tempdir = before
+
+
+@pytest.fixture
+def town(new_town: type[Town]) -> Town:
+    """Return an empty town with a person and a hospital."""
+    place = new_town()
+    place.institution("o1")
+    place.add("insured", insured_id="p1", sex="M", birth_date=date(1960, 1, 1))
+    return place
+
+
+@pytest.fixture(scope="session")
+def simulated(vault: Path, tmp_path_factory: pytest.TempPathFactory) -> StoreVersion:
+    """Return the store of a simulated county of about a thousand claims."""
+    folder = tmp_path_factory.mktemp("features")
+    simulate(folder / "files", insured=400, months=10, institutions=8, pharmacies=4, seed=3)
+    load(source_mapping("nhsa"), folder / "files", folder / "home")
+    return open_store(folder / "home")
+
+
+@pytest.fixture(scope="session")
+def simulated_build(simulated: StoreVersion) -> Build:
+    """Return everything computed about the simulated county, as of the first of a month."""
+    return build(simulated, date(2024, 12, 1))
+
+
+@pytest.fixture(scope="session")
+def random_town() -> Callable[..., Town]:
+    """Return what makes a random town."""
+    return make_town
+
+
+@pytest.fixture(scope="session")
+def everything() -> Callable[[Build], dict[str, tuple[Any, ...]]]:
+    """Return what collects every matrix, profile and rule hit of a build."""
+    return whole_build

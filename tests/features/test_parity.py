@@ -1,0 +1,98 @@
+"""Batch (DuckDB) and online (SQLite on the published file) agree on every cell, bit for bit.
+
+Every claim of a small simulated county; JIHE_PROOF_CLAIMS limits or raises the number.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from features.clock import day_number
+from features.online import OnlineFeatures, claim_row
+from features.published import write_features
+
+CLAIMS = int(os.environ.get("JIHE_PROOF_CLAIMS", "100000"))
+
+
+def replay(build, path, limit=CLAIMS):
+    """Return the online rows of a build's claims, by claim id."""
+    write_features(build, path, build.matrix("claim").names)
+    online = OnlineFeatures(path)
+    lines = defaultdict(list)
+    if "claim_lines" in build.store.tables:
+        for line in pq.read_table(build.store.folder / "claim_lines.parquet").to_pylist():
+            lines[line["claim_id"]].append({**line, "line_day": day_number(line["line_date"])})
+    claims = pq.read_table(build.store.folder / "claims.parquet").to_pylist()
+    wanted = set(build.matrix("claim").unit_ids[:limit])
+    rows = {
+        claim["claim_id"]: online.row(claim_row(claim, build.zone), lines[claim["claim_id"]])
+        for claim in claims
+        if claim["claim_id"] in wanted
+    }
+    online.close()
+    return rows
+
+
+def assert_equal(build, rows) -> None:
+    matrix = build.matrix("claim")
+    hits = defaultdict(set)
+    for rule_id, claim_id, *found in build.con.execute("FROM rule_hits").fetchall():
+        hits[claim_id].add((rule_id, *found))
+    for place, claim_id in enumerate(matrix.unit_ids[: len(rows)]):
+        row = rows[claim_id]
+        different = [name for name, a, b in zip(matrix.names, matrix.values[place], row.values,
+                     strict=True) if a.tobytes() != b.tobytes()]  # fmt: skip
+        assert not different, (claim_id, different)
+        assert {(h.rule_id, h.hits, h.amount) for h in row.hits} == hits[claim_id]
+
+
+def test_every_cell_of_the_simulated_county(simulated_build, tmp_path):
+    rows = replay(simulated_build, tmp_path / "f.sqlite")
+    assert len(rows) > 900
+    assert sum(len(row.hits) for row in rows.values()) > 50
+    assert_equal(simulated_build, rows)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_every_cell_of_a_random_town(new_town, tmp_path, seed, random_town):
+    build = random_town(new_town, seed).build("2024-06-01")
+    rows = replay(build, tmp_path / "f.sqlite")
+    assert_equal(build, rows)
+    assert any(row.hits for row in rows.values())
+
+
+def test_amounts_beyond_what_a_float_holds(town, tmp_path):
+    """A price of 10 million yuan and a quantity of ten thousand million pass no 64-bit product."""
+    from datetime import date
+
+    town.add("price_caps", item_code="X1", level="all", max_unit_price=999_999_937,
+             valid_from=date(2024, 1, 1))  # fmt: skip
+    town.add("daily_maxima", item_code="X2", max_quantity_milli=1_000, valid_from=date(2024, 1, 1))
+    claim = town.claim("2024-03-01 10:00", total_amount=10**15 + 7)
+    town.line(claim, item_code="X1", unit_price=1_003_000_001, quantity_milli=10**13,
+              amount=4_000_000_000_000_007)  # fmt: skip
+    town.line(claim, item_code="X2", quantity_milli=90_000_001, amount=8_000_000_000_003)
+    build = town.build()
+    rows = replay(build, tmp_path / "f.sqlite")
+    assert_equal(build, rows)
+    # 4000000000000007 x 3000064 // 1003000001 and 8000000000003 x 89999001 // 90000001
+    assert {h.rule_id: h.amount for h in rows[claim].hits} == {
+        "OVERPRICED_ITEM": 4_000_000_000_000_007 * 3_000_064 // 1_003_000_001,
+        "QTY_OVER_DAILY_MAX": 8_000_000_000_003 * 89_999_001 // 90_000_001,
+    }
+
+
+def test_the_row_of_a_claim_does_not_depend_on_the_rows_before(simulated_build, tmp_path):
+    write_features(simulated_build, tmp_path / "f.sqlite", simulated_build.matrix("claim").names)
+    claim = next(iter(pq.read_table(simulated_build.store.folder / "claims.parquet").to_pylist()))
+    online = OnlineFeatures(tmp_path / "f.sqlite")
+    first = online.row(claim_row(claim, simulated_build.zone))
+    again = [online.row(claim_row(claim, simulated_build.zone)) for _ in range(3)]
+    assert {row.values.tobytes() for row in again} == {first.values.tobytes()}
+    assert not np.isnan(first.values).all()
+    online.close()
