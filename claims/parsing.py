@@ -15,6 +15,10 @@ from claims.mapping import ColumnMapping
 _YEARS = {"date": "(1[89]|[2-9][0-9])[0-9]{2}", "timestamp": "(1[89]|2[0-4])[0-9]{2}"}
 
 
+#: Digits before the point. A telephone or certificate number in the place of an amount has more.
+_WHOLE_DIGITS = 10
+
+
 def quote(text: str) -> str:
     """Return ``text`` as an SQL string literal."""
     return "'" + text.replace("'", "''") + "'"
@@ -51,8 +55,9 @@ def _shape(layout: str, years: str) -> str:
 
 def _decimal(text: str, places: int) -> str:
     fraction = f"(\\.[0-9]{{1,{places}}}0*)?" if places else "(\\.0+)?"
+    pattern = f"-?[0-9]{{1,{_WHOLE_DIGITS}}}{fraction}"
     value = f"CAST(CAST({text} AS DECIMAL(18, {places})) * {10**places} AS BIGINT)"
-    return f"CASE WHEN regexp_full_match({text}, '-?[0-9]{{1,12}}{fraction}') THEN {value} END"
+    return f"CASE WHEN regexp_full_match({text}, {quote(pattern)}) THEN {value} END"
 
 
 def _typed(text: str, column: ColumnMapping, zone: str) -> tuple[str, str]:
@@ -109,11 +114,12 @@ def combined(parts: Sequence[tuple[str, str]], column: ColumnMapping, code: str)
     """Return the SQL of a column's value and of its fault code from its parts' texts and values."""
     values = [value for _, value in parts]
     value = values[0]
+    bad = " OR ".join(f"({arrived} IS NOT NULL AND {v} IS NULL)" for arrived, v in parts)
     if column.sum:
         # An absent part counts as nothing, but where every part is absent there is no amount.
         total = " + ".join(f"coalesce({v}, 0)" for v in values)
-        value = f"CASE WHEN coalesce({', '.join(values)}) IS NOT NULL THEN {total} END"
-    bad = " OR ".join(f"({arrived} IS NOT NULL AND {v} IS NULL)" for arrived, v in parts)
+        some = f"coalesce({', '.join(values)}) IS NOT NULL"
+        value = f"CASE WHEN {some} AND NOT ({bad}) THEN {total} END"
     fault = f"CASE WHEN {bad} THEN {quote(code)}"
     if column.target.required:
         fault += f" WHEN ({value}) IS NULL THEN 'missing_value'"

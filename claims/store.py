@@ -136,30 +136,33 @@ def _place(partial: Path, target: Path) -> None:
     """Move a complete folder to its final name, unless the same version is there undamaged."""
     if target.exists():
         try:
-            _check(target, _manifest(target))
-        except (OSError, ValueError, StoreError):
+            _opened(target)
+        except StoreError:
             shutil.rmtree(target)
         else:
             return
     partial.rename(target)
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
-    manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    return manifest
-
-
-def _check(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Raise StoreError naming every table that is not as it was written."""
-    wrong = []
-    for table, body in manifest["tables"].items():
-        path = folder / f"{table}.parquet"
-        if not path.is_file() or _digest(path) != body["sha256"]:
-            wrong.append(path.name)
+def _opened(folder: Path) -> StoreVersion:
+    """Read a version's folder; raises StoreError naming all that is not as it was written."""
+    try:
+        meta = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        version = StoreVersion(folder, folder.name, meta["fingerprint"], meta)
+        written = {f"{name}.parquet": body["sha256"] for name, body in meta["tables"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        wrong = ["manifest.json"]
+    else:
+        wrong = [
+            name
+            for name, digest in written.items()
+            if not (folder / name).is_file() or _digest(folder / name) != digest
+        ]
     if wrong:
         raise StoreError(
             f"Store version {folder.name} is damaged ({', '.join(wrong)}); load the files again."
         )
+    return version
 
 
 def open_store(home: Path, version: str | None = None) -> StoreVersion:
@@ -177,13 +180,4 @@ def open_store(home: Path, version: str | None = None) -> StoreVersion:
         raise StoreError(
             f"There are no {named} claims in {home.name}/; run 'jihe load' or 'jihe run' first."
         )
-    try:
-        meta = _manifest(root / chosen)
-        opened = StoreVersion(root / chosen, chosen, meta["fingerprint"], meta)
-        _check(root / chosen, meta)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise StoreError(
-            f"The manifest of store version {chosen} in {home.name}/ is damaged; load the files "
-            "again."
-        ) from None
-    return opened
+    return _opened(root / chosen)

@@ -7,7 +7,7 @@ column's name; it is left out of the matrix, never filled with zeros.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -23,7 +23,7 @@ from features.clock import cut, day_number, local, month_starts
 from features.matrix import Matrix
 from features.profiles import finish, floats, make_profile
 from features.relations import make_relations
-from features.rules import Rule, rules_version
+from features.rules import Rule, finding_kind, rules_version
 from features.runnable import NotRun, runnable
 
 Progress = Callable[[str, float], None]
@@ -66,17 +66,27 @@ def default_as_of(store: StoreVersion) -> date:
 
 
 def build(store: StoreVersion, as_of: date, progress: Progress | None = None) -> Build:
-    """Compute facts, rule hits, history, peers and profiles as of a date."""
+    """Compute facts, rule hits, history, peers and profiles as of a date.
+
+    Raises:
+        BuildError: no claim was known before the date.
+    """
+    return _made(store, as_of, _STEPS, progress)
+
+
+def build_rules(store: StoreVersion, as_of: date) -> Build:
+    """Compute facts and rule hits only; the build has no matrix."""
+    return _made(store, as_of, _STEPS[:2])
+
+
+def _made(
+    store: StoreVersion,
+    as_of: date,
+    steps: Sequence[tuple[str, Callable[[Build], None]]],
+    progress: Progress | None = None,
+) -> Build:
     features, kept, not_run = runnable(store, as_of)
     made = Build(store, as_of, open_engine(), features, kept, not_run)
-    steps: list[tuple[str, Callable[[Build], None]]] = [
-        ("claims", _make_facts),
-        ("rules", _run_rules),
-        ("dates", _make_dates),
-        ("peers", _make_peers),
-        ("claim features", _make_claim_tables),
-        ("profiles", _make_profiles),
-    ]
     for place, (name, step) in enumerate(steps):
         if progress:
             progress(name, place / len(steps))
@@ -181,11 +191,25 @@ def _make_profiles(made: Build) -> None:
         made.con.register(f"profile_{entity}", make_profile(made.con, features, entity, last))
 
 
+_STEPS: Sequence[tuple[str, Callable[[Build], None]]] = (
+    ("claims", _make_facts),
+    ("rules", _run_rules),
+    ("dates", _make_dates),
+    ("peers", _make_peers),
+    ("claim features", _make_claim_tables),
+    ("profiles", _make_profiles),
+)
+
+
+#: Insurance money in a claim: what the funds paid and what came from the personal account.
+_STAKE = "(fund_amount + COALESCE(account_amount, 0))"
+
+
 def _claim_matrix(made: Build) -> Matrix:
     live = f"reversed_us IS NULL OR reversed_us >= {cut(made.as_of, made.zone)}"
     ids = made.con.sql(
-        f"SELECT claim_id, institution_id, known_us, fund_amount, rule_hits FROM facts "
-        f"WHERE {live} ORDER BY claim_id"
+        f"SELECT claim_id, institution_id, known_us, {_STAKE} AS stake, rule_hits, claim_type "
+        f"FROM facts WHERE {live} ORDER BY claim_id"
     ).to_arrow_table()
     made.con.register("live_claims", ids.select(["claim_id"]))
     names: list[str] = []
@@ -213,7 +237,15 @@ def _claim_matrix(made: Build) -> Matrix:
     for name in profile.column_names:
         names.append(name)
         columns.append(floats(profile, name))
-    return _assembled(made, "claim", ids, names, columns)
+    return _assembled(made, "claim", ids, names, columns, _finding_kinds(made, ids))
+
+
+def _finding_kinds(made: Build, ids: pa.Table) -> npt.NDArray[np.str_]:
+    hits: dict[str, list[str]] = {}
+    for claim_id, rule_id in run(made.con, "SELECT claim_id, rule_id FROM rule_hits"):
+        hits.setdefault(claim_id, []).append(rule_id)
+    pairs = zip(ids["claim_id"].to_pylist(), ids["claim_type"].to_pylist(), strict=True)
+    return np.array([finding_kind(kind, hits.get(claim_id, ())) for claim_id, kind in pairs])
 
 
 def _hit(made: Build, rule: Rule) -> npt.NDArray[np.float64]:
@@ -233,18 +265,24 @@ def _profile_matrix(made: Build, unit: str) -> Matrix:
     made.con.register("profiled", profile.select([key]))
     ids = made.con.sql(
         f"""SELECT p.{key}, p.{key} AS grouped, {known} - 1 AS known_us,
-        CAST(sum(f.fund_amount) AS BIGINT) AS fund_amount,
+        CAST(sum({_STAKE}) AS BIGINT) AS stake,
         CAST(sum(f.rule_hits) AS BIGINT) AS rule_hits
         FROM profiled p JOIN facts f ON f.{key} = p.{key}
         WHERE (f.reversed_us IS NULL OR f.reversed_us >= {known})
         GROUP BY p.{key} ORDER BY p.{key}"""
     ).to_arrow_table()
     names = [n for n in profile.column_names if n not in ("as_of_day", key)]
-    return _assembled(made, unit, ids, names, [floats(profile, n) for n in names])
+    columns = [floats(profile, n) for n in names]
+    return _assembled(made, unit, ids, names, columns, np.full(ids.num_rows, unit))
 
 
 def _assembled(
-    made: Build, unit: str, ids: pa.Table, names: list[str], columns: list[npt.NDArray[np.float64]]
+    made: Build,
+    unit: str,
+    ids: pa.Table,
+    names: list[str],
+    columns: list[npt.NDArray[np.float64]],
+    finding_kinds: npt.NDArray[np.str_],
 ) -> Matrix:
     directions = {f.name: f.direction for f in made.features}
     return Matrix(
@@ -255,8 +293,9 @@ def _assembled(
         values=np.column_stack(columns) if columns else np.empty((ids.num_rows, 0)),
         directions=tuple(directions.get(name, 1) for name in names),
         groups=np.array(ids.column(1).to_pylist(), dtype=np.str_),
+        finding_kinds=finding_kinds,
         known_at=ids.column("known_us").to_numpy().astype("datetime64[us]"),
-        amounts=ids.column("fund_amount").to_numpy(),
+        amounts=ids.column("stake").to_numpy(),
         rule_hits=ids.column("rule_hits").to_numpy(),
         catalogue_version=catalogue_version(),
         rules_version=rules_version(),

@@ -25,9 +25,11 @@ class Matrix:
         values: shape (n, p), float64; NaN means that the value is not known.
         directions: for each feature +1 where high is suspicious, -1 where low is, 0 for either.
         groups: shape (n,), the institution (or the person) that carries the label.
+        finding_kinds: shape (n,), what kind of finding it would be (features.rules.finding_kind);
+            the share of the amount that is recovered differs between kinds.
         known_at: shape (n,), datetime64[us] in UTC, when the unit could first be scored.
-        amounts: shape (n,), int64 minor units paid by the funds: the size of the unit and the
-            sort-by-amount baseline.
+        amounts: shape (n,), int64 minor units of insurance money, personal accounts included:
+            the size of the unit and the sort-by-amount baseline.
         rule_hits: shape (n,), int64, rules that hit: the rules-only baseline.
         catalogue_version: digest of the feature catalogue.
         rules_version: digest of the rule set.
@@ -41,6 +43,7 @@ class Matrix:
     values: npt.NDArray[np.float64]
     directions: tuple[int, ...]
     groups: npt.NDArray[np.str_]
+    finding_kinds: npt.NDArray[np.str_]
     known_at: npt.NDArray[np.datetime64]
     amounts: npt.NDArray[np.int64]
     rule_hits: npt.NDArray[np.int64]
@@ -59,6 +62,7 @@ class Matrix:
             unit_ids=self.unit_ids[rows],
             values=self.values[rows],
             groups=self.groups[rows],
+            finding_kinds=self.finding_kinds[rows],
             known_at=self.known_at[rows],
             amounts=self.amounts[rows],
             rule_hits=self.rule_hits[rows],

@@ -135,11 +135,19 @@ def _grouped(feature: Feature) -> Feature:
 
 
 def place_sql(features: Sequence[Feature]) -> str:
-    """Return the text of features over the same institution's half hour before each claim."""
+    """Return the text of features over the same institution's half hour before each claim.
+
+    A claim looks into its own half hour of the clock and the one before: an equality that an
+    engine can hash, where the interval alone would compare every pair of an institution's claims.
+    """
     return f"""
     SELECT t.claim_id, {_atoms(features, "")}
-    FROM target t
+    FROM (
+      SELECT c.*, c.service_us // {PLACE_MICROSECONDS} - s.back AS half_hour
+      FROM target c CROSS JOIN (SELECT 0 AS back UNION ALL SELECT 1 AS back) s
+    ) t
     LEFT JOIN history n ON n.institution_id = t.institution_id AND n.known_us < t.known_us
+      AND n.service_us // {PLACE_MICROSECONDS} = t.half_hour
       AND n.service_us <= t.service_us AND n.service_us >= t.service_us - {PLACE_MICROSECONDS}
       AND n.service_hour IS NOT NULL
       AND {_LIVE.format(h="n", at="t.known_us")}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -87,6 +87,15 @@ def _read(path: Path) -> Rule:
 def rules() -> tuple[Rule, ...]:
     """Return every rule, by id."""
     return tuple(_read(path) for path in sorted(_RULES.glob("*.toml")))
+
+
+def finding_kind(claim_type: str, rule_ids: Iterable[str]) -> str:
+    """Return what kind of finding a claim would be: its gravest rule, else the kind of claim.
+
+    Violations go before suspicions, these before leads; among equals the first by id.
+    """
+    graveness = {rule.id: (list(LEVELS).index(rule.level), rule.id) for rule in rules()}
+    return min(rule_ids, key=graveness.__getitem__, default=claim_type)
 
 
 @cache

@@ -45,6 +45,13 @@ class Unit(StrEnum):
     institution = "institution"
 
 
+class Goal(StrEnum):
+    """What the planner ranks by."""
+
+    probability = "probability"
+    amount = "amount"
+
+
 class Form(StrEnum):
     """How lists are printed."""
 
@@ -86,6 +93,9 @@ def run(
     capacity: Annotated[str | None, typer.Option(help="Cases to draw: 200, or 2%.")] = None,
     random_share: Annotated[str, typer.Option(help="Part drawn at random over all.")] = "0.3",
     unit: Annotated[Unit | None, typer.Option(help="What is drawn.")] = None,
+    objective: Annotated[
+        Goal, typer.Option(help="Rank by the chance of a finding, or the amount expected.")
+    ] = Goal.probability,
     seed: Annotated[str | None, typer.Option(help="32 bytes in hex; random if absent.")] = None,
     identified: Annotated[
         bool, typer.Option("--identified", help="Also write lists with originals; recorded.")
@@ -105,6 +115,7 @@ def run(
         as_of=day_of(as_of, "--as-of"),
         frame_from=day_of(frame_from, "--frame-from"),
         unit=unit.value if unit else None,
+        objective="amount" if objective is Goal.amount else "probability",
         plan=PlanChoices(capacity, random_share, seed=parse_seed(seed)),
         lang=lang_of(lang),
         identified=identified,

@@ -244,8 +244,12 @@ def _measure(
     matrix = matrix.take(after)
     amounts = np.array([truth.get(str(i), 0) for i in matrix.unit_ids], dtype=np.int64)
     confirmed = np.array([str(i) in truth for i in matrix.unit_ids])
+    ours = scored.model.score(matrix.values)
+    expected = scored.model.expected_amount(ours.risk_score, matrix.amounts, matrix.finding_kinds)
+    by_amount = {} if expected is None else {"model_by_amount": expected.astype(np.float64)}
     scores = {
-        "model": scored.model.score(matrix.values).margin,
+        "model": ours.margin,
+        **by_amount,
         "cold_start": apply.load(cold).score(matrix.values).margin,
         "sort_by_amount": matrix.amounts.astype(np.float64),
         "rules_only": matrix.rule_hits.astype(np.float64),

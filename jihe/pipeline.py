@@ -30,7 +30,7 @@ from features.clock import cut
 from jihe.home import Home
 from jihe.identified import write_identified
 from jihe.planning import PlanChoices, Sealed, seal_plan, write_lists
-from jihe.scores import UNITS, ScoredUnit, applicable_model, score_unit
+from jihe.scores import UNITS, Objective, ScoredUnit, applicable_model, score_unit
 from jihe.training import train_on_dataset
 from jihe.units import unit_facts
 from serving.distributions import Distributions, measure, peer_group
@@ -57,6 +57,7 @@ class RunChoices:
     as_of: date | None = None
     frame_from: date | None = None
     unit: str | None = None
+    objective: Objective = "probability"
     plan: PlanChoices = field(default_factory=PlanChoices)
     lang: Lang = "en"
     identified: bool = False
@@ -106,7 +107,8 @@ def score_and_plan(
         _tell(progress, f"score {name}", UNITS.index(name) / len(UNITS))
         matrix = made.matrix(name)
         folder = learnt.folder if learnt and name == "institution" else None
-        scored[name] = score_unit(made, matrix, folder or applicable_model(matrix, home, tracker))
+        folder = folder or applicable_model(matrix, home, tracker)
+        scored[name] = score_unit(made, matrix, folder, choices.objective)
     facts = {name: unit_facts(made, name) for name in UNITS}
     sealed = seal_plan(
         home, scored[unit], facts[unit], _framed(made, facts[unit], choices.frame_from),

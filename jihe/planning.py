@@ -92,7 +92,7 @@ def seal_plan(
         table["risk_rank"],
         facts["institution_class"],
         facts["level"],
-        pc.max_element_wise(facts["fund_amount"], 0),
+        np.maximum(scored.matrix.amounts[chosen], 0),
         capacity=parse_capacity(capacity, len(rows)),
         random_share=choices.random_share,
         take_all_share=choices.take_all_share,

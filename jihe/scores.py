@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,8 @@ from training.tracking import RegistryError, Tracker, registered_name
 from training.train import train_cold_start
 
 UNITS = ("claim", "insured", "institution")
+#: What the planner ranks by: the chance of a finding, or the amount expected from it.
+Objective = Literal["probability", "amount"]
 
 
 @dataclass(frozen=True)
@@ -67,13 +70,19 @@ def _same_versions(folder: Path, matrix: Matrix) -> bool:
     return made_with == (matrix.catalogue_version, matrix.rules_version)
 
 
-def score_unit(made: Build, matrix: Matrix, folder: Path) -> ScoredUnit:
-    """Score every row of ``matrix`` with the model in ``folder``."""
+def score_unit(
+    made: Build, matrix: Matrix, folder: Path, objective: Objective = "probability"
+) -> ScoredUnit:
+    """Score every row of ``matrix`` with the model in ``folder`` and rank by the objective.
+
+    Before any verdict there is neither probability nor amount: the rank is by anomaly score.
+    """
     model = apply.load(folder)
     scores = model.score(matrix.values)
-    expected = model.expected_amount(scores.risk_score, matrix.amounts, matrix.groups)
+    expected = model.expected_amount(scores.risk_score, matrix.amounts, matrix.finding_kinds)
     seed = tie_seed(made.store.fingerprint)
-    ranks = apply.rank(scores.margin, matrix.unit_ids, seed)
+    key = scores.margin if expected is None or objective == "probability" else expected
+    ranks = apply.rank(key, matrix.unit_ids, seed)
     return ScoredUnit(matrix, model, folder, _table(matrix, model, scores, expected, ranks, seed))
 
 

@@ -21,7 +21,7 @@ _PRODUCT = 2**62
 
 
 def _printable(text: str) -> str:
-    if any(ord(c) < 32 or 0x7F <= ord(c) < 0xA0 or 0xD800 <= ord(c) < 0xE000 for c in text):
+    if any(ord(c) < 32 or 0x7F <= ord(c) < 0xA0 for c in text):
         raise ValueError("holds control characters")
     return text
 

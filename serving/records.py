@@ -28,7 +28,7 @@ from serving.texts import text
 from serving.wording import rule_by_id, words
 from training.apply import FittedModel
 
-TOLERANCE = 1e-3
+TOLERANCE = 1e-9
 #: Ids of evidence shown with a rule hit.
 EVIDENCE = 20
 
@@ -174,7 +174,10 @@ def make_record(
 
 
 def check_adds_up(record: Mapping[str, Any]) -> None:
-    """Raise RecordError unless parts and reasons add up to the score within 1e-9."""
+    """Raise RecordError unless parts and reasons add up to the score within 1e-9.
+
+    Where an amount is expected, it must be probability x share x paid, to the minor unit.
+    """
     parts = [part["contribution"] for part in record["contributions"]]
     reasons = [reason["contribution"] for reason in record["reasons"]]
     rest = [record["base_value"], record["calibration"]]
@@ -184,6 +187,15 @@ def check_adds_up(record: Mapping[str, Any]) -> None:
             f"The explanation of {record['unit_id']} misses its score by "
             f"{max(map(abs, gaps)):.3g}; it is not shown. "
             "Score and explain the unit again with one model version."
+        )
+    amount, expected = record["amount"], record["expected_amount"]
+    if amount is None or expected is None:
+        return
+    product = record["risk_score"] * amount["recovered_share"] * amount["paid"]
+    if not abs(product - expected) < 1:
+        raise RecordError(
+            f"The expected amount of {record['unit_id']} is not probability x share x amount paid; "
+            "it is not shown. Score and explain the unit again with one model version."
         )
 
 
@@ -209,7 +221,7 @@ def share_of(model: FittedModel, paid: int, group: str) -> Share | None:
 
 
 def _shares(model: FittedModel, matrix: Matrix) -> list[Share | None]:
-    pairs = zip(matrix.amounts.tolist(), matrix.groups.tolist(), strict=True)
+    pairs = zip(matrix.amounts.tolist(), matrix.finding_kinds.tolist(), strict=True)
     return [share_of(model, paid, group) for paid, group in pairs]
 
 

@@ -19,6 +19,7 @@ from claims.contracts import Lang
 from claims.pseudonyms import pseudonym
 from features.clock import day_number
 from features.online import FeatureRow, OnlineFeatures, claim_row
+from features.rules import finding_kind
 from serving.bundle import Bundle
 from serving.records import Hit, Record, Scored, Terms, make_record, share_of
 from serving.registers import Registers
@@ -182,8 +183,9 @@ class Scorer:
     def _record(
         self, one: Prepared, row: FeatureRow, terms: Terms, anomaly: float, risk: Any
     ) -> Record:
-        claim, group = one.claim, str(one.claim["institution_id"])
-        paid = int(claim["fund_amount"])
+        claim = one.claim
+        group = finding_kind(str(claim["claim_type"]), [hit.rule_id for hit in row.hits])
+        paid = int(claim["fund_amount"]) + int(claim.get("account_amount") or 0)
         amount = self._model.expected_amount(risk, np.array([paid]), np.array([group]))
         scored = Scored(
             unit="claim",

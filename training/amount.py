@@ -1,7 +1,7 @@
 """Expected recoverable amount in two parts: probability x share x amount paid.
 
-In: confirmed cases with what was paid and what was found overpaid. Out: for each group (by default
-the institution) the share of the amount that a confirmed finding recovers, shrunk to the mean of
+In: confirmed cases with what was paid and what was found overpaid. Out: for each kind of finding
+the share of the amount that a confirmed finding recovers, shrunk to the mean of
 all: (sum w s + k m) / (sum w + k), with k the strength in confirmed cases. It is the credibility
 mean of Buehlmann & Straub (1970) with a fixed k, chosen because an inspector can redo it by hand.
 """

@@ -100,7 +100,7 @@ def train_supervised(
     choice = choose(tested, judged.labels, judged.weights, config.hybrid.detector_weights)
     boosters = _fit_on_all(matrix, labelled, config)
     model = RiskModel(boosters, detector, mix(choice, centre, spread), choice.calibration)
-    share = _fit_share(judged, config)
+    share = _fit_share(judged, matrix.finding_kinds[labelled.rows], config)
     about = _about(matrix, config, "supervised", cut_date) | {
         "labels": _label_facts(labelled, splits, tested, choice),
         "boosters": len(boosters.texts),
@@ -170,12 +170,14 @@ def _constraints(matrix: Matrix, config: ExperimentConfig) -> list[int]:
     return [direction if name in named else 0 for name, direction in pairs]
 
 
-def _fit_share(judged: Judged, config: ExperimentConfig) -> RecoveredShare | None:
+def _fit_share(
+    judged: Judged, kinds: npt.NDArray[np.str_], config: ExperimentConfig
+) -> RecoveredShare | None:
     confirmed = judged.labels > 0
     return fit_share(
         judged.overpaid[confirmed],
         judged.amounts[confirmed],
-        judged.groups[confirmed],
+        kinds[confirmed],
         judged.weights[confirmed],
         config.amount.strength,
     )

@@ -96,7 +96,7 @@ def test_dispositions_carry_the_labels_of_the_decision() -> None:
 
 
 def test_unknown_table_is_refused_with_the_names_that_exist() -> None:
-    with pytest.raises(ContractError, match="no table 'claimz'.*claim_lines"):
+    with pytest.raises(ContractError, match=r"no table 'claimz'.*claim_lines"):
         table("claimz")
 
 

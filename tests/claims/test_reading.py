@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ def read(folder: Path, data: bytes, name: str = "f.csv") -> RawTable:
     return read_file(path)
 
 
-def cells(raw: RawTable, *columns: str) -> list[tuple[str, ...]]:
+def cells(raw: RawTable, *columns: str) -> list[tuple[Any, ...]]:
     assert raw.rows is not None
     rows = raw.rows.select(list(columns)).to_pylist()
     return [tuple(row.values()) for row in rows]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from datetime import date
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -68,8 +69,6 @@ def test_every_cell_of_a_random_town(new_town, tmp_path, seed, random_town):
 
 def test_amounts_beyond_what_a_float_holds(town, tmp_path):
     """A price of 10 million yuan and a quantity of ten thousand million pass no 64-bit product."""
-    from datetime import date
-
     town.add("price_caps", item_code="X1", level="all", max_unit_price=999_999_937,
              valid_from=date(2024, 1, 1))  # fmt: skip
     town.add("daily_maxima", item_code="X2", max_quantity_milli=1_000, valid_from=date(2024, 1, 1))

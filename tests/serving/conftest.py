@@ -156,7 +156,7 @@ def scores_table(matrix: Matrix, model: FittedModel) -> pa.Table:
     if scores.risk_score is not None:
         columns["risk_score"] = scores.risk_score
         columns["expected_amount"] = model.expected_amount(
-            scores.risk_score, matrix.amounts, matrix.groups
+            scores.risk_score, matrix.amounts, matrix.finding_kinds
         )
     return table("scores").conform(pa.table(columns))
 

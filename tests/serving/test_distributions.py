@@ -19,7 +19,7 @@ def a_matrix(values, unit="claim"):
     n = len(values)
     ids = np.array([f"clm_{i:020x}" for i in range(n)])
     return Matrix(
-        unit, date(2025, 1, 1), ids, ("x",), values, (1,), ids,
+        unit, date(2025, 1, 1), ids, ("x",), values, (1,), ids, ids,
         np.zeros(n, dtype="datetime64[us]"), np.zeros(n, dtype=np.int64),
         np.zeros(n, dtype=np.int64), "c", "r",
     )  # fmt: skip

@@ -189,6 +189,19 @@ def test_the_waterfall_is_the_record(world) -> None:
         assert reasons == [r["reason_code"] for r in record["reasons"]]
 
 
+def test_a_waterfall_by_hand() -> None:
+    # 1 + 2 - 1 + 1 = 3 on an axis from 0 (4 %) to 3 (96 %): one unit is 30.67 %.
+    reasons = [{"reason_code": c, "contribution": x} for c, x in (("a", 2.0), ("b", -1.0))]
+    record = {
+        "score_name": "logit_risk_score", "base_value": 1.0, "reasons": reasons,
+        "calibration": 1.0, "score": 3.0,
+    }  # fmt: skip
+    assert [(s.kind, s.left, s.width) for s in waterfall(record)] == [
+        ("base", 4.0, 30.67), ("reason", 34.67, 61.33), ("reason", 65.33, 30.67),
+        ("calibration", 65.33, 30.67), ("score", 4.0, 92.0),
+    ]  # fmt: skip
+
+
 def test_a_strip_by_hand() -> None:
     typical = {"p05": 0.0, "p50": 5.0, "p95": 10.0}
     place = strip({"typical": typical, "value": 20.0})

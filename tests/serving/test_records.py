@@ -49,7 +49,8 @@ def a_record(
     log_odds = base + sum(contributions) + calibration
     probability = 1 / (1 + math.exp(-log_odds)) if risk is None else risk
     scored = Scored(
-        "claim", "clm_00000000000000000000", date(2025, 1, 1), 3.0, probability, 1234, 1,
+        "claim", "clm_00000000000000000000", date(2025, 1, 1), 3.0, probability,
+        round(probability * 250_000), 1,
         "model", "rules", "catalogue",
     )  # fmt: skip
     terms = Terms(
@@ -146,6 +147,13 @@ def test_a_tampered_record_is_refused(world, tamper) -> None:
     check_adds_up(record)
     tamper(record)
     with pytest.raises(RecordError, match="misses its score"):
+        check_adds_up(record)
+
+
+def test_an_expected_amount_that_is_not_the_product_is_refused(world) -> None:
+    record = copy.deepcopy(world.risk.records[0])
+    record["expected_amount"] += 2
+    with pytest.raises(RecordError, match="probability x share x amount paid"):
         check_adds_up(record)
 
 

@@ -43,6 +43,7 @@ def build_matrix(n: int = 500, seed: int = 7, features: int = 6) -> Matrix:
         values=values,
         directions=(1, 1, 1, *(0,) * (features - 3)),
         groups=np.array([f"i{i % (n // 5):04d}" for i in range(n)]),
+        finding_kinds=np.array([f"rule {i % 3}" for i in range(n)]),
         known_at=np.full(n, np.datetime64("2023-12-01T00:00:00", "us")),
         amounts=rng.integers(10_000, 1_000_000, n),
         rule_hits=np.nan_to_num(values[:, 2]).astype(np.int64),

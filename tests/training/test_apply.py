@@ -75,14 +75,14 @@ def test_before_any_verdict_there_is_no_probability_and_no_amount(world):
     cold, scores = load(world.cold.folder), load(world.cold.folder).score(world.matrix.values)
     assert scores.risk_score is None
     assert scores.margin is scores.anomaly_score
-    amount = cold.expected_amount(scores.risk_score, world.matrix.amounts, world.matrix.groups)
+    amount = cold.expected_amount(scores.risk_score, world.matrix.amounts, world.matrix.finding_kinds)
     assert amount is None
 
 
 def test_the_expected_amount_is_probability_times_share_times_amount(world):
     model = load(world.supervised.folder)
     risk = model.score(world.matrix.values).risk_score
-    amount = model.expected_amount(risk, world.matrix.amounts, world.matrix.groups)
+    amount = model.expected_amount(risk, world.matrix.amounts, world.matrix.finding_kinds)
     # Every confirmed case lost a quarter (less than a minor unit aside), so every share is .25.
     assert amount == pytest.approx(risk * 0.25 * world.matrix.amounts, abs=2)
 

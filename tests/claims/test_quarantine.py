@@ -1,0 +1,221 @@
+"""Bad rows: every fault at once, with its reason, and nothing lost or counted twice."""
+
+from __future__ import annotations
+
+import re
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from claims.faults import sentence
+
+
+def told(loaded: SimpleNamespace, table: str = "claims") -> list[tuple[Any, ...]]:
+    """Return row, severity, code, column and value of a table's faults."""
+    keys = ("row_number", "severity", "code", "column_name", "value")
+    return sorted(
+        (tuple(row[k] for k in keys) for row in loaded.rows("quarantine")
+         if row["table_name"] == table and row["row_number"]),
+        key=str,
+    )  # fmt: skip
+
+
+def counted(loaded: SimpleNamespace, table: str = "claims") -> tuple[int, int, int, int]:
+    found = loaded.counts[table]
+    return found.records, found.accepted, found.quarantined, found.duplicates
+
+
+def test_all_faults_of_a_row_at_once(files: Any) -> None:
+    files.registers()
+    files.write(
+        "setl_list.csv", {},
+        {"setl_id": "S2", "psn_no": "", "begntime": "2024-02-30 08:00:00", "med_type": "99",
+         "medfee_sumamt": "1e5", "fund_pay_sumamt": "-3.00", "acct_pay": "1,000.50"},
+    )  # fmt: skip
+    loaded = files.load()
+    assert told(loaded) == [
+        (3, "error", "bad_date", "begntime", "2024-02-30 08:00:00"),
+        (3, "error", "bad_number", "acct_pay", "1,000.50"),
+        (3, "error", "bad_number", "medfee_sumamt", "1e5"),
+        (3, "error", "missing_value", "psn_no", None),
+        (3, "error", "negative_amount", "fund_pay_sumamt", "-3.00"),
+        (3, "error", "not_permitted", "med_type", "99"),
+    ]
+    assert counted(loaded) == (2, 1, 1, 0)
+
+
+def test_reasons_are_in_both_languages(files: Any) -> None:
+    files.registers()
+    files.write(
+        "setl_list.csv", {}, {"setl_id": "S2", "begntime": "x"}, {"setl_id": "S3", "psn_no": ""}
+    )
+    for row in files.load().rows("quarantine"):
+        named = {"column": row["column_name"]}
+        assert row["reason_en"] == sentence(row["code"], "en", **named)
+        assert row["reason_zh"] == sentence(row["code"], "zh", **named)
+        assert re.search("[\u4e00-\u9fff]", row["reason_zh"])
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "column"),
+    [
+        ({"endtime": "2024-03-05 08:59:59"}, "end_before_start", "endtime"),
+        ({"setl_time": "2024-03-05 08:59:59"}, "known_before_service", "setl_time"),
+        ({"psn_cash_pay": "-20.25"}, "negative_amount", "psn_cash_pay"),
+        ({"endtime": ""}, "missing_value", "endtime"),
+        ({"setl_time": ""}, "missing_value", "setl_time"),
+        ({"setl_id": "S1\nS2"}, "line_break", "setl_id"),
+    ],
+)
+def test_one_fault_keeps_the_row_out(files: Any, change: Any, code: str, column: str) -> None:
+    files.registers()
+    files.write("setl_list.csv", {"setl_id": "S9"}, change)
+    loaded = files.load()
+    assert [(s, c, n) for _, s, c, n, _ in told(loaded) if s == "error"] == [
+        ("error", code, column)
+    ]
+    assert counted(loaded) == (2, 1, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "column"),
+    [
+        ({"psn_cash_pay": "20.26"}, "amounts_do_not_add_up", "medfee_sumamt"),
+        ({"psn_no": "N7"}, "unknown_reference", "psn_no"),
+        ({"fixmedins_code": "H7"}, "unknown_reference", "fixmedins_code"),
+    ],
+)
+def test_warning_lets_the_row_in(files: Any, change: Any, code: str, column: str) -> None:
+    files.registers()
+    files.write("setl_list.csv", change)
+    loaded = files.load()
+    assert [(s, c, n) for _, s, c, n, _ in told(loaded)] == [("warning", code, column)]
+    assert counted(loaded) == (1, 1, 0, 0)
+
+
+def test_limits_are_not_faults(files: Any) -> None:
+    files.registers()
+    at = {"begntime": "2024-03-05 09:00:00", "endtime": "2024-03-05 09:00:00"}
+    files.write("setl_list.csv", {**at, "setl_time": "2024-03-05 09:00:00"})
+    assert told(files.load()) == []
+
+
+def test_only_reversals_are_negative(files: Any) -> None:
+    files.registers()
+    minus = {"medfee_sumamt": "-100.50", "fund_pay_sumamt": "-60.00", "hifp_pay": "-60.00",
+             "acct_pay": "-20.25", "psn_cash_pay": "-20.25"}  # fmt: skip
+    lines = {"cnt": "-2", "det_item_fee_sumamt": "-100.50"}
+    files.write(
+        "setl_list.csv", {}, {"setl_id": "S2", **minus, "refd_setl_id": "S1"},
+        {"setl_id": "S3", **minus},
+    )  # fmt: skip
+    files.write(
+        "fee_detail.csv", {}, {"feedetl_sn": "F2", "setl_id": "S2", **lines},
+        {"feedetl_sn": "F3", "setl_id": "S1", **lines}, {"feedetl_sn": "F4", "cnt": "-1"},
+        {"feedetl_sn": "F5", "setl_id": "", **lines}, {"feedetl_sn": "F6", "prd_days": "-1"},
+    )  # fmt: skip
+    loaded = files.load()
+    assert {(n, c) for n, _, c, _, _ in told(loaded)} == {(4, "negative_amount")}
+    assert [(n, c, k) for n, s, c, k, _ in told(loaded, "claim_lines") if s == "error"] == [
+        (4, "negative_amount", "cnt"),
+        (4, "negative_amount", "det_item_fee_sumamt"),
+        (5, "negative_amount", "cnt"),
+        (6, "missing_value", "setl_id"),
+        (6, "negative_amount", "cnt"),
+        (6, "negative_amount", "det_item_fee_sumamt"),
+        (7, "negative_amount", "prd_days"),
+    ]
+    assert sorted(row["amount"] for row in loaded.rows("claim_lines")) == [-10050, 10050]
+
+
+def test_same_row_twice_counts_once_and_other_contents_are_all_refused(files: Any) -> None:
+    files.registers()
+    other = {"setl_id": "S2", "dscg_maindiag_code": "J44"}
+    files.write("setl_list.csv", {}, {}, {"setl_id": "S2"}, other, {"setl_id": "S2"}, {},
+                {"setl_id": "S3"})  # fmt: skip
+    loaded = files.load()
+    assert told(loaded) == [
+        (3, "duplicate", "duplicate_row", "setl_id", None),
+        (4, "error", "conflicting_id", "setl_id", None),
+        (5, "error", "conflicting_id", "setl_id", None),
+        (6, "error", "conflicting_id", "setl_id", None),
+        (7, "duplicate", "duplicate_row", "setl_id", None),
+    ]
+    assert counted(loaded) == (7, 2, 3, 2)
+
+
+def test_difference_in_a_column_that_is_not_kept_is_a_difference(files: Any) -> None:
+    files.write("setl_list.csv", {})
+    files.write("psn_info.csv", {}, {"certno": "990103199408010016"})
+    assert counted(files.load(), "insured") == (2, 0, 2, 0)
+
+
+def test_faulty_copy_does_not_take_the_sound_row_with_it(files: Any) -> None:
+    files.registers()
+    files.write("setl_list.csv", {}, {"begntime": ""})
+    assert counted(files.load()) == (2, 1, 1, 0)
+
+
+def test_key_of_several_columns(files: Any) -> None:
+    files.write("setl_list.csv", {})
+    head = "med_list_codg,hosp_lv,max_pric,begndate,enddate\n"
+    path = files.folder / "ref_price_cap.csv"
+    path.write_text(head + "X,1,8,2023-01-01,\nX,2,8,2023-01-01,\nX,,8,2023-01-01,\n"
+                    "X,1,9,2023-01-01,\nX,1,8,2024-01-01,2024-12-31\n", "utf-8")  # fmt: skip
+    loaded = files.load()
+    assert counted(loaded, "price_caps") == (5, 3, 2, 0)
+    assert {k for *_, k, _ in told(loaded, "price_caps")} == {"med_list_codg + hosp_lv + begndate"}
+    assert {row["level"] for row in loaded.rows("price_caps")} == {"1", "2", "all"}
+
+
+def test_rows_of_the_wrong_length_are_counted(files: Any) -> None:
+    files.registers()
+    path = files.write("setl_list.csv", {}, {"setl_id": "S2"})
+    with path.open("a", encoding="utf-8") as file:
+        file.write('S3,only,three\n\nS4,"open\n')
+    loaded = files.load()
+    assert [(n, c) for n, _, c, _, _ in told(loaded)] == [
+        (4, "wrong_field_count"), (6, "unclosed_quote"),
+    ]  # fmt: skip
+    assert counted(loaded) == (4, 2, 2, 0)
+
+
+def test_counts_add_up_with_the_quarantine_itself(files: Any, county: Any) -> None:
+    files.folder = county
+    loaded = files.load()
+    faults = loaded.rows("quarantine")
+    for count in loaded.report.counts:
+        rows = {
+            kind: {(f["source_file"], f["row_number"]) for f in faults
+                   if f["table_name"] == count.table and f["severity"] == kind and f["row_number"]}
+            for kind in ("error", "duplicate", "warning")
+        }  # fmt: skip
+        assert len(rows["error"]) == count.quarantined
+        assert len(rows["duplicate"]) == count.duplicates
+        assert not rows["error"] & rows["duplicate"]
+        assert count.accepted == len(loaded.rows(count.table))
+        assert count.records == count.accepted + count.quarantined + count.duplicates
+        lines = (county / {f["source_file"] for f in faults if f["table_name"] == count.table}.pop()
+                 ).read_text("utf-8").count("\n") if rows["error"] else None  # fmt: skip
+        assert lines in (None, count.records + 1)
+    assert loaded.counts["claims"].quarantined > 0
+
+
+def test_fault_names_the_columns_of_the_file_not_ours(files: Any) -> None:
+    files.write("setl_list.csv", {})
+    files.write(
+        "fixmedins_info.csv", {"medins_type": "spa"}, {"fixmedins_code": "H2", "hosp_lv": "7"}
+    )
+    assert told(files.load(), "institutions") == [
+        (2, "error", "not_permitted", "medins_type + ownership", "spa"),
+        (3, "error", "not_permitted", "hosp_lv", "7"),
+    ]
+
+
+def test_without_a_column_for_reversals_nothing_may_be_negative(files: Any) -> None:
+    files.write("setl_list.csv", {}, {"setl_id": "S2", "acct_pay": "-1"}, without=["refd_setl_id"])
+    files.write("fee_detail.csv", {}, {"feedetl_sn": "F2", "det_item_fee_sumamt": "-1"})
+    loaded = files.load()
+    assert counted(loaded) == (2, 1, 1, 0)
+    assert counted(loaded, "claim_lines") == (2, 1, 1, 0)
