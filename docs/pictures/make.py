@@ -25,6 +25,7 @@ from serving.keys import api_key
 HERE = Path(__file__).parent
 HOME = HERE.parent.parent / "demo" / "home"
 PORT = 8399
+_PURCHASE = {"en": "pharmacy purchase", "zh": "店购药"}
 CHROMIUM = [
     "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -49,11 +50,20 @@ def _pages(key: str) -> dict[str, str]:
     pages = {}
     for lang in ("en", "zh"):
         listed = opener.open(f"{base}/?unit=claim&lang={lang}").read().decode()
-        case = listed.split('href="/cases/claim/', 1)[1].split('"', 1)[0].split("?")[0]
+        # A purchase has few lines, so its explanation is on the picture.
+        rows = [row for row in listed.split("<tr") if _PURCHASE[lang] in row]
+        case = rows[0].split('href="/cases/claim/', 1)[1].split('"', 1)[0].split("?")[0]
         pages[f"list-{lang}"] = listed
         url = f"{base}/cases/claim/{case}?lang={lang}"
         pages[f"case-{lang}"] = opener.open(url).read().decode()
     return pages
+
+
+def _with_style(html: str) -> str:
+    """Return the page with its style sheet inside, so that it can be read from a file."""
+    static = HERE.parent.parent / "serving" / "static"
+    style = "".join(path.read_text(encoding="utf-8") for path in sorted(static.glob("*.css")))
+    return html.replace("</head>", f"<style>{style}</style></head>", 1)
 
 
 def main() -> int:
@@ -63,9 +73,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         for name, html in _pages(key).items():
             page = Path(scratch) / f"{name}.html"
-            base = f'<head><base href="http://127.0.0.1:{PORT}/">'
-            page.write_text(html.replace("<head>", base, 1), encoding="utf-8")
-            size = "1280,900" if name.startswith("list") else "1280,1500"
+            page.write_text(_with_style(html), encoding="utf-8")
+            size = "1280,900" if name.startswith("list") else "1280,2150"
             target = HERE / f"{name}.png"
             shot = [f"--screenshot={target}", f"--window-size={size}", f"--user-data-dir={scratch}/p"]
             subprocess.run([*CHROMIUM, *shot, str(page)], check=True, capture_output=True)
