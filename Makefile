@@ -1,17 +1,14 @@
-# Everything a newcomer needs: make demo, make test. Each makes its own .venv from the hash-locked
+# Everything a newcomer needs: make demo, make test. In Chinese: make demo ARGS="--lang zh".
+# Each makes its own .venv from the hash-locked
 # requirements; nothing else has to be installed but Python 3.11 or later and make.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-LANG_OPTION := $(if $(LANGUAGE_OF_OUTPUT),--lang $(LANGUAGE_OF_OUTPUT),)
 
-.PHONY: demo demo-zh test check lock prove pictures docs clean
+.PHONY: demo test check lock prove pictures docs clean
 
 demo: $(VENV)/.run
-	$(BIN)/jihe demo --out demo $(LANG_OPTION)
-
-demo-zh: $(VENV)/.run
-	$(BIN)/jihe demo --out demo --lang zh
+	$(BIN)/jihe demo --out demo $(ARGS)
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest
@@ -38,12 +35,14 @@ $(VENV)/.python: pyproject.toml
 	@touch $@
 
 $(VENV)/.run: $(VENV)/.python requirements/run.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@echo "Installing the locked packages into $(VENV); this takes a minute or two, once."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements/dev.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@echo "Installing what checks and tests need as well."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
 	@touch $@
 
 # uv writes the locks: versions and hashes, no index address. Only whoever changes dependencies needs it.

@@ -1,7 +1,7 @@
 """Make the README's pictures: screenshots of the pages of ``demo/home`` by headless Chromium.
 
-``make pictures`` runs it after ``make demo``. It serves the bundle on the loopback address, signs in
-with the installation's key and photographs the list and one case in both languages.
+``make pictures`` runs it after ``make demo``. It serves the bundle on the loopback address, signs
+in with the installation's key and photographs the list and one case in both languages.
 """
 
 from __future__ import annotations
@@ -76,8 +76,9 @@ def main() -> int:
             page.write_text(_with_style(html), encoding="utf-8")
             size = "1280,900" if name.startswith("list") else "1280,2150"
             target = HERE / f"{name}.png"
-            shot = [f"--screenshot={target}", f"--window-size={size}", f"--user-data-dir={scratch}/p"]
-            subprocess.run([*CHROMIUM, *shot, str(page)], check=True, capture_output=True)
+            shot = [f"--screenshot={target}", f"--window-size={size}"]
+            command = [*CHROMIUM, *shot, f"--user-data-dir={scratch}/profile", str(page)]
+            subprocess.run(command, check=True, capture_output=True)
             sys.stdout.write(f"{target}\n")
     server.should_exit = True
     return 0

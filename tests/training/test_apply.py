@@ -75,7 +75,8 @@ def test_before_any_verdict_there_is_no_probability_and_no_amount(world):
     cold, scores = load(world.cold.folder), load(world.cold.folder).score(world.matrix.values)
     assert scores.risk_score is None
     assert scores.margin is scores.anomaly_score
-    amount = cold.expected_amount(scores.risk_score, world.matrix.amounts, world.matrix.finding_kinds)
+    matrix = world.matrix
+    amount = cold.expected_amount(scores.risk_score, matrix.amounts, matrix.finding_kinds)
     assert amount is None
 
 
