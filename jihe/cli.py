@@ -414,14 +414,24 @@ def _plain_errors() -> Iterator[None]:
     Those are the exceptions that the packages define; any other is a fault of the program and
     keeps its trace.
     """
+    from sampling.faults import SamplingError
+
     try:
         yield
     except Exception as error:
         if type(error).__module__.split(".")[0] not in _OURS:
             raise
         console.err.print(f"[red]{type(error).__name__}[/red] ", end="")
-        console.err.print(str(error), soft_wrap=True, markup=False)
+        text = error.text(_asked_language()) if isinstance(error, SamplingError) else str(error)
+        console.err.print(text, soft_wrap=True, markup=False)
         raise SystemExit(2) from None
+
+
+def _asked_language() -> Literal["en", "zh"]:
+    """Return the language on the command line; errors come before it is parsed, too."""
+    words = sys.argv
+    asked = words[words.index("--lang") + 1 :][:1] if "--lang" in words else []
+    return "zh" if asked == ["zh"] or "--lang=zh" in words else "en"
 
 
 def main() -> None:

@@ -48,7 +48,9 @@ def show_faults(path: Path, lang: Lang) -> None:
     body = []
     for (severity, reason), rows in sorted(kinds.items(), key=lambda k: (k[0][0], -len(k[1]))):
         first = rows[0]
-        place = say("example_place", lang, file=first["source_file"], row=first["row_number"])
+        place = first["source_file"]
+        if first["row_number"]:  # row 0 is the file as a whole
+            place = say("example_place", lang, file=place, row=first["row_number"])
         body.append([severities[severity].text(lang), f"{len(rows):,}", reason, place])
     headers = [severity_label(lang), *(say(k, lang) for k in ("rows", "fault", "example_row"))]
     console.rows(headers, body, right=(1,))
