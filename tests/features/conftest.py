@@ -193,12 +193,21 @@ def town(new_town: type[Town]) -> Town:
 
 
 @pytest.fixture(scope="session")
-def simulated(vault: Path, tmp_path_factory: pytest.TempPathFactory) -> StoreVersion:
-    """Return the store of a simulated county of about a thousand claims."""
-    folder = tmp_path_factory.mktemp("features")
-    simulate(folder / "files", insured=400, months=10, institutions=8, pharmacies=4, seed=3)
-    load(source_mapping("nhsa"), folder / "files", folder / "home")
-    return open_store(folder / "home")
+def simulated_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the files of a simulated county of about a thousand claims."""
+    folder = tmp_path_factory.mktemp("features") / "files"
+    simulate(folder, insured=400, months=10, institutions=8, pharmacies=4, seed=3)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def simulated(
+    vault: Path, simulated_files: Path, tmp_path_factory: pytest.TempPathFactory
+) -> StoreVersion:
+    """Return the store of the simulated county."""
+    home = tmp_path_factory.mktemp("simulated_store")
+    load(source_mapping("nhsa"), simulated_files, home)
+    return open_store(home)
 
 
 @pytest.fixture(scope="session")

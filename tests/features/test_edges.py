@@ -35,7 +35,7 @@ def test_one_claim_of_one_institution(town, tmp_path):
     for unit in ("claim", "institution", "insured"):
         m = made.matrix(unit)
         assert len(m) == 1
-        assert m.amounts[0] == 7_000
+        assert m.amounts[0] == 8_000  # fund 70.00 and personal account 10.00
     m = made.matrix("claim")
     assert online_row(town, made, tmp_path / "f", claim).values.tobytes() == m.values[0].tobytes()
     assert m.values[0, m.names.index("claim_total_amount")] == pytest.approx(np.log(10_001))
@@ -76,6 +76,17 @@ def test_a_stay_without_lines(town):
     for name in ("claim_bed_share", "claim_idle_days", "claim_line_count", "claim_drug_share"):
         assert np.isnan(row[m.names.index(name)])
     assert row[m.names.index("rule_hanging_bed")] == 0
+
+
+def test_days_without_any_line_are_not_idle_days(town):
+    """Treatment on day 0, beds posted on days 0 and 9: one day of nothing but bed, of eleven."""
+    stay = town.stay("2024-03-01 10:00", "2024-03-11 10:00")
+    town.line(stay, item_class="treatment")
+    for day in ("2024-03-01", "2024-03-10"):
+        town.line(stay, day, item_class="bed", amount=9_000)
+    m = town.build("2024-04-01", *OPTIONAL).matrix("claim")
+    assert m.values[0, m.names.index("claim_idle_days")] == pytest.approx(1 / 11)
+    assert m.values[0, m.names.index("rule_hanging_bed")] == 0
 
 
 def test_a_class_that_the_lines_do_not_have_is_nothing(town):

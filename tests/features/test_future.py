@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features.clock import cut
+from features.published import write_features
 
 STORES = int(os.environ.get("JIHE_PROOF_STORES", "15"))
 ZONE = "Asia/Shanghai"
@@ -81,6 +82,21 @@ def test_later_rows_change_no_earlier_claim(new_town, random_town, seed, day):
     assert before.con.execute(known, limit).fetchall() == after.con.execute(known, limit).fetchall()
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_the_future_is_not_published(new_town, random_town, tmp_path, seed):
+    """Reversals and deaths that become known later are not in the file either."""
+    town = random_town(new_town, seed)
+    past = without_future(town, date(2024, 3, 5))
+    town.rows["deaths"][0]["known_at"] = datetime(2024, 4, 1, tzinfo=UTC)
+    past.rows["deaths"] = []
+    contents = set()
+    for name, one in (("all", town), ("past", past)):
+        made = one.build("2024-03-05", *TABLES)
+        write_features(made, tmp_path / name, made.matrix("claim").names)
+        contents.add((tmp_path / name).read_bytes())
+    assert len(contents) == 1
+
+
 def test_labels_and_outcomes_change_nothing(new_town, random_town, everything):
     town = random_town(new_town, 5)
     before = everything(town.build("2024-05-01", *TABLES))
@@ -129,6 +145,54 @@ def test_the_as_of_date_is_half_open(town, microseconds, seen):
     assert (claim in town.build("2024-04-01").matrix("claim").unit_ids) is seen
 
 
+@pytest.mark.parametrize(("microseconds", "seen"), [(-1, 2), (0, 1)])
+def test_a_monthly_profile_ends_before_its_first_microsecond(town, microseconds, seen):
+    """Known at 1 April 00:00 sharp: not in the profile of 1 April, but looks it up."""
+    midnight = datetime(2024, 3, 31, 16, tzinfo=UTC)
+    town.claim("2024-03-01 10:00")
+    edge = town.claim("2024-03-10 10:00", known_at=midnight + timedelta(microseconds=microseconds))
+    later = town.claim("2024-04-02 10:00")
+    made = town.build("2024-06-01")
+    assert value(made, later, "org_claims_730") == pytest.approx(np.log1p(seen))
+    looked_up = value(made, edge, "org_claims_730")
+    assert np.isnan(looked_up) if microseconds < 0 else looked_up == pytest.approx(np.log(2))
+
+
+@pytest.mark.parametrize(("change", "compared"), [
+    ({}, True),
+    ({"known_at": datetime(2024, 3, 31, 16, tzinfo=UTC) - timedelta(microseconds=1)}, True),
+    ({"known_at": datetime(2024, 3, 31, 16, tzinfo=UTC)}, False),
+    ({"reversed_at": datetime(2024, 3, 20, tzinfo=UTC)}, False),
+    ({"reversed_at": datetime(2024, 3, 31, 16, tzinfo=UTC)}, True),
+    ({"claim_type": "pharmacy"}, False),
+])  # fmt: skip
+def test_peers_are_the_thirty_claims_known_before_the_month(town, change, compared):
+    """Of 29 claims and one that is changed, thirty must have been known, and live, on 1 April."""
+    for n in range(29):
+        town.claim("2024-03-01 10:00", insured_id=f"q{n}")
+    town.claim("2024-03-01 10:00", insured_id="q29", **change)
+    # A spread of 5 % of the median 10,000 is 500: (12,000 - 10,000) / 500 = 4.
+    later = town.claim("2024-04-02 10:00", total_amount=12_000)
+    found = value(town.build("2024-06-01"), later, "peer_amount")
+    assert found == 4.0 if compared else np.isnan(found)
+
+
+def test_institutions_are_compared_as_of_their_month(new_town):
+    """Six clinics in March; what they charge in May does not move the comparison of April."""
+    town = new_town()
+    amounts = [10_000, 11_000, 12_000, 13_000, 14_000, 40_000]
+    for number, amount in enumerate(amounts):
+        town.institution(f"o{number}")
+        town.claim("2024-03-01 10:00", institution_id=f"o{number}", total_amount=amount)
+        town.claim("2024-05-01 10:00", institution_id=f"o{number}", total_amount=90_000 * number)
+    later = town.claim("2024-04-02 10:00", institution_id="o5")
+    costs = np.log1p(np.array(amounts, dtype=float))
+    median = np.median(costs)
+    spread = max(1.4826 * np.median(np.abs(costs - median)), 0.05 * median, 0.01)
+    expected = (costs[5] - median) / spread
+    assert value(town.build("2024-06-01"), later, "org_visit_cost_365_peer") == expected
+
+
 @pytest.mark.parametrize(("days", "seen"), [(29, 1), (30, 1), (31, 0)])
 def test_claim_windows_reach_back_to_their_day(town, days, seen):
     town.claim("2024-03-01 10:00")
@@ -150,3 +214,14 @@ def test_the_place_window_is_ten_minutes(town, seconds, seen):
                known_at=moment)  # fmt: skip
     later = town.claim("2024-03-02", service_at=moment, known_at=moment + timedelta(hours=1))
     assert value(town.build(), later, "place_claims_10min") == pytest.approx(np.log1p(seen))
+
+
+@pytest.mark.parametrize(("seconds", "seen"), [(0, 1), (900, 1), (1_800, 1), (1_801, 0), (-1, 0)])
+@pytest.mark.parametrize("minute", [0, 15, 29])
+def test_equal_amounts_of_half_an_hour(town, seconds, seen, minute):
+    """Whatever the minute: the half hour is the claim's own, not the clock's."""
+    moment = datetime(2024, 3, 2, 3, minute, tzinfo=UTC)
+    town.claim("2024-03-02", insured_id="p2", service_at=moment - timedelta(seconds=seconds),
+               known_at=moment)  # fmt: skip
+    later = town.claim("2024-03-02", service_at=moment, known_at=moment + timedelta(hours=1))
+    assert value(town.build(), later, "place_equal_amounts_30min") == seen

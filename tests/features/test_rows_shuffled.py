@@ -8,6 +8,7 @@ import pytest
 from claims.engine import run
 from features import build as module
 from features.build import build
+from features.published import write_features
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -18,6 +19,18 @@ def test_row_order_changes_nothing(new_town, random_town, everything, seed):
     for name, rows in town.rows.items():
         town.rows[name] = [rows[n] for n in rng.permutation(len(rows))]
     assert everything(town.build("2024-05-15")) == before
+
+
+def test_row_order_changes_no_published_byte(new_town, random_town, tmp_path):
+    town = random_town(new_town, 7)
+    contents = set()
+    for name in ("as_it_was", "reversed"):
+        made = town.build("2024-05-15")
+        write_features(made, tmp_path / name, made.matrix("claim").names)
+        contents.add((tmp_path / name).read_bytes())
+        for table, rows in town.rows.items():
+            town.rows[table] = rows[::-1]
+    assert len(contents) == 1
 
 
 @pytest.mark.parametrize("threads", [1, 2])

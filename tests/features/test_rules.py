@@ -499,6 +499,13 @@ def test_reversed_claims_prove_nothing(town):
     assert left == []
 
 
+def test_claims_known_at_the_same_moment_prove_nothing_about_each_other(town):
+    plant_pairs(town)
+    for row in town.rows["claims"]:
+        row["known_at"] = datetime(2024, 4, 1, tzinfo=UTC)
+    assert not town.rules("2025-12-01", *TABLES).con.execute("FROM rule_hits").fetchall()
+
+
 def test_a_reversal_is_no_service(town):
     claim = town.claim("2024-03-01 10:00")
     town.claim("2024-03-01 10:00", known="2024-03-05", reverses_claim_id=claim,
@@ -518,13 +525,13 @@ def test_every_rule_is_planted_here(town):
     assert planted == set(RULES)
 
 
-def test_an_exact_duplicate_upload_is_irrelevant(county, tmp_path):
+def test_an_exact_duplicate_upload_is_irrelevant(simulated_files, tmp_path):
     """The same rows sent twice, in another order, give the same hits."""
     found = []
     for name, repeat in (("once", lambda rows: rows), ("twice", lambda rows: rows[::-1] + rows)):
         folder = tmp_path / name
         folder.mkdir()
-        for path in county.glob("*.csv"):
+        for path in simulated_files.glob("*.csv"):
             head, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True)
             (folder / path.name).write_text("".join([head, *repeat(rows)]), encoding="utf-8")
         load(source_mapping("nhsa"), folder, tmp_path / f"home_{name}")
