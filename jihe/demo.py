@@ -31,6 +31,7 @@ from jihe.home import Home
 from jihe.identified import dataset_name
 from jihe.pipeline import RunChoices, RunResult, run, score_and_plan
 from jihe.planning import PlanChoices
+from jihe.promotion import promote_challenger
 from jihe.returned_list import fill_list
 from jihe.scores import tie_seed
 from jihe.training import Learnt, train_on_verdicts
@@ -38,9 +39,11 @@ from sampling.estimate import Estimate, estimate
 from sampling.ledger import Ledger
 from sampling.verdicts import Imported, import_verdicts
 from training import apply
-from training.tracking import Tracker, registered_name
+from training.tracking import Tracker
 
 ZONE = ZoneInfo("Asia/Shanghai")
+#: One plan's verdicts leave wide intervals, so the gate may ask for a reason; this one is recorded.
+DEMO_REASON = "demo: one plan's verdicts are too few to decide, the loop is to be shown whole"
 #: The simulated calendar: claims of two years; a plan after 18 months, verdicts two months on.
 FIRST_DAY = date(2024, 1, 1)
 
@@ -121,7 +124,7 @@ def run_demo(choices: DemoChoices, tell: Tell, title: Callable[[str], None]) -> 
     last = open_store(home.root)
     second_choices = _choices(choices, home, files, days, "second")
     learnt = _learn(home, tracker, days["trained"], last, tell)
-    tracker.promote(registered_name("claim"))
+    promote_challenger(home, "claim", DEMO_REASON, choices.lang)
     title("demo_second")
     second = score_and_plan(second_choices, source_mapping("nhsa"), first.report, last, tell)
     truth = _truth(files, originals)
