@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from claims.simulator.county import simulate
+from claims.vault import private_bytes
 
 #: CI sets this: there a test that cannot run is a fault, not a skip.
 FORBID_SKIPS = os.environ.get("JIHE_FORBID_SKIPS") == "1"
@@ -16,8 +17,12 @@ FORBID_SKIPS = os.environ.get("JIHE_FORBID_SKIPS") == "1"
 
 @pytest.fixture(autouse=True, scope="session")
 def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Keep keys and identities of the tests away from the user's own vault."""
+    """Keep keys and identities of the tests away from the user's own vault.
+
+    Pseudonyms decide who is drawn, so a fixed key makes every test's draw the same on any machine.
+    """
     folder = tmp_path_factory.mktemp("vault")
+    private_bytes(folder / "pseudonym.key", bytes(range(32)))
     before = os.environ.get("JIHE_VAULT")
     os.environ["JIHE_VAULT"] = str(folder)
     yield folder
