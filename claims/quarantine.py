@@ -38,6 +38,9 @@ _REVERSAL = {
 CHECKS = (
     Check("claims", "end_before_start", "service_end_at", "error", "service_end_at < service_at"),
     Check("claims", "known_before_service", "known_at", "error", "known_at < service_at"),
+    # One typed year would move the as-of date, and with it every window, into the future.
+    Check("claims", "in_future", "known_at", "error", "known_at > now()"),
+    Check("claims", "in_future", "service_at", "error", "service_at > now()"),
     Check(
         "claims", "amounts_do_not_add_up", "total_amount", "warning",
         "total_amount <> fund_amount + account_amount + self_amount",

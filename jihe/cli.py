@@ -211,13 +211,13 @@ def train(
     from features.build import build
     from jihe.home import Home
     from jihe.summary import show_metrics
-    from jihe.training import train_on_verdicts
+    from jihe.training import train_on_verdicts, training_as_of
     from training.tracking import Tracker
 
     cut_date = day_of(as_of, "--as-of") or datetime.now(UTC).date() + timedelta(days=2)
     place = Home(home)
     with console.progress("jihe train") as tell:
-        made = build(open_store(home), cut_date, tell)
+        made = build(open_store(home), training_as_of(place, unit.value, cut_date), tell)
         learnt = train_on_verdicts(made, unit.value, place, Tracker(place.registry), cut_date)
     show_metrics(learnt.metrics, lang_of(lang))
     entry = learnt.registered
@@ -344,8 +344,8 @@ def outcomes_import(
         console.out.print(say("note", language, text=warning.text(language)), soft_wrap=True)
     appended = result.appended
     console.out.print(
-        say("verdicts_in", language, appended=appended.new, unchanged=appended.unchanged,
-            waiting=result.not_inspected)
+        say("verdicts_in", language, appended=appended.new, superseding=appended.superseding,
+            unchanged=appended.unchanged, stale=appended.stale, waiting=result.not_inspected)
     )  # fmt: skip
 
 

@@ -18,7 +18,8 @@ def verdict_labels(home: Home, cut_date: date) -> LabelSet:
     """Return the labels of all verdicts known before ``cut_date``."""
     ledger = Ledger(home.ledger_url)
     try:
-        return labels_as_of(ledger.outcomes(history=True), cut_date)
+        known = ledger.outcomes(known_before=cut_date, history=True)
+        return labels_as_of(known, cut_date)
     finally:
         ledger.close()
 

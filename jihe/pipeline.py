@@ -30,7 +30,14 @@ from features.clock import cut
 from jihe.home import Home
 from jihe.identified import write_identified
 from jihe.planning import PlanChoices, Sealed, seal_plan, write_lists
-from jihe.scores import UNITS, Objective, ScoredUnit, applicable_model, score_unit
+from jihe.scores import (
+    UNITS,
+    Objective,
+    ScoredUnit,
+    applicable_model,
+    champion_metrics,
+    score_unit,
+)
 from jihe.training import train_on_dataset
 from jihe.units import unit_facts
 from serving.distributions import Distributions, measure, peer_group
@@ -106,9 +113,11 @@ def score_and_plan(
     for name in UNITS:
         _tell(progress, f"score {name}", UNITS.index(name) / len(UNITS))
         matrix = made.matrix(name)
-        folder = learnt.folder if learnt and name == "institution" else None
-        folder = folder or applicable_model(matrix, home, tracker)
-        scored[name] = score_unit(made, matrix, folder, choices.objective)
+        if learnt and name == "institution":
+            folder, unfit = learnt.folder, ""
+        else:
+            folder, unfit = applicable_model(matrix, home, tracker)
+        scored[name] = score_unit(made, matrix, folder, choices.objective, unfit)
     facts = {name: unit_facts(made, name) for name in UNITS}
     sealed = seal_plan(
         home, scored[unit], facts[unit], _framed(made, facts[unit], choices.frame_from),
@@ -120,7 +129,8 @@ def score_and_plan(
         for name in UNITS
     }
     records = _records(made, scored, distributions, sealed)
-    metrics = _metrics(learnt.metrics if learnt and unit == "institution" else None, scored[unit])
+    measured = learnt.metrics if learnt and unit == "institution" else None
+    metrics = _metrics(measured or champion_metrics(scored[unit], tracker), scored[unit])
     _write(choices, home, made, scored, facts, sealed, records, metrics)
     _tell(progress, "publish", 0.5)
     version = write_bundle(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -32,12 +32,16 @@ Objective = Literal["probability", "amount"]
 
 @dataclass(frozen=True)
 class ScoredUnit:
-    """The matrix of a unit, the model that scored it, and its rows of the ``scores`` table."""
+    """The matrix of a unit, the model that scored it, and its rows of the ``scores`` table.
+
+    ``unfit`` says why the registry's champion could not be applied; empty where it was.
+    """
 
     matrix: Matrix
     model: apply.FittedModel
     folder: Path
     table: pa.Table
+    unfit: str = ""
 
     @property
     def ranked_by_anomaly(self) -> bool:
@@ -50,28 +54,47 @@ def tie_seed(fingerprint: str) -> int:
     return int.from_bytes(hashlib.sha256(fingerprint.encode()).digest()[:4], "big")
 
 
-def applicable_model(matrix: Matrix, home: Home, tracker: Tracker) -> Path:
-    """Return the folder of the champion that fits ``matrix``, else of a new cold-start model."""
+def applicable_model(matrix: Matrix, home: Home, tracker: Tracker) -> tuple[Path, str]:
+    """Return the folder of the model that applies, and why the champion does not.
+
+    That is the champion where it fits ``matrix``, else a new cold-start model.
+    """
+    unfit = ""
     try:
         folder = tracker.champion_folder(registered_name(matrix.unit))
-        if apply.load(folder).names == matrix.names and _same_versions(folder, matrix):
-            return folder
+        unfit = _misfit(apply.load(folder), matrix)
+        if not unfit:
+            return folder, ""
     except RegistryError:
-        pass
+        pass  # there is no champion yet
     config = experiment(COLD_START_EXPERIMENTS[matrix.unit], matrix.unit)
     trained = train_cold_start(matrix, config, home.models)
     tracker.record(trained, config)
-    return trained.folder
+    return trained.folder, unfit
 
 
-def _same_versions(folder: Path, matrix: Matrix) -> bool:
-    about = apply.load(folder).about
-    made_with = (about["catalogue_version"], about["rules_version"])
-    return made_with == (matrix.catalogue_version, matrix.rules_version)
+def _misfit(champion: apply.FittedModel, matrix: Matrix) -> str:
+    """Return what keeps a champion from being applied: versions, or features that are not there."""
+    about = champion.about
+    versions = {
+        "catalogue": (about["catalogue_version"], matrix.catalogue_version),
+        "rules": (about["rules_version"], matrix.rules_version),
+    }
+    changed = [f"{name} {old} → {new}" for name, (old, new) in versions.items() if old != new]
+    missing = sorted(set(champion.names) - set(matrix.names))
+    extra = sorted(set(matrix.names) - set(champion.names))
+    named = [f"- {name}" for name in missing[:5]] + [f"+ {name}" for name in extra[:5]]
+    if not changed and champion.names != matrix.names and not named:
+        named = ["order of features"]
+    return ", ".join([*changed, *named])
 
 
 def score_unit(
-    made: Build, matrix: Matrix, folder: Path, objective: Objective = "probability"
+    made: Build,
+    matrix: Matrix,
+    folder: Path,
+    objective: Objective = "probability",
+    unfit: str = "",
 ) -> ScoredUnit:
     """Score every row of ``matrix`` with the model in ``folder`` and rank by the objective.
 
@@ -83,7 +106,17 @@ def score_unit(
     seed = tie_seed(made.store.fingerprint)
     key = scores.margin if expected is None or objective == "probability" else expected
     ranks = apply.rank(key, matrix.unit_ids, seed)
-    return ScoredUnit(matrix, model, folder, _table(matrix, model, scores, expected, ranks, seed))
+    rows = _table(matrix, model, scores, expected, ranks, seed)
+    return ScoredUnit(matrix, model, folder, rows, unfit)
+
+
+def champion_metrics(scored: ScoredUnit, tracker: Tracker) -> dict[str, Any] | None:
+    """Return what was measured when the applied model was trained; None at cold start."""
+    if scored.ranked_by_anomaly:
+        return None
+    entries = tracker.versions(registered_name(scored.matrix.unit))
+    found = [e for e in entries if e.model_version == scored.model.model_version]
+    return tracker.metrics(found[0]) if found else None
 
 
 def _table(

@@ -85,7 +85,10 @@ def show_list(result: RunResult, lang: Lang) -> None:
         [[place, r["unit_id"], _score(r), one_line(r, lang)] for place, r in enumerate(head, 1)],
         right=(0, 2),
     )
-    key = "by_anomaly" if result.scored[unit].ranked_by_anomaly else "by_risk"
+    scored = result.scored[unit]
+    if scored.unfit:
+        console.out.print(say("unfit", lang, why=scored.unfit), markup=False)
+    key = "by_anomaly" if scored.ranked_by_anomaly else "by_risk"
     console.out.print(say(key, lang))
 
 

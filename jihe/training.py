@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from claims.store import StoreVersion
 from features.build import Build
@@ -16,6 +17,7 @@ from features.matrix import Matrix
 from jihe.experiments import RISK_EXPERIMENTS, experiment
 from jihe.home import Home
 from jihe.labelled import dataset_labels, verdict_labels
+from sampling.ledger import Ledger
 from training import apply, plots
 from training.config import ExperimentConfig
 from training.tracking import Registered, Tracker
@@ -51,6 +53,12 @@ def train_on_verdicts(
     Raises TooFewLabelsError, LeakageError.
     """
     labels = verdict_labels(home, cut_date).table
+    # A profile is as of one day: verdicts older than it were about another profile.
+    labels = (
+        labels.filter(pc.greater_equal(labels["label_date"], made.as_of))
+        if (unit != "claim")
+        else labels
+    )
     matrix = made.matrix(unit)
     known = np.datetime64(cut(cut_date, made.zone), "us")
     matrix = matrix.take(matrix.known_at < known)
@@ -89,3 +97,25 @@ def _train(
             model.risk_model.boosters, matrix.values[::step], matrix.names
         )
     return Learnt(trained, tracker.record(trained, config, drawn))
+
+
+def training_as_of(home: Home, unit: str, cut_date: date) -> date:
+    """Return the day as of which features are built for training.
+
+    A claim's features are those of its own known time, whenever they are built. Institutions and
+    persons have the profile that their latest plan scored them by.
+    """
+    if unit == "claim":
+        return cut_date
+    ledger = Ledger(home.ledger_url)
+    try:
+        plans = [ledger.plan(plan_id) for plan_id in ledger.plan_ids()]
+        judged = set(ledger.outcomes(known_before=cut_date)["plan_id"].to_pylist())
+    finally:
+        ledger.close()
+    days = [
+        date.fromisoformat(plan.certificate["scores"]["as_of_date"])
+        for plan in plans
+        if plan.plan_id in judged and plan.certificate["frame"]["unit"] == unit
+    ]
+    return max(days, default=cut_date)

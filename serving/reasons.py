@@ -2,8 +2,8 @@
 
 In: the non-zero contributions of one score and what is typical of its peers. Out: reasons sorted by
 contribution, highest first; their contributions add up to those of the features. A reason says its
-catalogue sentence only where it raises the score and its leading value lies on the suspicious side
-of what is typical; else it says no more than that its subject raises or lowers the score.
+catalogue sentence only where it raises the score and its leading value lies beyond what 95 of 100
+peers have; else it says no more than that its subject raises or lowers the score.
 """
 
 from __future__ import annotations
@@ -106,11 +106,10 @@ def _range(name: str, typical: Typical | None, currency: str, lang: Lang) -> str
 
 
 def _unusual(feature: Mapping[str, Any]) -> bool:
-    """Tell whether the value lies on the suspicious side of the peers' middle."""
+    """Tell whether the value lies beyond what 95 of 100 peers have, on the suspicious side."""
     value, typical = feature["value"], feature["typical"]
     direction = words(feature["name"]).direction
     if value is None or typical is None:
         return value is not None and direction > 0 and value > 0
-    if direction == 0:
-        return bool(value < typical["p05"] or value > typical["p95"])
-    return bool(direction * (value - typical["p50"]) > 0)
+    low, high = bool(value < typical["p05"]), bool(value > typical["p95"])
+    return (low and direction <= 0) or (high and direction >= 0)

@@ -78,6 +78,8 @@ class Tracker:
         """Open the store, creating it where it is new."""
         self.home = home.resolve()
         self.home.mkdir(parents=True, exist_ok=True)
+        if uri is None and not (self.home / "mlflow.db").exists():
+            _make_store(self.home)
         self.uri = uri or f"sqlite:///{self.home / 'mlflow.db'}"
         with warnings.catch_warnings():
             # What MLflow uses of SQLAlchemy that SQLAlchemy means to remove is MLflow's affair.
@@ -100,7 +102,9 @@ class Tracker:
             self._log(run_id, trained, config, plots or {})
             registered = self._register(name, run_id, trained, config)
         alias = CHAMPION if first else CHALLENGER
-        self.client.set_registered_model_alias(name, alias, registered.version)
+        # A cold start never challenges: it learnt nothing that a champion could lose to.
+        if first or trained.about["kind"] != "cold_start":
+            self.client.set_registered_model_alias(name, alias, registered.version)
         return self._describe(self.client.get_model_version(name, registered.version))
 
     def promote(self, name: str) -> Registered:
@@ -269,6 +273,19 @@ class Tracker:
             tuple(sorted(version.aliases)),
             version.run_id or "",
         )
+
+
+def _make_store(home: Path) -> None:
+    """Make ``mlflow.db`` under another name first: its schema takes seconds and many steps.
+
+    A run that stops in between leaves no half-made database behind, which MLflow could not open.
+    """
+    draft = home / f".mlflow-{os.getpid()}.db"
+    draft.unlink(missing_ok=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        MlflowClient(tracking_uri=f"sqlite:///{draft}").search_experiments()
+    draft.replace(home / "mlflow.db")
 
 
 _FACTS = (

@@ -62,6 +62,7 @@ def test_reasons_are_in_both_languages(files: Any) -> None:
     [
         ({"endtime": "2024-03-05 08:59:59"}, "end_before_start", "endtime"),
         ({"setl_time": "2024-03-05 08:59:59"}, "known_before_service", "setl_time"),
+        ({"setl_time": "2099-01-01 00:00:00"}, "in_future", "setl_time"),
         ({"psn_cash_pay": "-20.25"}, "negative_amount", "psn_cash_pay"),
         ({"endtime": ""}, "missing_value", "endtime"),
         ({"setl_time": ""}, "missing_value", "setl_time"),

@@ -170,3 +170,30 @@ def test_errors_are_sentences_that_say_what_to_do(
     result = runner.invoke(app, arguments)
     assert result.exit_code != 0
     assert told in str(result.exception)
+
+
+def test_verdicts_on_institutions_train_a_model_as_of_their_plan(
+    county: Path, tmp_path: Path
+) -> None:
+    """The profile that scored them is the one that is trained on; so few are said to be too few."""
+    home = tmp_path / "home"
+    _jihe("run", "--source", "nhsa", "--input", county, "--out", home, "--unit", "insured",
+          "--capacity", 40)  # fmt: skip
+    with (home / "list.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    today = datetime.now(UTC).date().isoformat()
+    for place, row in enumerate(rows):
+        found = place % 2 == 0
+        row |= {
+            "disposition": "recovery" if found else "dismissed", "inspected_on": today,
+            "overpaid_amount": "10.00" if found else "", "reason": "x" if found else "",
+            "inspectors": "A01;B02",
+        }  # fmt: skip
+    returned = home / "returned.csv"
+    with returned.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    _jihe("outcomes", "import", returned, "--plan", "P0001", "--home", home)
+    said = _jihe("train", "--unit", "insured", "--home", home)
+    assert "challenger" in said

@@ -102,3 +102,10 @@ def test_a_run_holds_what_is_needed_to_repeat_it(tracker: Tracker, world):
 def test_only_finite_numbers_become_metrics():
     record = {"a": 1, "b": {"c": [0.5, float("nan")], "d": None}, "e": "text"}
     assert flat_numbers(record) == {"a": 1.0, "b/c/0": 0.5}
+
+
+def test_a_registry_that_was_stopped_while_it_was_made_is_made_again(tmp_path: Path) -> None:
+    """Whatever a killed run leaves has another name than the database that is opened."""
+    (tmp_path / ".mlflow-1.db").write_bytes(b"half a schema")
+    assert Tracker(tmp_path).versions("jihe-claim") == []
+    assert (tmp_path / "mlflow.db").is_file()
