@@ -41,9 +41,6 @@ PROOFS = (
     Proof("stores with rows from the future: nothing changes",
           "tests/features/test_future.py",
           "JIHE_PROOF_STORES", 300),
-    Proof("claims whose features agree in batch and online",
-          "tests/features/test_parity.py",
-          "JIHE_PROOF_CLAIMS", 10_000),
 )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """Batch (DuckDB) and online (SQLite on the published file) agree on every cell, bit for bit.
 
-Every claim of a small simulated county; JIHE_PROOF_CLAIMS limits or raises the number.
+Every claim of a small simulated county; JIHE_PROOF_CLAIMS limits the number.
 """
 
 from __future__ import annotations
