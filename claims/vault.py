@@ -23,6 +23,9 @@ PREFIXES = {
 }  # fmt: skip
 #: Hex digits of a pseudonym: 80 bits keep the chance of a collision in 10^9 ids below 10^-6.
 DIGITS = 20
+#: The environment variable that names the folder, and the file of the pseudonym key in it.
+VAULT_VARIABLE = "JIHE_VAULT"
+KEY_FILE = "pseudonym.key"
 
 
 class VaultError(RuntimeError):
@@ -31,7 +34,7 @@ class VaultError(RuntimeError):
 
 def vault_folder() -> Path:
     """Return the vault's folder: ``JIHE_VAULT``, else a private folder of this user."""
-    if given := os.environ.get("JIHE_VAULT"):
+    if given := os.environ.get(VAULT_VARIABLE):
         return Path(given)
     base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     return Path(base) / "jihe" / "vault"
@@ -67,7 +70,7 @@ def _create_once(path: Path, content: bytes) -> None:
 
 def pseudonym_key(folder: Path | None = None) -> bytes:
     """Return the installation's 32-byte pseudonym key, made on first use."""
-    path = (folder or vault_folder()) / "pseudonym.key"
+    path = (folder or vault_folder()) / KEY_FILE
     key = private_bytes(path, secrets.token_bytes(32))
     if len(key) != 32:
         raise VaultError("pseudonym.key must hold 32 bytes; restore it from the backup.")

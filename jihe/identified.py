@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import getpass
 import hashlib
+import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -37,10 +39,11 @@ def write_identified(
     scores: pa.Table,
     facts: pa.Table,
     reasons: Mapping[str, Mapping[Lang, str]],
-    folder: Path,
     lang: Lang,
 ) -> None:
-    """Write scores and lists with originals below ``folder`` and record that it was done.
+    """Record that identities leave the vault, then write scores and lists with originals.
+
+    They replace those of an earlier run in ``home/identified``.
 
     Raises VaultError where the vault does not hold this dataset's identities.
     """
@@ -48,15 +51,22 @@ def write_identified(
     originals = dict(
         zip(known["pseudonym"].to_pylist(), known["original"].to_pylist(), strict=True)
     )
-    target = folder / FOLDER
-    target.mkdir(mode=0o700)
-    pq.write_table(with_originals(scores, originals), target / "scores.parquet", compression="zstd")
-    own = scores.filter(pa.compute.equal(scores["unit"], sealed.frame.unit))
-    write_lists(sealed, own, facts, reasons, target, lang, originals)
-    for path in target.iterdir():
-        path.chmod(0o600)
     engine = database.open_store(home.ledger_url)
     with database.writing(engine) as connection:
         details = {"dataset": store.version, "units": scores.num_rows}
         trail.append(connection, getpass.getuser(), "identified", sealed.plan.plan_id, details)
     engine.dispose()
+    partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=home.root))
+    try:
+        named = with_originals(scores, originals)
+        pq.write_table(named, partial / "scores.parquet", compression="zstd")
+        own = scores.filter(pa.compute.equal(scores["unit"], sealed.frame.unit))
+        write_lists(sealed, own, facts, reasons, partial, lang, originals)
+        for path in partial.iterdir():
+            path.chmod(0o600)
+        target = home.root / FOLDER
+        if target.exists():
+            shutil.rmtree(target)
+        partial.rename(target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

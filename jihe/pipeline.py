@@ -1,15 +1,14 @@
 """The whole way from files to a sealed list: what ``jihe run`` does.
 
-Every step hands the next one a table. Files are written into a hidden folder first and moved into
-place at the end, so that a run that stops leaves nothing half-written.
+Every step hands the next one a table. What the run wrote becomes visible at the end, together with
+the plan that it sealed (``jihe.outputs``); a run that stops leaves nothing half-written.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -29,7 +28,14 @@ from features.build import Build, build, default_as_of
 from features.clock import cut
 from jihe.home import Home
 from jihe.identified import write_identified
-from jihe.planning import PlanChoices, Sealed, seal_plan, write_lists
+from jihe.planning import (
+    PlanChoices,
+    Sealed,
+    design_for,
+    drawn_units,
+    seal_plan,
+    write_lists,
+)
 from jihe.scores import (
     UNITS,
     Objective,
@@ -119,19 +125,34 @@ def score_and_plan(
             folder, unfit = applicable_model(matrix, home, tracker)
         scored[name] = score_unit(made, matrix, folder, choices.objective, unfit)
     facts = {name: unit_facts(made, name) for name in UNITS}
-    sealed = seal_plan(
-        home, scored[unit], facts[unit], _framed(made, facts[unit], choices.frame_from),
-        choices.plan, choices.now or datetime.now(UTC),
-    )  # fmt: skip
+    designed = design_for(
+        scored[unit], facts[unit], _framed(made, facts[unit], choices.frame_from), choices.plan
+    )
     _tell(progress, "explain", 0.0)
     distributions = {
         name: measure(scored[name].matrix, _groups(name, facts[name]), report.currency)
         for name in UNITS
     }
-    records = _records(made, scored, distributions, sealed)
+    records = _records(made, scored, distributions, unit, drawn_units(designed))
     measured = learnt.metrics if learnt and unit == "institution" else None
     metrics = _metrics(measured or champion_metrics(scored[unit], tracker), scored[unit])
-    _write(choices, home, made, scored, facts, sealed, records, metrics)
+    _tell(progress, "write", 0.0)
+    scores = pa.concat_tables([scored[name].table for name in UNITS])
+    reasons = _one_lines(unit, records)
+
+    def write(sealed: Sealed, folder: Path) -> None:
+        pq.write_table(scores, folder / "scores.parquet", compression="zstd")
+        write_lists(
+            sealed, scored[unit].table, facts[unit], reasons, folder, choices.lang
+        )  # fmt: skip
+        _write_records(_drawn_records(sealed, records), folder)
+        _write_json(metrics, folder / "metrics.json")
+        _write_not_run(made, folder / "not_run.json")
+        shutil.copyfile(made.store.folder / "quarantine.parquet", folder / "quarantine.parquet")
+
+    sealed = seal_plan(home, designed, choices.now or datetime.now(UTC), write)
+    if choices.identified:
+        write_identified(home, made.store, sealed, scores, facts[unit], reasons, choices.lang)
     _tell(progress, "publish", 0.5)
     version = write_bundle(
         home.root,
@@ -169,15 +190,15 @@ def _records(
     made: Build,
     scored: Mapping[str, ScoredUnit],
     distributions: Mapping[str, Distributions],
-    sealed: Sealed,
+    listed: str,
+    drawn: Sequence[str],
 ) -> list[Record]:
-    """Explain every drawn unit and the head of each ranking."""
-    drawn = set(sealed.plan.draws["unit_id"].to_pylist())
+    """Explain the ``drawn`` units of the ``listed`` kind and the head of each ranking."""
     records: list[Record] = []
     for name, unit in scored.items():
         head = unit.table["risk_rank"].to_numpy() <= EXPLAINED_HEAD
-        if name == sealed.frame.unit:
-            head |= np.isin(unit.matrix.unit_ids, list(drawn))
+        if name == listed:
+            head |= np.isin(unit.matrix.unit_ids, drawn)
         rows = np.flatnonzero(head)
         part = unit.matrix.take(rows)
         hits, facts = material(made, name, [str(unit_id) for unit_id in part.unit_ids])
@@ -204,52 +225,13 @@ def _metrics(learnt: Record | None, scored: ScoredUnit) -> Record:
     }
 
 
-def _write(
-    choices: RunChoices,
-    home: Home,
-    made: Build,
-    scored: Mapping[str, ScoredUnit],
-    facts: Mapping[str, pa.Table],
-    sealed: Sealed,
-    records: list[Record],
-    metrics: Record,
-) -> None:
-    """Write every file of the run, all at once."""
-    unit = sealed.frame.unit
-    drawn = _drawn_records(sealed, records)
-    reasons: dict[str, dict[Lang, str]] = {
-        r["unit_id"]: {"en": one_line(r, "en"), "zh": one_line(r, "zh")} for r in drawn
+def _one_lines(unit: str, records: list[Record]) -> dict[str, dict[Lang, str]]:
+    """Return the reasons of each explained unit of one kind in one line, by language."""
+    return {
+        r["unit_id"]: {"en": one_line(r, "en"), "zh": one_line(r, "zh")}
+        for r in records
+        if r["unit"] == unit
     }
-    partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=home.root))
-    try:
-        scores = pa.concat_tables([scored[name].table for name in UNITS])
-        pq.write_table(scores, partial / "scores.parquet", compression="zstd")
-        listed = (scored[unit].table, facts[unit], reasons)
-        write_lists(sealed, *listed, partial, choices.lang)
-        _write_jsonl(drawn, partial / "cases.jsonl")
-        _write_explanations(drawn, partial / "explanations.parquet")
-        text = json.dumps(metrics, indent=1, sort_keys=True, ensure_ascii=False)
-        (partial / "metrics.json").write_text(text + "\n", encoding="utf-8")
-        for name in ("frame.tsv", "draw.tsv", "certificate.json"):
-            shutil.copyfile(sealed.folder / name, partial / name)
-        shutil.copyfile(made.store.folder / "quarantine.parquet", partial / "quarantine.parquet")
-        _write_not_run(made, partial / "not_run.json")
-        if choices.identified:
-            write_identified(
-                home, made.store, sealed, scores, facts[unit], reasons, partial, choices.lang
-            )
-        for path in sorted(partial.iterdir()):
-            _move(path, home.root / path.name)
-        for name in ("list.csv", "list.xlsx", "inspectors.xlsx", "cases.jsonl"):
-            shutil.copyfile(home.root / name, sealed.folder / name)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def _move(path: Path, target: Path) -> None:
-    if target.is_dir():
-        shutil.rmtree(target)
-    path.replace(target)
 
 
 def _drawn_records(sealed: Sealed, records: list[Record]) -> list[Record]:
@@ -260,12 +242,10 @@ def _drawn_records(sealed: Sealed, records: list[Record]) -> list[Record]:
     return [{"case": case, **by_id[unit_id]} for case, unit_id in cases]
 
 
-def _write_jsonl(records: list[Record], path: Path) -> None:
+def _write_records(records: list[Record], folder: Path) -> None:
+    """Write the explanation records whole (JSON lines) and as a table of their main figures."""
     lines = (json.dumps(r, ensure_ascii=False, sort_keys=True, default=str) for r in records)
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _write_explanations(records: list[Record], path: Path) -> None:
+    (folder / "cases.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     rows = [
         {
             **{k: r[k] for k in ("unit", "unit_id", "score_name", "base_value", "calibration")},
@@ -274,11 +254,17 @@ def _write_explanations(records: list[Record], path: Path) -> None:
         }
         for r in records
     ]
-    contract = contracts.table("explanations")
-    pq.write_table(contract.conform(pa.Table.from_pylist(rows)), path, compression="zstd")
+    explained = contracts.table("explanations").conform(pa.Table.from_pylist(rows))
+    pq.write_table(explained, folder / "explanations.parquet", compression="zstd")
+
+
+def _write_json(body: object, path: Path) -> None:
+    text = json.dumps(body, indent=1, sort_keys=True, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 def _write_not_run(made: Build, path: Path) -> None:
     """List what could not run and the columns it lacked."""
-    body = [{"kind": n.kind, "name": n.name, "missing": list(n.missing)} for n in made.not_run]
-    path.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
+    _write_json(
+        [{"kind": n.kind, "name": n.name, "missing": list(n.missing)} for n in made.not_run], path
+    )

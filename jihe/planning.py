@@ -7,9 +7,9 @@ the certificate, the planner's lists and the inspectors' blinded list.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +20,12 @@ import pyarrow.compute as pc
 from claims.contracts import LANGS, Lang
 from claims.vault import vault_folder
 from jihe.home import Home
+from jihe.outputs import plan_folder, recover, show
 from jihe.scores import ScoredUnit
 from jihe.texts import say
 from sampling.certificate import CERTIFICATE_FILE, certificate_bytes
-from sampling.design import parse_capacity
-from sampling.draw import DRAW_FILE, write_draw
+from sampling.design import Design, parse_capacity
+from sampling.draw import DRAW_FILE, draw, write_draw
 from sampling.frame import FRAME_FILE, Frame, write_frame
 from sampling.ledger import Ledger, Plan
 from sampling.lists import write_inspector_list, write_planner_lists
@@ -54,6 +55,16 @@ class Sealed:
     folder: Path
 
 
+@dataclass(frozen=True)
+class Designed:
+    """A frame and what is to be drawn from it, before anything is sealed."""
+
+    frame: Frame
+    design: Design
+    seed: bytes
+    score_version: Mapping[str, str | date]
+
+
 class SeedError(ValueError):
     """The seed is not 32 bytes."""
 
@@ -71,18 +82,10 @@ def parse_seed(text: str | None) -> bytes | None:
     return seed
 
 
-def seal_plan(
-    home: Home,
-    scored: ScoredUnit,
-    facts: pa.Table,
-    chosen: npt.NDArray[np.bool_],
-    choices: PlanChoices,
-    sealed_at: datetime,
-) -> Sealed:
-    """Freeze the frame of the ``chosen`` units, allocate, draw and seal.
-
-    Raises DesignError where no design fits, LedgerError where the seed was used before.
-    """
+def design_for(
+    scored: ScoredUnit, facts: pa.Table, chosen: npt.NDArray[np.bool_], choices: PlanChoices
+) -> Designed:
+    """Freeze the frame of the ``chosen`` units and allocate; raises DesignError where none fits."""
     rows = pa.array(np.flatnonzero(chosen))
     facts, table = facts.take(rows), scored.table.take(rows)
     capacity = choices.capacity or _usual(len(rows))
@@ -98,28 +101,60 @@ def seal_plan(
         take_all_share=choices.take_all_share,
     )
     first = table.slice(0, 1).to_pylist()[0]
+    versions = ("model_version", "rules_version", "catalogue_version", "as_of_date")
+    seed = choices.seed or secrets.token_bytes(32)
+    return Designed(frame, design, seed, {key: first[key] for key in versions})
+
+
+def drawn_units(designed: Designed) -> list[str]:
+    """Return the ids that sealing will draw; nothing is sealed."""
+    preview = draw(designed.frame, designed.design, designed.seed, "P0000")
+    return [str(unit_id) for unit_id in preview["unit_id"].to_pylist()]
+
+
+def seal_plan(
+    home: Home,
+    designed: Designed,
+    sealed_at: datetime,
+    write: Callable[[Sealed, Path], None],
+) -> Sealed:
+    """Draw and seal; the plan and its files become visible together.
+
+    Args:
+        home: the folder; the plan's files go to ``home/plans/<plan>``.
+        designed: what ``design_for`` returned.
+        sealed_at: UTC.
+        write: is given the plan and the folder into which the run's own files belong. Where it
+            raises, nothing is sealed.
+
+    Raises LedgerError where the seed was used before.
+    """
+
+    def files(plan: Plan) -> None:
+        # The ledger's write lock is held: no other run is between its files and its plan.
+        recover(home, ledger.plan_ids())
+        with plan_folder(home, plan.plan_id) as folder:
+            write_frame(designed.frame, folder / FRAME_FILE)
+            write_draw(plan.draws, folder / DRAW_FILE)
+            (folder / CERTIFICATE_FILE).write_bytes(certificate_bytes(plan.certificate))
+            write(Sealed(plan, designed.frame, home.plan(plan.plan_id)), folder)
+
     ledger = Ledger(home.ledger_url)
     try:
         plan = ledger.create_plan(
-            frame,
-            design,
-            choices.seed or secrets.token_bytes(32),
+            designed.frame,
+            designed.design,
+            designed.seed,
             load_or_create_signing_key(_signing_key()),
-            score_version={
-                key: first[key]
-                for key in ("model_version", "rules_version", "catalogue_version", "as_of_date")
-            },
+            score_version=designed.score_version,
             sealed_at=sealed_at,
             actor="planner",
+            before_commit=files,
         )
     finally:
         ledger.close()
-    folder = home.plan(plan.plan_id)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_frame(frame, folder / FRAME_FILE)
-    write_draw(plan.draws, folder / DRAW_FILE)
-    (folder / CERTIFICATE_FILE).write_bytes(certificate_bytes(plan.certificate))
-    return Sealed(plan, frame, folder)
+    show(home, plan.plan_id)
+    return Sealed(plan, designed.frame, home.plan(plan.plan_id))
 
 
 def _usual(frame_size: int) -> str:

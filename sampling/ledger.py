@@ -9,7 +9,7 @@ transaction.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -85,11 +85,12 @@ class Ledger:
     def create_plan(
         self, frame: Frame, design: Design, seed: bytes, key: Ed25519PrivateKey, *,
         score_version: Mapping[str, str | date], sealed_at: datetime, actor: str,
-        mode: str = "single_person",
+        mode: str = "single_person", before_commit: Callable[[Plan], None] | None = None,
     ) -> Plan:  # fmt: skip
         """Draw, certify and store a plan under the next number, P0001 first.
 
         The same frame, design and seed again return the plan that exists, unchanged.
+        ``before_commit`` is given the plan before it is stored; where it raises, nothing is.
 
         Raises:
             LedgerError: if the seed was used for another frame or design.
@@ -106,7 +107,10 @@ class Ledger:
                 sa.select(store.plans).where(store.plans.c.seed_hash == hashes["seed_hash"])
             ).first()
             if known is not None:
-                return self._same_plan(connection, known, hashes)
+                plan = self._same_plan(connection, known, hashes)
+                if before_commit:
+                    before_commit(plan)
+                return plan
             number = 1 + (connection.scalar(sa.select(sa.func.max(store.plans.c.plan_no))) or 0)
             plan_id = f"P{number:04d}"
             drawn = draw(frame, design, seed, plan_id)
@@ -119,9 +123,12 @@ class Ledger:
             trail.append(
                 connection, actor, "plan_sealed", plan_id, _sealed(certificate), at=sealed_at
             )
-        return Plan(
-            plan_id, sealed_at.astimezone(UTC), certificate, drawn, tuple(cases), created=True
-        )
+            plan = Plan(
+                plan_id, sealed_at.astimezone(UTC), certificate, drawn, tuple(cases), created=True
+            )
+            if before_commit:
+                before_commit(plan)
+        return plan
 
     def plan(self, plan_id: str) -> Plan:
         """Return a plan.

@@ -1,0 +1,144 @@
+"""A run that is killed anywhere: a sealed plan has its files, and the home shows one plan whole."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import sqlalchemy as sa
+
+from jihe import planning
+from jihe.home import Home
+from jihe.outputs import LATEST
+from sampling.ledger import Ledger
+from sampling.stratify import design_plan
+
+FILES = {"frame.tsv", "draw.tsv", "certificate.json", "list.csv", "metrics.json"}
+KILLED = 86
+#: What the program asks of the system whenever something becomes visible or durable.
+CALLS = ("replace", "rename", "symlink", "fsync", "unlink", "rmdir")
+
+
+def _designed(seed: int) -> planning.Designed:
+    ids = pa.array([f"clm_{n:020x}" for n in range(40)])
+    frame, design = design_plan(
+        "claim", ids, pa.array(range(1, 41)), pa.array(["clinic"] * 40), pa.array(["1"] * 40),
+        [100] * 40, capacity=10, random_share="0.3", take_all_share="0.3",
+    )  # fmt: skip
+    versions: dict[str, Any] = {
+        "model_version": "m", "rules_version": "r", "catalogue_version": "c",
+        "as_of_date": "2024-01-01",
+    }  # fmt: skip
+    return planning.Designed(frame, design, bytes([seed]) * 32, versions)
+
+
+def _seal(root: Path, seed: int) -> planning.Sealed:
+    def write(sealed: planning.Sealed, folder: Path) -> None:
+        for name in ("list.csv", "metrics.json"):
+            (folder / name).write_text(f"{sealed.plan.plan_id} {seed}")
+
+    return planning.seal_plan(Home(root), _designed(seed), datetime(2024, 1, 2, tzinfo=UTC), write)
+
+
+def _killed_at(root: Path, seed: int, call: int) -> bool:
+    """Seal in a child process that dies at its ``call``-th request to the system."""
+    child = os.fork()
+    if child:
+        _, status = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(status) in (0, KILLED)
+        return os.waitstatus_to_exitcode(status) == KILLED
+    try:
+        left = [call]
+
+        def dying(real: Callable[..., Any]) -> Callable[..., Any]:
+            def step(*args: Any, **named: Any) -> Any:
+                left[0] -= 1
+                if not left[0]:
+                    os._exit(KILLED)
+                return real(*args, **named)
+
+            return step
+
+        for name in CALLS:
+            setattr(os, name, dying(getattr(os, name)))
+        sa.event.listen(sa.engine.Engine, "commit", dying(lambda connection: None))
+        _seal(root, seed)
+        os._exit(0)
+    finally:
+        os._exit(1)
+
+
+def _sealed(root: Path) -> list[str]:
+    ledger = Ledger(Home(root).ledger_url)
+    try:
+        return ledger.plan_ids()
+    finally:
+        ledger.close()
+
+
+def _whole(root: Path) -> None:
+    """Every sealed plan has all its files; what the home shows belongs to one sealed plan."""
+    sealed = _sealed(root)
+    for plan_id in sealed:
+        assert {p.name for p in Home(root).plan(plan_id).iterdir()} >= FILES
+    shown = {p.name for p in root.iterdir() if p.is_symlink()} - {LATEST}
+    if shown:
+        assert (root / LATEST).resolve().name in sealed
+        assert all((root / name).exists() for name in shown)
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+@pytest.mark.parametrize("again", [False, True], ids=["new plan", "same plan again"])
+def test_killed_anywhere_nothing_is_half_written(tmp_path: Path, again: bool) -> None:
+    for call in range(1, 200):
+        root = tmp_path / f"{call}"
+        root.mkdir()
+        _seal(root, 1)
+        killed = _killed_at(root, 1 if again else 2, call)
+        if not again:
+            _whole(root)  # a folder that is being replaced may wait for the next run
+        third = _seal(root, 3)
+        _whole(root)
+        assert (root / "list.csv").read_text() == f"{third.plan.plan_id} 3"
+        assert {p.name for p in root.iterdir() if p.is_symlink()} == FILES | {LATEST}
+        assert not list(root.glob("plans/.*"))
+        if not killed:
+            break
+    else:
+        pytest.fail("the run never came to its end")
+    assert call > 10
+
+
+def test_a_failure_while_writing_seals_nothing(tmp_path: Path) -> None:
+    _seal(tmp_path, 1)
+
+    def write(sealed: planning.Sealed, folder: Path) -> None:
+        (folder / "list.csv").write_text("half")
+        raise OSError("no space left on device")
+
+    with pytest.raises(OSError, match="no space"):
+        planning.seal_plan(
+            Home(tmp_path), _designed(2), datetime(2024, 1, 2, tzinfo=UTC), write
+        )  # fmt: skip
+    assert _sealed(tmp_path) == ["P0001"]
+    assert (tmp_path / "list.csv").read_text() == "P0001 1"
+    assert [p.name for p in (tmp_path / "plans").iterdir()] == ["P0001"]
+
+
+def test_the_same_plan_again_keeps_what_inspectors_returned(tmp_path: Path) -> None:
+    sealed = _seal(tmp_path, 1)
+    returned = sealed.folder / "inspectors_returned.xlsx"
+    returned.write_bytes(b"verdicts")
+    assert _seal(tmp_path, 1).plan.plan_id == sealed.plan.plan_id
+    assert returned.read_bytes() == b"verdicts"
+
+
+def test_files_of_an_older_layout_give_way(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("from an earlier program")
+    _seal(tmp_path, 1)
+    assert (tmp_path / "list.csv").read_text() == "P0001 1"
