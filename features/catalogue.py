@@ -23,8 +23,8 @@ _DEFINITIONS = Path(__file__).parent / "definitions"
 #: Entity -> what its atoms run over. Each has one query builder in features.queries.
 ENTITIES = ("claim", "history", "place", "peer", "institution", "insured")
 _KEYS = {
-    "name", "windows", "atoms", "finish", "peer", "direction", "unit", "needs", "reason", "null",
-    "en", "zh", "meaning_en", "meaning_zh",
+    "name", "windows", "atoms", "finish", "peer", "direction", "unit", "needs", "reason",
+    "null_en", "null_zh", "en", "zh", "meaning_en", "meaning_zh",
 }  # fmt: skip
 
 
@@ -45,7 +45,7 @@ class Feature:
         direction: +1 where high is suspicious, -1 where low is, 0 for either.
         needs: raw columns (``table.column``) without which it is not run.
         reason: code of the reason it belongs to.
-        null: when the value is unknown, for a person.
+        null_en, null_zh: when the value is unknown, for a person.
     """
 
     name: str
@@ -57,7 +57,8 @@ class Feature:
     unit: str
     needs: tuple[str, ...]
     reason: str
-    null: str
+    null_en: str
+    null_zh: str
     en: str
     zh: str
     meaning_en: str
@@ -95,7 +96,8 @@ def _expand(entity: str, raw: Mapping[str, Any]) -> list[Feature]:
             name=raw["name"] + suffix, entity=entity, window=window, atoms=tuple(raw["atoms"]),
             finish=raw["finish"], direction=raw.get("direction", 0), unit=raw["unit"],
             needs=tuple(raw.get("needs", ())), reason=raw["reason"],
-            null=raw.get("null", "no data"), en=raw["en"] + days["en"], zh=raw["zh"] + days["zh"],
+            null_en=raw.get("null_en", "no data"), null_zh=raw.get("null_zh", "没有数据"),
+            en=raw["en"] + days["en"], zh=raw["zh"] + days["zh"],
             meaning_en=raw["meaning_en"], meaning_zh=raw["meaning_zh"],
         )  # fmt: skip
         features.append(base)
@@ -115,7 +117,8 @@ def _peer_version(base: Feature) -> Feature:
             "zh": base.zh + "，与同类比较",
             "meaning_en": base.meaning_en + " Robust z-score within class and level.",
             "meaning_zh": base.meaning_zh + "在同类别同等级内的稳健z值。",
-            "null": "fewer than 5 institutions to compare with",
+            "null_en": "fewer than 5 institutions to compare with",
+            "null_zh": "可比机构不足5家",
         }
     )
 

@@ -20,8 +20,8 @@ from claims.contracts import Lang
 
 _RULES = Path(__file__).parent / "rules"
 _KEYS = {
-    "id", "level", "entity", "en", "zh", "sentence_en", "sentence_zh", "basis", "caveat_en",
-    "caveat_zh", "needs", "sql", "evidence", "parameters",
+    "id", "level", "entity", "en", "zh", "sentence_en", "sentence_zh", "basis_en", "basis_zh",
+    "caveat_en", "caveat_zh", "needs", "sql", "evidence", "parameters",
 }  # fmt: skip
 LEVELS: Mapping[str, Mapping[Lang, str]] = {
     "violation": {"en": "violation", "zh": "违规"},
@@ -52,7 +52,8 @@ class Rule:
     zh: str
     sentence_en: str
     sentence_zh: str
-    basis: str
+    basis_en: str
+    basis_zh: str
     caveat_en: str
     caveat_zh: str
     needs: tuple[str, ...]

@@ -12,7 +12,8 @@ def feature_rows() -> list[dict[str, object]]:
         {
             "name": f.name, "label_en": f.en, "label_zh": f.zh, "unit": f.unit,
             "entity": f.entity, "window": f.window, "meaning_en": f.meaning_en,
-            "meaning_zh": f.meaning_zh, "null": f.null, "direction": f.direction,
+            "meaning_zh": f.meaning_zh, "null_en": f.null_en, "null_zh": f.null_zh,
+            "direction": f.direction,
             "needs": list(f.needs), "finish": f.finish, "atoms": list(f.atoms), "reason": f.reason,
         }
         for f in catalogue()
@@ -25,7 +26,8 @@ def rule_rows() -> list[dict[str, object]]:
         {
             "name": r.id, "label_en": r.en, "label_zh": r.zh, "unit": LEVELS[r.level]["en"],
             "entity": r.entity, "window": None, "level": r.level,
-            "meaning_en": r.sentence_en, "meaning_zh": r.sentence_zh, "basis": r.basis,
+            "meaning_en": r.sentence_en, "meaning_zh": r.sentence_zh,
+            "basis_en": r.basis_en, "basis_zh": r.basis_zh,
             "caveat_en": r.caveat_en, "caveat_zh": r.caveat_zh, "needs": list(r.needs),
             "parameters": {
                 k: {"value": v, "source": r.sources[k]} for k, v in r.parameters.items()

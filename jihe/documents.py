@@ -51,7 +51,7 @@ def _features() -> Iterator[str]:
     yield from _table("feature", "entity", "unit", "null when", "English", "中文")
     for f in catalogue():
         en, zh = f"{f.en}: {f.meaning_en}", f"{f.zh}：{f.meaning_zh}"
-        yield _row(f"`{f.name}`", f.entity, f.unit, f.null, en, zh)
+        yield _row(f"`{f.name}`", f.entity, f.unit, f"{f.null_en} · {f.null_zh}", en, zh)
     yield ""
 
 
@@ -61,7 +61,8 @@ def _rules() -> Iterator[str]:
         level = LEVELS[r.level]
         parameters = "; ".join(f"{k} = {v} ({r.sources[k]})" for k, v in r.parameters.items())
         yield _row(
-            f"`{r.id}`", f"{level['en']} · {level['zh']}", r.en, r.zh, parameters, r.basis,
+            f"`{r.id}`", f"{level['en']} · {level['zh']}", r.en, r.zh, parameters,
+            f"{r.basis_en} · {r.basis_zh}",
             f"{r.caveat_en} · {r.caveat_zh}",
         )  # fmt: skip
     yield ""

@@ -285,7 +285,8 @@ def _rule_hit(hit: Hit, unit: str) -> dict[str, Any]:
         "hits": hit.hits,
         "amount": hit.amount,
         "evidence": list(hit.evidence[:EVIDENCE]),
-        "basis": rule.basis,
+        "basis_en": rule.basis_en,
+        "basis_zh": rule.basis_zh,
         "caveat_en": rule.caveat_en,
         "caveat_zh": rule.caveat_zh,
     }

@@ -48,7 +48,7 @@ def record_text(record: Record, lang: Lang) -> str:
             lines.append(f"• {reason[f'sentence_{lang}']}{_bracketed(values, lang)}")
     for hit in record["rule_hits"]:
         said = f"{hit[f'level_{lang}']}{_COLON[lang]}{hit[f'sentence_{lang}']}"
-        lines.append(f"• {said}{_bracketed(hit['basis'], lang)}")
+        lines.append(f"• {said}{_bracketed(hit[f'basis_{lang}'], lang)}")
     lines.append(text("lead_notice", lang))
     return "\n".join(lines)
 

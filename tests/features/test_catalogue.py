@@ -47,7 +47,7 @@ def test_size_and_names():
 
 @pytest.mark.parametrize("feature", FEATURES, ids=NAMES)
 def test_a_feature_says_all(feature):
-    for text in ("en", "zh", "meaning_en", "meaning_zh", "unit", "null"):
+    for text in ("en", "zh", "meaning_en", "meaning_zh", "unit", "null_en", "null_zh"):
         assert getattr(feature, text).strip()
     assert any("\u4e00" <= letter <= "\u9fff" for letter in feature.zh + feature.meaning_zh)
     assert feature.label("zh") == feature.zh
@@ -92,7 +92,16 @@ def test_whole_texts_are_portable():
 @pytest.mark.parametrize("rule", rules(), ids=[r.id for r in rules()])
 def test_a_rule_says_all_and_is_portable(rule):
     assert rule.level in LEVELS
-    for text in ("en", "zh", "sentence_en", "sentence_zh", "basis", "caveat_en", "caveat_zh"):
+    for text in (
+        "en",
+        "zh",
+        "sentence_en",
+        "sentence_zh",
+        "basis_en",
+        "basis_zh",
+        "caveat_en",
+        "caveat_zh",
+    ):
         assert getattr(rule, text).strip()
     assert "3" in rule.sentence("en", 3) or "{hits}" not in rule.sentence_en
     assert rule.label("zh") == rule.zh

@@ -103,8 +103,8 @@ def test_every_page_is_whole_in_both_languages(reader, world, lang) -> None:
         assert "fraud" not in page.lower()
         assert "欺诈" not in page
         if lang == "en":
-            # The brand mark, the switch to Chinese, what the source itself says (items,
-            # departments) and the legal basis are the only Chinese on an English page.
+            # The brand mark, the switch to Chinese and what the source itself says (items,
+            # departments) are the only Chinese on an English page.
             for label in ("评分", "排名", "原因", "规则", "基准"):
                 assert label not in page
         else:
@@ -169,7 +169,7 @@ def test_a_case_shows_facts_first_then_rules_then_reasons(reader, world) -> None
     record = next(r for r in world.risk.records if r["unit_id"] == unit_id)
     page = html.unescape(reader.get(f"/cases/{unit}/{unit_id}?lang=zh").text)
     for hit in record["rule_hits"]:
-        for text in (hit["sentence_zh"], hit["caveat_zh"], hit["basis"], *hit["evidence"]):
+        for text in (hit["sentence_zh"], hit["caveat_zh"], hit["basis_zh"], *hit["evidence"]):
             assert text in page
     for reason in record["reasons"]:
         assert reason["sentence_zh"] in page
