@@ -15,6 +15,7 @@ from claims.simulator.inspectors import inspect
 from claims.store import open_store
 from claims.vault import identities
 from jihe.cli import app
+from jihe.commands import options
 from jihe.identified import dataset_name
 
 runner = CliRunner()
@@ -197,3 +198,43 @@ def test_verdicts_on_institutions_train_a_model_as_of_their_plan(
     _jihe("outcomes", "import", returned, "--plan", "P0001", "--home", home)
     said = _jihe("train", "--unit", "insured", "--home", home)
     assert "challenger" in said
+
+
+def test_help_exists_in_both_languages_and_none_is_left_over() -> None:
+    import tomllib
+
+    folder = Path(options.__file__).parent
+    helps = tomllib.loads((folder / "help.toml").read_text(encoding="utf-8"))
+    code = "".join(p.read_text(encoding="utf-8") for p in folder.glob("*.py"))
+    code += (folder.parent / "cli.py").read_text(encoding="utf-8")
+    for key, text in helps.items():
+        assert set(text) == {"en", "zh"}, key
+        assert text["en"] and text["zh"] and text["en"] != text["zh"], key
+        assert f'"{key}"' in code or key.endswith("_list"), key
+
+
+@pytest.mark.parametrize(
+    ("words", "variable", "expected"),
+    [
+        (["jihe", "run", "--help"], None, "en"),
+        (["jihe", "run", "--lang", "zh", "--help"], None, "zh"),
+        (["jihe", "run", "--lang=zh"], None, "zh"),
+        (["jihe", "--help"], "zh", "zh"),
+        (["jihe", "run", "--lang", "en"], "zh", "en"),
+    ],
+)
+def test_help_speaks_the_language_that_was_asked_for(
+    words: list[str], variable: str | None, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", words)
+    monkeypatch.delenv(options.LANGUAGE_VARIABLE, raising=False)
+    if variable:
+        monkeypatch.setenv(options.LANGUAGE_VARIABLE, variable)
+    assert options.asked_language() == expected
+
+
+def test_plan_list_shows_every_plan(worked: Path) -> None:
+    rows = json.loads(_jihe("plan", "list", "--home", worked, "--format", "json"))
+    assert [row["plan_id"] for row in rows] == sorted(row["plan_id"] for row in rows)
+    assert rows[0]["plan_id"] == "P0001"
+    assert rows[0]["drawn"] > 0

@@ -1,0 +1,67 @@
+"""``simulate`` and ``load``: where claims come from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jihe import console
+from jihe.commands.options import (
+    HomeOption,
+    InputOption,
+    Lang,
+    Language,
+    SourceOption,
+    lang_of,
+    option,
+    told,
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("simulate", help=told("simulate"))(simulate)
+    app.command("load", help=told("load"))(load)
+
+
+def simulate(
+    out: Annotated[Path, option("new_folder", "--out")],
+    insured: Annotated[int, option("insured")] = 30_000,
+    months: Annotated[int, option("months")] = 24,
+    institutions: Annotated[int, option("institutions")] = 30,
+    pharmacies: Annotated[int, option("pharmacies")] = 20,
+    seed: Annotated[int, option("seed")] = 1,
+    parameters: Annotated[Path | None, option("parameters")] = None,
+    lang: Lang = Language.en,
+) -> None:
+    """Write a simulated county in the national interface's layout, with its ground truth."""
+    from claims.simulator.county import Parameters
+    from claims.simulator.county import simulate as simulate_county
+    from jihe.texts import say
+
+    with console.progress("jihe simulate") as tell:
+        summary = simulate_county(
+            out, insured=insured, months=months, institutions=institutions,
+            pharmacies=pharmacies, seed=seed, parameters=Parameters.load(parameters), progress=tell,
+        )  # fmt: skip
+    headers = [say(key, lang_of(lang)) for key in ("file", "rows")]
+    console.rows(headers, [[name, f"{count:,}"] for name, count in summary.files.items()], (1,))
+
+
+def load(
+    source: SourceOption,
+    input: InputOption,
+    home: HomeOption = Path(),
+    lang: Lang = Language.en,
+) -> None:
+    """Bring a source's files into the claim store and report what was quarantined."""
+    from claims.load import load as load_source
+    from claims.mapping import source_mapping
+    from jihe.summary import show_load
+
+    home.mkdir(parents=True, exist_ok=True)
+    with console.progress("jihe load") as tell:
+        report = load_source(source_mapping(source), input, home, tell)
+    show_load(report, home, lang_of(lang))

@@ -1,0 +1,83 @@
+"""``train``, ``promote`` and ``rollback``: how a model comes into use."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jihe import console
+from jihe.commands.options import (
+    AsOf,
+    HomeOption,
+    Lang,
+    Language,
+    Unit,
+    UnitOption,
+    day_of,
+    lang_of,
+    option,
+    told,
+)
+from jihe.texts import say
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("train", help=told("train"))(train)
+    app.command("promote", help=told("promote"))(promote)
+    app.command("rollback", help=told("rollback"))(rollback)
+
+
+def train(
+    unit: UnitOption = Unit.claim,
+    as_of: AsOf = None,
+    home: HomeOption = Path(),
+    lang: Lang = Language.en,
+) -> None:
+    """Train on the verdicts known before --as-of (default: all until now)."""
+    from claims.store import open_store
+    from features.build import build
+    from jihe.home import Home
+    from jihe.summary import show_metrics
+    from jihe.training import train_on_verdicts, training_as_of
+    from training.tracking import Tracker
+
+    cut_date = day_of(as_of, "--as-of") or datetime.now(UTC).date() + timedelta(days=2)
+    place = Home(home)
+    with console.progress("jihe train") as tell:
+        made = build(open_store(home), training_as_of(place, unit.value, cut_date), tell)
+        learnt = train_on_verdicts(made, unit.value, place, Tracker(place.registry), cut_date)
+    show_metrics(learnt.metrics, lang_of(lang))
+    entry = learnt.registered
+    console.out.print(
+        say("trained", lang_of(lang), version=entry.model_version, unit=unit.value,
+            alias=", ".join(entry.aliases))
+    )  # fmt: skip
+
+
+def promote(
+    unit: UnitOption = Unit.claim,
+    reason: Annotated[str, option("reason")] = "",
+    home: HomeOption = Path(),
+    lang: Lang = Language.en,
+) -> None:
+    """Make the challenger the champion if it beats both baselines out of fold."""
+    from jihe.home import Home
+    from jihe.promotion import promote_challenger
+
+    entry = promote_challenger(Home(home), unit.value, reason, lang_of(lang))
+    console.out.print(say("promoted", lang_of(lang), version=entry.model_version, unit=unit.value))
+
+
+def rollback(
+    unit: UnitOption = Unit.claim, home: HomeOption = Path(), lang: Lang = Language.en
+) -> None:
+    """Make the previous champion the champion again."""
+    from jihe.home import Home
+    from jihe.promotion import roll_back
+
+    entry = roll_back(Home(home), unit.value)
+    console.out.print(say("promoted", lang_of(lang), version=entry.model_version, unit=unit.value))

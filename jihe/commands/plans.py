@@ -1,0 +1,123 @@
+"""``plan``, ``replay`` and ``outcomes``: what was drawn, and what came back."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jihe import console
+from jihe.commands.options import (
+    Form,
+    FormOption,
+    HomeOption,
+    Lang,
+    Language,
+    PlanOption,
+    argument,
+    lang_of,
+    option,
+    told,
+)
+from jihe.texts import say
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    plan_app = typer.Typer(no_args_is_help=True, help=told("plan"))
+    plan_app.command("list", help=told("plan_list"))(plan_list)
+    plan_app.command("replay", help=told("replay"))(replay)
+    plan_app.command("estimate", help=told("plan_estimate"))(plan_estimate)
+    app.add_typer(plan_app, name="plan")
+    app.command("replay", help=told("replay"))(replay)
+    outcomes_app = typer.Typer(no_args_is_help=True, help=told("outcomes"))
+    outcomes_app.command("import", help=told("outcomes_import"))(outcomes_import)
+    app.add_typer(outcomes_app, name="outcomes")
+
+
+def plan_list(
+    home: HomeOption = Path(), format: FormOption = Form.text, lang: Lang = Language.en
+) -> None:
+    """List every plan that was ever sealed."""
+    from jihe.plan_rows import COLUMNS, plan_rows
+
+    found = plan_rows(home)
+    if format is Form.json:
+        console.out.print_json(json.dumps(found))
+        return
+    headers = [say(f"plan_{name}", lang_of(lang)) for name in COLUMNS]
+    console.rows(headers, [[str(row[c]) for c in COLUMNS] for row in found], right=(4, 5, 6))
+
+
+def replay(
+    certificate: Annotated[Path, argument("certificate", exists=True, dir_okay=False)],
+    frame: Annotated[Path, argument("frame", exists=True, dir_okay=False)],
+    list: Annotated[Path | None, option("compared_list", "--list", exists=True)] = None,
+    key: Annotated[str | None, option("public_key", "--key")] = None,
+    lang: Lang = Language.en,
+) -> None:
+    """Repeat a draw from its certificate and frame, and say where anything differs."""
+    from sampling.draw import list_hash
+    from sampling.replay import replay as replay_draw
+
+    beside = certificate.with_name("draw.tsv")
+    compared = list or (beside if beside.exists() else None)
+    result = replay_draw(certificate, frame, compared, trusted_key=key)
+    language = lang_of(lang)
+    if not result.ok or result.drawn is None:
+        console.out.print(say("replay_differs", language))
+        for fault in result.differences:
+            console.out.print("- " + fault.text(language), soft_wrap=True)
+        raise typer.Exit(1)
+    hashed = list_hash(result.drawn)
+    console.out.print(
+        say("replay_ok", language, units=result.drawn.num_rows, hash=hashed), soft_wrap=True
+    )
+    console.out.print(say("replay_key", language, key=result.public_key), soft_wrap=True)
+
+
+def plan_estimate(
+    plan: PlanOption,
+    home: HomeOption = Path(),
+    format: FormOption = Form.text,
+    lang: Lang = Language.en,
+) -> None:
+    """Say what the verdicts of a plan tell about the whole frame."""
+    from claims.store import open_store
+    from jihe.estimates import plan_estimates, show_estimates
+
+    estimates = plan_estimates(home, plan)
+    if format is Form.json:
+        console.out.print_json(json.dumps(estimates.to_dict(), default=str))
+        return
+    show_estimates(estimates, str(open_store(home).meta["currency"]), lang_of(lang))
+
+
+def outcomes_import(
+    file: Annotated[Path, argument("returned_list", exists=True, dir_okay=False)],
+    plan: PlanOption,
+    actor: Annotated[str, option("actor")] = "planner",
+    home: HomeOption = Path(),
+    lang: Lang = Language.en,
+) -> None:
+    """Check a returned list and append its verdicts: all rows, or none and every fault."""
+    from jihe.home import Home
+    from sampling.ledger import Ledger
+    from sampling.verdicts import import_verdicts
+
+    language = lang_of(lang)
+    ledger = Ledger(Home(home).ledger_url)
+    try:
+        result = import_verdicts(ledger, file, plan, actor=actor, now=datetime.now(UTC))
+    finally:
+        ledger.close()
+    for warning in result.warnings:
+        console.out.print(say("note", language, text=warning.text(language)), soft_wrap=True)
+    appended = result.appended
+    console.out.print(
+        say("verdicts_in", language, appended=appended.new, superseding=appended.superseding,
+            unchanged=appended.unchanged, stale=appended.stale, waiting=result.not_inspected)
+    )  # fmt: skip
