@@ -209,7 +209,8 @@ def test_help_exists_in_both_languages_and_none_is_left_over() -> None:
     code += (folder.parent / "cli.py").read_text(encoding="utf-8")
     for key, text in helps.items():
         assert set(text) == {"en", "zh"}, key
-        assert text["en"] and text["zh"] and text["en"] != text["zh"], key
+        assert all(text.values()), key
+        assert text["en"] != text["zh"], key
         assert f'"{key}"' in code or key.endswith("_list"), key
 
 
