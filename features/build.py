@@ -57,14 +57,6 @@ class Build:
         return _profile_matrix(self, unit)
 
 
-def default_as_of(store: StoreVersion) -> date:
-    """Return the day after the last claim became known, in local time."""
-    con = open_engine()
-    store.attach(con)
-    last = run(con, "SELECT max(epoch_us(known_at)) FROM claims")[0][0]
-    return date.fromordinal(local(last, store.meta["time_zone"]).date().toordinal() + 1)
-
-
 def build(store: StoreVersion, as_of: date, progress: Progress | None = None) -> Build:
     """Compute facts, rule hits, history, peers and profiles as of a date.
 

@@ -24,7 +24,8 @@ from claims.contracts import Lang
 from claims.load import LoadReport, load
 from claims.mapping import SourceMapping, source_mapping
 from claims.store import StoreVersion, open_store
-from features.build import Build, build, default_as_of
+from features.as_of import DefaultAsOf, default_as_of
+from features.build import Build, build
 from features.clock import cut
 from jihe.home import Home
 from jihe.identified import write_identified
@@ -82,6 +83,7 @@ class RunResult:
     """What a run made; the summary and the tests read it."""
 
     report: LoadReport
+    usual: DefaultAsOf
     made: Build
     scored: Mapping[str, ScoredUnit]
     sealed: Sealed
@@ -111,7 +113,8 @@ def score_and_plan(
 ) -> RunResult:
     """Do everything after loading."""
     home = Home(choices.out)
-    made = build(store, choices.as_of or default_as_of(store), progress)
+    usual = DefaultAsOf(choices.as_of) if choices.as_of else default_as_of(store)
+    made = build(store, usual.day, progress)
     tracker = Tracker(home.registry)
     unit = choices.unit or mapping.unit
     learnt = train_on_dataset(made, store, home, tracker)
@@ -165,7 +168,7 @@ def score_and_plan(
         draws=sealed.plan.draws,
     )
     _tell(progress, "done", 1.0)
-    return RunResult(report, made, scored, sealed, records, metrics, version.version)
+    return RunResult(report, usual, made, scored, sealed, records, metrics, version.version)
 
 
 def _tell(progress: Progress | None, step: str, share: float) -> None:

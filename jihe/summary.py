@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from claims.contracts import Lang, table
 from claims.load import LoadReport
+from features.as_of import DefaultAsOf
 from jihe import console
 from jihe.pipeline import RunResult
 from jihe.texts import say
@@ -59,6 +60,13 @@ def show_faults(path: Path, lang: Lang) -> None:
 def severity_label(lang: Lang) -> str:
     """Return the heading of the severity column."""
     return table("quarantine").columns["severity"].label(lang)
+
+
+def show_strays(usual: DefaultAsOf, lang: Lang) -> None:
+    """Print how many claims lie far behind the date that was taken, if any."""
+    if usual.strays:
+        text = say("strays", lang, n=usual.strays, first=usual.first_stray, day=usual.day)
+        console.out.print(text)
 
 
 def show_not_run(result: RunResult, lang: Lang) -> None:
@@ -159,6 +167,7 @@ def show_files(home: Path, lang: Lang) -> None:
 def show_run(result: RunResult, home: Path, lang: Lang) -> None:
     """Print the whole summary of a run."""
     show_load(result.report, home, lang)
+    show_strays(result.usual, lang)
     show_not_run(result, lang)
     show_list(result, lang)
     show_metrics(result.metrics, lang)

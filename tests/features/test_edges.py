@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import pytest
 
-from features.build import BuildError, default_as_of
+from features.as_of import DefaultAsOf, chosen, default_as_of
+from features.build import BuildError
 from features.online import OnlineFeatures, claim_row
 from features.published import write_features
 
@@ -52,7 +53,7 @@ def test_nothing_was_known_before_the_date(town):
 
 def test_the_default_date_is_the_day_after_the_last_claim(town):
     town.claim("2024-03-01 10:00", known="2024-03-31 23:59")
-    assert default_as_of(town.store()) == date(2024, 4, 1)
+    assert default_as_of(town.store()).day == date(2024, 4, 1)
 
 
 def test_optional_columns_that_are_all_null(town, tmp_path):
@@ -178,3 +179,19 @@ def test_a_matrix_can_be_cut_to_rows(simulated_build):
     assert len(part) == int((m.rule_hits > 0).sum())
     assert (part.rule_hits > 0).all()
     assert part.names == m.names
+
+
+def test_a_few_claims_far_behind_all_others_do_not_move_the_default_date() -> None:
+    days = [(date(2024, 1, 1) + timedelta(days=n), 10) for n in range(300)]
+    last = days[-1][0]
+    assert chosen(days) == DefaultAsOf(last + timedelta(days=1))
+    far = date(2025, 12, 31)
+    assert chosen([*days, (far, 3)]) == DefaultAsOf(last + timedelta(days=1), 3, far)
+    # Two of them, a year apart, are both strays; more than one in a thousand is data.
+    further = date(2027, 1, 1)
+    assert chosen([*days, (far, 1), (further, 1)]) == DefaultAsOf(last + timedelta(days=1), 2, far)
+    assert chosen([*days, (far, 4)]) == DefaultAsOf(date(2026, 1, 1))
+    # A gap of 45 days is a quiet season, one of 46 is not.
+    for gap, strays in ((45, 0), (46, 1)):
+        assert chosen([*days, (last + timedelta(days=gap), 1)]).strays == strays
+    assert chosen([(far, 1)]) == DefaultAsOf(date(2026, 1, 1))

@@ -12,7 +12,8 @@ import pytest
 from claims.load import load
 from claims.mapping import source_mapping
 from claims.store import open_store
-from features.build import build_rules, default_as_of
+from features.as_of import default_as_of
+from features.build import build_rules
 from features.rules import rules
 
 TABLES = ("claim_lines", "deaths", "price_caps", "sex_limits", "daily_maxima", "mild_diagnoses")
@@ -536,7 +537,7 @@ def test_an_exact_duplicate_upload_is_irrelevant(simulated_files, tmp_path):
             (folder / path.name).write_text("".join([head, *repeat(rows)]), encoding="utf-8")
         load(source_mapping("nhsa"), folder, tmp_path / f"home_{name}")
         store = open_store(tmp_path / f"home_{name}")
-        made = build_rules(store, default_as_of(store))
+        made = build_rules(store, default_as_of(store).day)
         found.append(made.con.execute("FROM rule_hits ORDER BY ALL").fetchall())
     assert found[0] == found[1]
     assert len({row[0] for row in found[0]}) >= 8

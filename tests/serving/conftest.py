@@ -22,7 +22,8 @@ from claims.mapping import source_mapping
 from claims.pseudonyms import pseudonym
 from claims.store import open_store
 from claims.vault import pseudonym_key
-from features.build import Build, build, default_as_of
+from features.as_of import default_as_of
+from features.build import Build, build
 from features.matrix import Matrix
 from serving.api import create_app
 from serving.distributions import Distributions, measure
@@ -205,7 +206,7 @@ def world(county: Path, tmp_path_factory: pytest.TempPathFactory) -> World:
     home = tmp_path_factory.mktemp("serving")
     load_claims(source_mapping("nhsa"), county, home)
     store = open_store(home)
-    made = build(store, default_as_of(store))
+    made = build(store, default_as_of(store).day)
     claims, places = made.matrix("claim"), made.matrix("institution")
     models = home / "models"
     trees = TreeSettings(rounds=30, seeds=(1, 2), learning_rate=0.1)
