@@ -24,8 +24,9 @@ from jihe.outputs import plan_folder, recover, show
 from jihe.scores import ScoredUnit
 from jihe.texts import say
 from sampling.certificate import CERTIFICATE_FILE, certificate_bytes
-from sampling.design import Design, parse_capacity
+from sampling.design import Design, DesignError, parse_capacity
 from sampling.draw import DRAW_FILE, draw, write_draw
+from sampling.faults import Fault
 from sampling.frame import FRAME_FILE, Frame, write_frame
 from sampling.ledger import Ledger, Plan
 from sampling.lists import write_inspector_list, write_planner_lists
@@ -82,10 +83,19 @@ def parse_seed(text: str | None) -> bytes | None:
     return seed
 
 
+_EMPTY = Fault(
+    "FRAME_EMPTY",
+    "No unit is known from the day of --frame-from on; name an earlier day.",
+    "--frame-from 指定的日期之后没有已知的对象；请指定更早的日期。",
+)
+
+
 def design_for(
     scored: ScoredUnit, facts: pa.Table, chosen: npt.NDArray[np.bool_], choices: PlanChoices
 ) -> Designed:
     """Freeze the frame of the ``chosen`` units and allocate; raises DesignError where none fits."""
+    if not chosen.any():
+        raise DesignError([_EMPTY])
     rows = pa.array(np.flatnonzero(chosen))
     facts, table = facts.take(rows), scored.table.take(rows)
     capacity = choices.capacity or _usual(len(rows))

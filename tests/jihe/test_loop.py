@@ -17,6 +17,7 @@ from claims.contracts import table
 from jihe.demo import DemoChoices, DemoResult, run_demo
 from jihe.pipeline import RunChoices, RunResult, run
 from jihe.planning import PlanChoices
+from sampling.design import DesignError
 from sampling.replay import replay
 
 SEED = bytes(range(32))
@@ -182,3 +183,12 @@ def test_the_estimate_is_computed_from_the_verdicts(demo: DemoResult) -> None:
     # Five standard errors: mostly-zero amounts make the normal interval of one draw unreliable.
     error = demo.estimated.total.standard_error or 0
     assert abs(demo.estimated.total.estimate - demo.confirmable) < 5 * error
+
+
+def test_an_empty_frame_is_told_as_one(county: Path, tmp_path: Path) -> None:
+    from datetime import date
+
+    with pytest.raises(DesignError, match="--frame-from"):
+        _run(county, tmp_path, frame_from=date(2031, 1, 1))
+    assert not (tmp_path / "list.csv").exists()
+    assert not (tmp_path / "plans").exists()
