@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 import typer
 
 from jihe import console
+from jihe.quarantine_command import quarantine
 from jihe.texts import say
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -197,6 +198,9 @@ def load(
     with console.progress("jihe load") as tell:
         report = load_source(source_mapping(source), input, home, tell)
     show_load(report, home, lang_of(lang))
+
+
+app.command()(quarantine)
 
 
 @app.command()
