@@ -135,14 +135,17 @@ def _fault_lines(place: int, fault: dict[str, Any], lang: Lang) -> list[str]:
     )
     lines = [f"  {place}. {where}", f"     {fault['reason']}"]
     lines.append(_named_line("label_files", _listed(fault["files"], lang), lang))
-    for example in fault["examples"]:
-        rows = [f"{r['place']} ({r['value']})" if r["value"] else r["place"]
-                for r in example["rows"]]  # fmt: skip
-        found = f"{example['file']} {_listed(rows, lang)}"
+    if fault["examples"]:
+        found = "; ".join(_example_line(example, lang) for example in fault["examples"])
         lines.append(_named_line("label_examples", found, lang))
     if fault["fix"]:
         lines.append(_named_line("label_fix", fault["fix"], lang))
     return lines
+
+
+def _example_line(example: dict[str, Any], lang: Lang) -> str:
+    rows = [f"{r['place']} ({r['value']})" if r["value"] else r["place"] for r in example["rows"]]
+    return f"{example['file']} {_listed(rows, lang)}"
 
 
 def _listed(texts: list[str], lang: Lang) -> str:

@@ -73,11 +73,11 @@ def _table(row: TableFigures, currency: str, lang: Lang) -> dict[str, Any]:
     counts = ("records", "accepted", "quarantined", "duplicates", "warned")
     return {
         "label": words.table_label(row.table, lang),
-        **{name: f"{getattr(row, name):,}" for name in counts},
+        **{name: f"{getattr(row, name):,}" if row.loaded else "–" for name in counts},
         "share": "–" if row.refused_share is None else words.percent(row.refused_share, lang),
         "money": money,
         "money_share": share,
-        "touched": not words.spotless(row),
+        "touched": row.loaded and not words.spotless(row),
     }
 
 

@@ -49,18 +49,17 @@ def percent(share: float | None, lang: Lang) -> str:
     """Return a share for a person; one that is not nothing never reads as 0.
 
     >>> percent(0.1234, "en"), percent(0.0, "en"), percent(0.00001, "en"), percent(0.99999, "zh")
-    ('12.34 %', '0 %', '< 0.01 %', '> 99.99%')
+    ('12.34%', '0%', '< 0.01%', '> 99.99%')
     """
-    sign = "%" if lang == "zh" else " %"
     if share is None:
         return say("not_known", lang)
     if share in (0.0, 1.0):
-        return f"{share:.0%}"[:-1] + sign
+        return f"{share:.0%}"
     if share < 0.0001:
-        return f"< 0.01{sign}"
+        return "< 0.01%"
     if share > 0.9999:
-        return f"> 99.99{sign}"
-    return f"{100 * share:.2f}{sign}"
+        return "> 99.99%"
+    return f"{share:.2%}"
 
 
 def table_label(name: str, lang: Lang) -> str:
