@@ -28,10 +28,11 @@ def quarantine(
     from jihe.quarantine_words import say
 
     version = open_store(home)
-    page = write_quarantine_report(version, out or home, lang)
+    figures = quarantine_figures(version)
+    page = write_quarantine_report(version, out or home, lang, figures)
     if format == "json":
-        text = json.dumps(quarantine_figures(version).to_dict(), ensure_ascii=False)
+        text = json.dumps(figures.to_dict(), ensure_ascii=False)
         console.out.print_json(text, highlight=False)
         return
-    for line in (*quarantine_lines(version, lang), say("written", lang, path=page)):
+    for line in (*quarantine_lines(version, lang, figures), say("written", lang, path=page)):
         console.out.print(line, markup=False, highlight=False, soft_wrap=True)

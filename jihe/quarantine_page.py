@@ -55,10 +55,18 @@ def _text(lang: Lang, key: str, **values: object) -> str:
     return say(key, lang, **values)
 
 
-def write_quarantine_report(version: StoreVersion, folder: Path, lang: Lang = "en") -> Path:
-    """Write the report into a folder, in both languages; return the page in ``lang``."""
+def write_quarantine_report(
+    version: StoreVersion,
+    folder: Path,
+    lang: Lang = "en",
+    figures: QuarantineFigures | None = None,
+) -> Path:
+    """Write the report into a folder, in both languages; return the page in ``lang``.
+
+    ``figures`` spares counting again what was counted already.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    figures = quarantine_figures(version)
+    figures = figures or quarantine_figures(version)
     partial_folder = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
     try:
         for each in LANGS:
@@ -112,9 +120,11 @@ def _is_number(text: str) -> bool:
     return digits.isascii() and digits.isdigit()
 
 
-def quarantine_lines(version: StoreVersion, lang: Lang) -> list[str]:
+def quarantine_lines(
+    version: StoreVersion, lang: Lang, figures: QuarantineFigures | None = None
+) -> list[str]:
     """Return the report for the terminal, line by line, without markup."""
-    body = view(quarantine_figures(version), version, lang)
+    body = view(figures or quarantine_figures(version), version, lang)
     subtitle = say("subtitle", lang, source=body["source"], version=body["version"])
     lines = [f"{say('title', lang)} · {subtitle}", "", body["overall"]]
     lines += [f"  {told}" for told in (*body["verdicts"], *body["disagreements"])]

@@ -117,6 +117,26 @@ def test_faults_are_ranked_by_rows_and_warnings_stand_apart(figures: QuarantineF
     ]  # fmt: skip
 
 
+def test_a_refused_row_is_no_duplicate_and_no_warning_as_well(tmp_path: Path) -> None:
+    both = [
+        entry("a.csv", "claims", 2, "error", "bad_date", "begntime"),
+        entry("a.csv", "claims", 2, "duplicate", "duplicate_row", "setl_id"),
+        entry("a.csv", "claims", 2, "warning", "unknown_reference", "psn_no"),
+        entry("a.csv", "claims", 3, "duplicate", "duplicate_row", "setl_id"),
+        entry("a.csv", "claims", 3, "warning", "unknown_reference", "psn_no"),
+    ]
+    (file,) = quarantine_figures(store(tmp_path, both, [counts("claims", 9, 1, 1)])).files
+    assert (file.refused, file.duplicates, file.warned) == (1, 1, 0)
+
+
+def test_all_faults_in_one_list_begin_with_whole_files_and_end_with_warnings(
+    figures: QuarantineFigures,
+) -> None:
+    found = figures.whole + figures.refusing + figures.absent + figures.warnings
+    assert figures.faults == found
+    assert [f["code"] for f in figures.to_dict()["faults"]] == [f.code for f in found]
+
+
 def test_files_that_could_not_be_read_are_told_one_by_one(figures: QuarantineFigures) -> None:
     assert [(f.files, f.rows, f.reason["en"]) for f in figures.whole] == [
         ((FileRows("d.csv", 0),), 0, sentence("unreadable_file", "en", detail="EOFError")),

@@ -151,6 +151,17 @@ def test_a_new_manifest_shows_the_money_and_an_old_one_says_it_is_not_known(
     assert "¥" not in old["en"].text
 
 
+def test_the_headline_does_not_add_the_money_of_lines_to_that_of_their_claims(
+    tmp_path: Path,
+) -> None:
+    lines = counts("claim_lines", 10, 1, 0, amount_arrived=900, amount_quarantined=90)
+    entries = [*ENTRIES, entry("fee.csv", "claim_lines", 4, "error", "bad_date", "fee_ocur_time")]
+    text = pages(store(tmp_path, entries, [*NEW, lines]), tmp_path / "o")["en"].text
+    assert "In claims ¥123.45 of ¥10,000.00" in text
+    assert "In claim lines" not in text
+    assert "Refused: 10.00% of the rows, ¥0.90 of ¥9.00 in money (10.00%)." in text
+
+
 @pytest.mark.parametrize("refused", [-5, 2_000_000])
 def test_money_that_is_no_part_of_a_whole_gets_no_share(refused: int, tmp_path: Path) -> None:
     made = [{**NEW[0], "amount_quarantined": refused}, NEW[1]]
