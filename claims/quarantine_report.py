@@ -8,6 +8,7 @@ row 0 stands for a file as a whole.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,12 +29,15 @@ from claims.store import StoreVersion
 #: Example rows of each kind of fault, and the files that are named with it.
 EXAMPLES = 5
 NAMED_FILES = 3
+#: Lines of the store's history, one for each load that changed something.
+HISTORY = "versions.jsonl"
 #: What a file can be to the store, in the order in which a report tells it.
 FILE_KINDS = ("added", "replaced", "read_again", "unchanged", "kept", "forgotten")
 
 
 def quarantine_figures(version: StoreVersion, examples: int = EXAMPLES) -> QuarantineFigures:
     """Return the figures of a store version's quarantine, at most ``examples`` rows a kind."""
+    told = _last_load(version)
     con = open_engine()
     try:
         path = quote(str(version.folder / "quarantine.parquet"))
@@ -47,8 +51,8 @@ def quarantine_figures(version: StoreVersion, examples: int = EXAMPLES) -> Quara
             tables=_tables(con, version.meta),
             faults=_faults(con, examples),
             files=_files(con),
-            changes=_changes(version.meta),
-            file_changes=_file_changes(version.meta),
+            changes=_changes(told),
+            file_changes=_file_changes(told),
         )
     finally:
         con.close()
@@ -97,20 +101,37 @@ def _tables(con: Connection, meta: Mapping[str, Any]) -> tuple[TableFigures, ...
     return tuple(made)
 
 
-def _changes(meta: Mapping[str, Any]) -> tuple[TableChange, ...]:
+def _last_load(version: StoreVersion) -> Mapping[str, Any]:
+    """Return what the store's history tells of the load that made a version; maybe nothing.
+
+    A store of an earlier program has no history; a line that was cut off is passed over.
+    """
+    try:
+        lines = (version.folder.parent / HISTORY).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return {}
+    for line in reversed(lines):
+        try:
+            told = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(told, dict) and told.get("version") == version.version:
+            return told
+    return {}
+
+
+def _changes(told: Mapping[str, Any]) -> tuple[TableChange, ...]:
     """Return the tables in which a load differs from the one before."""
     made = (
         TableChange(c["table"], c["new"], c["changed"], c["removed"])
-        for c in meta.get("changes") or ()
+        for c in told.get("changed_rows") or ()
     )
     return tuple(c for c in made if c.new or c.changed or c.removed)
 
 
-def _file_changes(meta: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+def _file_changes(told: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """Return the names of the files that took part in a load, by what they are to the store."""
-    files = meta.get("files")
-    if not isinstance(files, Mapping):
-        return {}
+    files = told.get("changed_files") or {}
     return {kind: tuple(files[kind]) for kind in FILE_KINDS if files.get(kind)}
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,6 @@ from claims.quarantine_report import quarantine_figures
 from claims.store import StoreVersion, open_store, write_version
 
 Entry = dict[str, Any]
-Make = Callable[..., StoreVersion]
 
 
 def entry(
@@ -47,7 +47,8 @@ def store(home: Path, entries: Sequence[Entry], made: Sequence[Entry], **meta: A
     home.mkdir(parents=True, exist_ok=True)
     schema = table("quarantine").schema
     con.register("final_quarantine", pa.Table.from_pylist(list(entries), schema))
-    about = {"source": "nhsa", "currency": "CNY", "absent_columns": {}, "absent_tables": []}
+    about = {"source": "nhsa", "currency": "CNY", "time_zone": "Asia/Shanghai",
+             "absent_columns": {}, "absent_tables": []}  # fmt: skip
     version = write_version(con, home, ["quarantine"], {**about, "counts": list(made), **meta})
     con.close()
     return version
@@ -181,12 +182,23 @@ def test_an_old_manifest_knows_no_money_and_a_new_one_does(tmp_path: Path) -> No
 
 
 def test_what_a_load_changed_is_told_where_the_manifest_knows_it(tmp_path: Path) -> None:
-    changes = [{"table": "claims", "new": 5, "changed": 1, "removed": 0},
-               {"table": "insured", "new": 0, "changed": 0, "removed": 0}]  # fmt: skip
-    files = {"added": ["b.csv"], "replaced": [], "kept": ["a.csv"], "other": ["z.csv"]}
-    made = quarantine_figures(store(tmp_path, ENTRIES, NEW, changes=changes, files=files))
+    version = store(tmp_path, ENTRIES, NEW)
+    history = version.folder.parent / "versions.jsonl"
+    rows = [{"table": "claims", "new": 5, "changed": 1, "removed": 0},
+            {"table": "insured", "new": 0, "changed": 0, "removed": 0}]  # fmt: skip
+    files = {"added": ["b.csv"], "replaced": [], "kept": ["a.csv"]}
+    mine = {"version": version.version, "changed_rows": rows, "changed_files": files}
+    other = {"version": "0" * 16, "changed_rows": [{**rows[0], "new": 9}]}
+    lines = ["{}", json.dumps(mine), json.dumps(other), '{"version": "cut']
+    history.write_text("\n".join(lines), encoding="utf-8")
+    made = quarantine_figures(version)
     assert [(c.table, c.new, c.changed, c.removed) for c in made.changes] == [("claims", 5, 1, 0)]
     assert made.file_changes == {"added": ("b.csv",), "kept": ("a.csv",)}
+    history.unlink()
+    assert (quarantine_figures(version).changes, quarantine_figures(version).file_changes) == (
+        (),
+        {},
+    )
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,8 @@ def store(home: Path, entries: Sequence[Entry], made: Sequence[Entry], **meta: A
     home.mkdir(parents=True, exist_ok=True)
     schema = table("quarantine").schema
     con.register("final_quarantine", pa.Table.from_pylist(list(entries), schema))
-    about = {"source": "nhsa", "currency": "CNY", "absent_columns": {}, "absent_tables": []}
+    about = {"source": "nhsa", "currency": "CNY", "time_zone": "Asia/Shanghai",
+             "absent_columns": {}, "absent_tables": []}  # fmt: skip
     version = write_version(con, home, ["quarantine"], {**about, "counts": list(made), **meta})
     con.close()
     return version
@@ -219,14 +220,19 @@ HOSTILE_ENTRIES = [
 def test_names_from_outside_are_text_and_nothing_else(tmp_path: Path) -> None:
     version = store(
         tmp_path, HOSTILE_ENTRIES, [counts("claims", 5, 1, 0), counts(HOSTILE, 1, 0, 0)],
-        source=HOSTILE, absent_tables=[HOSTILE], files={"kept": [HOSTILE]},
+        source=HOSTILE, absent_tables=[HOSTILE],
     )  # fmt: skip
+    told = {"version": version.version, "changed_files": {"kept": [HOSTILE], "added": ["n.csv"]}}
+    history = version.folder.parent / "versions.jsonl"
+    history.write_text(json.dumps(told), encoding="utf-8")
     for page in pages(version, tmp_path / "o").values():
         assert "script" not in {tag for tag, _ in page.tags}
         assert "<script>alert(1)</script>&\"'" in page.text
         assert "{{ 7 * 7 }}" in page.text
         assert not set("\x1b\u202e") & set(page.text)
     lines = "\n".join(quarantine_lines(version, "en"))
+    assert "Files kept from earlier loads: <script>" in lines
+    assert "Files that are new: n.csv." in lines
     assert "[bold].csv" in lines
     assert not set("\x1b\u202e\r") & set(lines)
 
