@@ -15,7 +15,7 @@ from claims.contracts import Lang, table, tables
 from claims.store import StoreVersion
 from features.runnable import CLOCK
 from jihe.catalogues import feature_rows, rule_rows
-from jihe.quarantine_words import names, say, table_label
+from jihe.quarantine_words import plain, say, table_label
 
 #: Features and rules that are named at each missing column.
 NAMED = 6
@@ -59,7 +59,8 @@ def waiting(version: StoreVersion, lang: Lang) -> list[dict[str, Any]]:
     for missing, entries in sorted(waits.items(), key=lambda w: (-len(w[1]), w[0])):
         features = sum(e.kind == "feature" for e in entries)
         listed = [labels.get(e.name, e.name) for e in entries]
-        shown = names(listed[:NAMED], lang)
+        # Labels hold commas themselves.
+        shown = say("list_semicolon", lang).join(plain(label) for label in listed[:NAMED])
         if len(listed) > NAMED:
             shown = say("names_more", lang, names=shown, n=len(listed) - NAMED)
         told = say("not_run_row", lang, features=features, rules=len(entries) - features,
