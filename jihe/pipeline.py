@@ -7,7 +7,6 @@ the plan that it sealed (``jihe.outputs``); a run that stops leaves nothing half
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -37,6 +36,7 @@ from jihe.planning import (
     seal_plan,
     write_lists,
 )
+from jihe.quarantine_page import write_quarantine_report
 from jihe.scores import (
     UNITS,
     Objective,
@@ -151,7 +151,7 @@ def score_and_plan(
         _write_records(_drawn_records(sealed, records), folder)
         _write_json(metrics, folder / "metrics.json")
         _write_not_run(made, folder / "not_run.json")
-        shutil.copyfile(made.store.folder / "quarantine.parquet", folder / "quarantine.parquet")
+        write_quarantine_report(made.store, folder)
 
     sealed = seal_plan(home, designed, choices.now or datetime.now(UTC), write)
     if choices.identified:

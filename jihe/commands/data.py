@@ -1,7 +1,8 @@
-"""``simulate`` and ``load``: where claims come from."""
+"""``simulate``, ``load`` and ``quarantine``: where claims come from, and what was refused."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,8 @@ import typer
 
 from jihe import console
 from jihe.commands.options import (
+    Form,
+    FormOption,
     HomeOption,
     InputOption,
     Lang,
@@ -24,6 +27,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command("simulate", help=told("simulate"))(simulate)
     app.command("load", help=told("load"))(load)
+    app.command("quarantine", help=told("quarantine"))(quarantine)
 
 
 def simulate(
@@ -65,3 +69,27 @@ def load(
     with console.progress("jihe load") as tell:
         report = load_source(source_mapping(source), input, home, tell)
     show_load(report, home, lang_of(lang))
+
+
+def quarantine(
+    home: HomeOption = Path(),
+    out: Annotated[Path | None, option("report_out", "--out")] = None,
+    format: FormOption = Form.text,
+    lang: Lang = Language.en,
+) -> None:
+    """Report what the latest load refused: counts, money, examples and what to fix."""
+    from claims.quarantine_report import quarantine_figures
+    from claims.store import open_store
+    from jihe.quarantine_page import quarantine_lines, write_quarantine_report
+    from jihe.quarantine_words import say
+
+    version = open_store(home)
+    figures = quarantine_figures(version)
+    page = write_quarantine_report(version, out or home, lang_of(lang), figures)
+    if format is Form.json:
+        text = json.dumps(figures.to_dict(), ensure_ascii=False)
+        console.out.print_json(text, highlight=False)
+        return
+    lines = quarantine_lines(version, lang_of(lang), figures)
+    for line in (*lines, say("written", lang_of(lang), path=page)):
+        console.out.print(line, markup=False, highlight=False, soft_wrap=True)
