@@ -133,9 +133,9 @@ def test_a_claim_is_scored_with_reasons(client, bearer, claim, world) -> None:
 
 def test_the_batch_is_bounded(client, bearer, claim) -> None:
     claim["lines"] = []
-    full = {"claims": [claim] * 100}
+    full = {"claims": [claim | {"claim_id": f"S-{n}"} for n in range(100)]}
     assert client.post("/v1/claims/score", json=full, headers=bearer).status_code == 200
-    full["claims"].append(claim)
+    full["claims"].append(claim | {"claim_id": "S-100"})
     assert is_error(client.post("/v1/claims/score", json=full, headers=bearer), 422)
     assert is_error(client.post("/v1/claims/score", json={"claims": []}, headers=bearer), 422)
 
