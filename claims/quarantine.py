@@ -7,7 +7,6 @@ warning passes. The counts always add up: records = accepted + quarantined + dup
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from claims.contracts import LANGS, table
@@ -51,24 +50,6 @@ CHECKS = (
         f"quantity_milli < 0 AND NOT coalesce( {_REVERSAL['claim_lines']} , false)",
     ),
 )  # fmt: skip
-
-
-def row_checks(table_name: str, columns: Collection[str]) -> list[Check]:
-    """Return every check of a typed row for which a source with these ``columns`` has the values.
-
-    The conditions are portable SQL over the contract's columns, ``accepted_claims`` and ``now()``:
-    loading runs them on whole tables, the service on the claims that are posted to it.
-    """
-    reversal = _REVERSAL.get(table_name, "false")
-    if table_name == "claims" and "reverses_claim_id" not in columns:
-        reversal = "false"
-    checks = []
-    for column in table(table_name).columns.values():
-        if column.name in columns and (column.type == "money" or column.minimum == 0):
-            allowed = reversal if column.type == "money" else "false"
-            condition = f"{name(column.name)} < 0 AND NOT coalesce({allowed}, false)"
-            checks.append(Check(table_name, "negative_amount", column.name, "error", condition))
-    return checks + [c for c in CHECKS if c.table == table_name and _uses(c, columns)]
 
 
 @dataclass(frozen=True)
@@ -115,17 +96,29 @@ def _faults_sql(mapping: TableMapping, origin: Origins) -> list[str]:
             f"{shown} AS column_name, {quote(target)} AS target FROM parsed WHERE {condition}"
         )
 
-    for target in mapping.columns:
+    for target, column in mapping.columns.items():
         fault = name(f"fault:{target}")
         add(target, "error", fault, f"{fault} IS NOT NULL")
-    for check in row_checks(mapping.table, mapping.columns):
-        add(check.column, check.severity, quote(check.code), check.condition)
+        if column.target.type == "money" or column.target.minimum == 0:
+            allowed = _below_zero(mapping) if column.target.type == "money" else "false"
+            condition = f"{name(target)} < 0 AND NOT coalesce({allowed}, false)"
+            add(target, "error", "'negative_amount'", condition)
+    for check in CHECKS:
+        if check.table == mapping.table and _uses(check, mapping):
+            add(check.column, check.severity, quote(check.code), check.condition)
     return selects
 
 
-def _uses(check: Check, columns: Collection[str]) -> bool:
-    used = [c for c in table(check.table).columns if c in check.condition.split()]
-    return all(c in columns for c in used)
+def _below_zero(mapping: TableMapping) -> str:
+    """Return the SQL condition under which a row's amounts may be negative."""
+    if mapping.table == "claims" and "reverses_claim_id" not in mapping.columns:
+        return "false"
+    return _REVERSAL.get(mapping.table, "false")
+
+
+def _uses(check: Check, mapping: TableMapping) -> bool:
+    used = [c for c in table(mapping.table).columns if c in check.condition.split()]
+    return all(c in mapping.columns for c in used)
 
 
 def judge(con: Connection, mapping: TableMapping, records: int) -> TableCounts:

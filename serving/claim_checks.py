@@ -2,7 +2,8 @@
 
 In: claims and lines as the contract types them, moments as microseconds. Out: every fault with its
 row. The conditions are the texts of ``claims.quarantine``, each one run as it stands by SQLite
-instead of DuckDB; rows that share a key are judged by the same rule as in a load.
+instead of DuckDB; rows that share a key are judged by the same rule as in a load. What is below
+zero is the mark of a reversal, and a reversal is nothing to score: here it is always refused.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from claims.contracts import table
-from claims.quarantine import Check, row_checks
+from claims.quarantine import CHECKS, Check
 from features.clock import microseconds
 from serving.claim_input import ClaimIn, LineIn
 
@@ -24,6 +25,9 @@ _POSTED = {
     "claim_lines": (frozenset(LineIn.model_fields) | {"claim_id"})
     & set(table("claim_lines").columns),
 }
+_BELOW_ZERO = "negative_amount"
+#: Has no minimum in its contract, because it is below zero in a reversal.
+_REVERSED = ("quantity_milli",)
 TypedRow = Mapping[str, Any]
 
 
@@ -47,8 +51,7 @@ class RowChecks:
     def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._db = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
         self._db.create_function("now", 0, lambda: microseconds(clock()))
-        self._checks = {name: row_checks(name, _POSTED[name]) for name in _POSTED}
-        self._db.execute("CREATE TABLE accepted_claims (claim_id, reverses_claim_id)")
+        self._checks = {name: _checks(name) for name in _POSTED}
         for name in _POSTED:
             columns = ", ".join(f'"{column}"' for column in table(name).columns)
             self._db.execute(f"CREATE TABLE posted_{name} (row_number INTEGER, {columns})")
@@ -68,17 +71,10 @@ class RowChecks:
         """
         self._db.execute("BEGIN")
         try:
-            on_claims = self._judge("claims", claims, bad_claims)
-            out = {f.row for f in on_claims if f.severity != "warning"} | set(bad_claims)
-            self._db.executemany(
-                "INSERT INTO accepted_claims VALUES (?, ?)",
-                [
-                    (claim["claim_id"], claim.get("reverses_claim_id"))
-                    for place, claim in enumerate(claims)
-                    if place not in out
-                ],
+            return (
+                self._judge("claims", claims, bad_claims),
+                self._judge("claim_lines", lines, bad_lines),
             )
-            return on_claims, self._judge("claim_lines", lines, bad_lines)
         finally:
             self._db.execute("ROLLBACK")
 
@@ -103,6 +99,24 @@ class RowChecks:
     def close(self) -> None:
         """Close the database in memory."""
         self._db.close()
+
+
+def _checks(name: str) -> list[Check]:
+    """Return the checks of one table that posted rows have the columns for."""
+    columns = [c for c in table(name).columns.values() if c.name in _POSTED[name]]
+    checks = [
+        Check(name, _BELOW_ZERO, c.name, "error", f'"{c.name}" < 0')
+        for c in columns
+        if c.type == "money" or c.minimum == 0 or c.name in _REVERSED
+    ]
+    absent = set(table(name).columns) - _POSTED[name]
+    return checks + [
+        check
+        for check in CHECKS
+        if check.table == name
+        and check.code != _BELOW_ZERO
+        and not absent & set(check.condition.split())
+    ]
 
 
 def _copies(name: str, rows: Sequence[TypedRow], out: Collection[int]) -> list[Finding]:
