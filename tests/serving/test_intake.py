@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -248,8 +248,11 @@ def _files(claims: Sequence[Mapping[str, Any]], folder: Path) -> None:
             writer.writerows(rows)
 
 
-def _batch(claims: Sequence[Mapping[str, Any]]) -> set[Verdict]:
-    """Load the claims; return table, place, code and column of whatever the quarantine says."""
+def _batch(claims: Sequence[Mapping[str, Any]]) -> tuple[set[Verdict], set[Verdict]]:
+    """Load the claims; return table, place, code and column of what keeps rows out, and warns.
+
+    Warnings about references are left out: the service has no register of claims or doctors.
+    """
     mapping = source_mapping("nhsa")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "in"
@@ -259,12 +262,15 @@ def _batch(claims: Sequence[Mapping[str, Any]]) -> set[Verdict]:
         told = pq.read_table(open_store(Path(name) / "home").folder / "quarantine.parquet")
     ours = {(table, column.source): target for table in ("claims", "claim_lines")
             for target, column in mapping.tables[table].columns.items()}  # fmt: skip
-    return {
-        (row["table_name"], row["row_number"] - 2, row["code"],
-         ours[row["table_name"], row["column_name"]])
-        for row in told.to_pylist()
-        if row["row_number"] and row["code"] != "unknown_reference"
-    }  # fmt: skip
+    kept_out, odd = set[Verdict](), set[Verdict]()
+    for row in told.to_pylist():
+        if row["row_number"] and row["severity"] != "warning":
+            table_name = row["table_name"]
+            column = ours[table_name, row["column_name"]]
+            kept_out.add((table_name, row["row_number"] - 2, row["code"], column))
+        elif row["code"] == "amounts_do_not_add_up":
+            odd.add(("claims", row["row_number"] - 2, row["code"], "total_amount"))
+    return kept_out, odd
 
 
 def _online(claims: Sequence[Mapping[str, Any]]) -> tuple[set[Verdict], set[Verdict]]:
@@ -291,14 +297,14 @@ def _online(claims: Sequence[Mapping[str, Any]]) -> tuple[set[Verdict], set[Verd
     return errors, {verdict(fault, sound) for fault in again.warnings}
 
 
-@settings(max_examples=12, deadline=None)
+# Each example is a whole load: to shrink a failing one would take minutes.
+@settings(max_examples=12, deadline=None, phases=(Phase.explicit, Phase.generate))
 @given(drawn=st.lists(CLAIMS, min_size=8, max_size=16))
 def test_the_service_refuses_exactly_what_a_load_quarantines(drawn: list[dict[str, Any]]) -> None:
     claims = [BASE, *drawn]
     errors, warnings = _online(claims)
-    batch = _batch(claims)
-    odd = {verdict for verdict in batch if verdict[2] == "amounts_do_not_add_up"}
-    assert errors == batch - odd
+    kept_out, odd = _batch(claims)
+    assert errors == kept_out
     assert warnings <= odd
     rows_out = {verdict[:2] for verdict in errors}
     lines_out = {row for table, row in rows_out if table == "claim_lines"}
