@@ -119,6 +119,8 @@ def test_a_granted_appeal_counts_from_the_day_after_it_became_known(
 
     assert label(LATER.date()) == (1, 1_234, FIRST.date())
     assert label(LATER_CUT) == (0, None, LATER.date())
+    told = [verdict_labels(home, day).counts["superseded"] for day in (CUT, LATER_CUT)]
+    assert told == [0, 1]
 
 
 def test_nothing_is_known_on_the_day_the_verdicts_come(

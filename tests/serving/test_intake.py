@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from claims.load import load
 from claims.mapping import source_mapping
+from claims.pseudonyms import is_pseudonym
 from claims.store import open_store
 from serving.claim_checks import RowChecks
 from serving.claim_faults import SHOWN, InputError, InputFault
@@ -140,6 +141,7 @@ def test_lines_are_told_apart_within_a_claim_and_between_claims() -> None:
 
 def test_a_claim_by_its_id_and_by_its_pseudonym_is_one_claim() -> None:
     known_as = taken(CLAIM).claims[0].claim["claim_id"]
+    assert is_pseudonym(known_as)
     assert refused(CLAIM, CLAIM | {"claim_id": known_as}) == [
         ("claims.1.claim_id", "duplicate_row")
     ]
