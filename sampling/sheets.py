@@ -25,8 +25,12 @@ import openpyxl
 from defusedxml.sax import parse
 
 from claims.contracts import table
+from sampling.columns import of_contract
 from sampling.faults import Fault, SamplingError
 from sampling.lists import CASE, VERDICT_COLUMNS
+
+UNIT_ID = of_contract(table("draws").columns["unit_id"])
+"""Column that a returned list should still carry: it shows whether a row kept its case."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +71,8 @@ class SheetRow:
 def read_sheet(path: Path) -> list[SheetRow]:
     """Return the rows of a returned list; wholly empty rows are left out.
 
-    Only the case and the verdict columns are kept. Headers may be machine names or labels in
-    either language.
+    Only the case, the verdict columns and, where the file has it, ``unit_id`` are kept. Headers
+    may be machine names or labels in either language.
 
     Raises:
         SheetError: if the file is no CSV or XLSX, exceeds the limits, or lacks columns.
@@ -179,11 +183,13 @@ def _named(rows: Iterator[Sequence[Value]]) -> list[SheetRow]:
     header = [_machine_name(h) for h in next(rows, [])]
     wanted = ["case", *(c.name for c in VERDICT_COLUMNS)]
     faults = [_header(name, header.count(name)) for name in wanted if header.count(name) != 1]
+    if header.count(UNIT_ID.name) > 1:
+        faults.append(_header(UNIT_ID.name, header.count(UNIT_ID.name)))
     if len(header) > LIMITS.columns:
         faults.append(_limit("columns", len(header), LIMITS.columns))
     if faults:
         raise SheetError(faults)
-    at = {name: header.index(name) for name in wanted}
+    at = {name: header.index(name) for name in [*wanted, UNIT_ID.name] if name in header}
     kept = []
     for number, row in enumerate(rows, 2):
         if number > LIMITS.rows:
@@ -211,7 +217,7 @@ def _tidy(value: Value) -> Value:
 def _machine_name(heading: Value) -> str:
     """Return the machine name of a header that is one already or a label of the lists."""
     text = str(heading or "").strip()
-    for column in (CASE, *VERDICT_COLUMNS):
+    for column in (CASE, UNIT_ID, *VERDICT_COLUMNS):
         if text.casefold() in {column.name, column.en.casefold(), column.zh}:
             return column.name
         if text.endswith(f" ({column.name})"):

@@ -29,6 +29,17 @@ def unknown_case(case: str) -> Fault:
     )  # fmt: skip
 
 
+def other_unit(row: int) -> Fault:
+    """The row's unit is not the one that the plan drew under the row's case."""
+    return Fault(
+        "VERDICT_UNIT", "The unit in this row is not the one that the plan drew under this case: "
+        "cells were moved between rows, perhaps by sorting a single column. Copy the verdict into "
+        "the row of its case in the list as issued, and sort whole rows only.",
+        "本行的对象与计划中该案件的对象不符：单元格曾在行间移动，可能只对一列排序。"
+        "请将结论填回原名单中对应案件的行，排序时须整行排序。", row, "unit_id",
+    )  # fmt: skip
+
+
 def repeated(row: int, case: str) -> Fault:
     """The case stands in the file twice."""
     return Fault(

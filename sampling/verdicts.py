@@ -3,6 +3,9 @@
 In: the planner's or the inspectors' list with the verdict columns filled in. Out: outcomes for the
 ledger, or every fault of every row at once. Rows whose verdict columns are all empty are cases not
 yet inspected; they are counted and skipped.
+
+A verdict belongs to the case its row names. Where the row also carries the unit, both must agree:
+whoever sorts one column of a spreadsheet without the others gives every verdict to another's case.
 """
 
 from __future__ import annotations
@@ -15,12 +18,13 @@ from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
+from claims.pseudonyms import is_pseudonym, pseudonym
 from sampling import verdict_faults as say
 from sampling.faults import Fault, SamplingError, checked
 from sampling.ledger import LOCAL_ZONE, Ledger, Plan
 from sampling.lists import VERDICT_COLUMNS
 from sampling.outcome_rows import DISPOSITIONS, Appended, Outcome
-from sampling.sheets import FORMULA, SheetRow, Value, disposition_code, read_sheet
+from sampling.sheets import FORMULA, UNIT_ID, SheetRow, Value, disposition_code, read_sheet
 
 _AMOUNT = re.compile(r"([0-9]{1,13}|[0-9]{1,3}(,[0-9]{3}){1,4})(\.[0-9]{1,2})?")
 _DATE = re.compile(r"([0-9]{4})[-/年.]([0-9]{1,2})[-/月.]([0-9]{1,2})日?")
@@ -65,8 +69,9 @@ def read_verdicts(path: Path) -> list[SheetRow]:
 
 
 def import_verdicts(
-    ledger: Ledger, path: Path, plan_id: str, *, actor: str, now: datetime
-) -> Imported:
+    ledger: Ledger, path: Path, plan_id: str, *, actor: str, now: datetime,
+    key: bytes | None = None,
+) -> Imported:  # fmt: skip
     """Read, check and append the verdicts in ``path``; one faulty row stops everything.
 
     Args:
@@ -75,26 +80,30 @@ def import_verdicts(
         plan_id: the plan whose list it is.
         actor: code of who imports.
         now: an aware time; the verdicts count as known from then.
+        key: the installation's pseudonym key, for lists that carry originals.
 
     Raises:
         SheetError: if the file cannot be read.
         VerdictError: with every fault of every row.
         LedgerError: if there is no such plan, or a verdict is not later than the one it replaces.
     """
-    verdicts = check_verdicts(read_verdicts(path), ledger.plan(plan_id), now)
+    verdicts = check_verdicts(read_verdicts(path), ledger.plan(plan_id), now, key)
     checked(verdicts.faults, VerdictError)
     appended = ledger.append_outcomes(verdicts.outcomes, actor=actor, known_at=now)
     return Imported(appended, verdicts.not_inspected, verdicts.warnings)
 
 
-def check_verdicts(rows: Sequence[SheetRow], plan: Plan, now: datetime) -> Verdicts:
+def check_verdicts(
+    rows: Sequence[SheetRow], plan: Plan, now: datetime, key: bytes | None = None
+) -> Verdicts:
     """Check every row against the plan; faults and warnings name row and column."""
     names = ("unit", "unit_id", "tag", "size_minor")
     units = plan.draws.select(list(names)).to_pylist()
     drawn = {case: _Drawn(**u) for case, u in zip(plan.cases, units, strict=True)}
     filled = [r for r in rows if any(r.values[c.name] is not None for c in VERDICT_COLUMNS)]
     today = now.astimezone(LOCAL_ZONE).date()
-    faults, warnings, outcomes = _repeated(rows) + _strangers(rows, drawn), list[Fault](), []
+    faults = _repeated(rows) + _strangers(rows, drawn) + _moved(rows, drawn, key)
+    warnings, outcomes = list[Fault](), []
     for row in filled:
         reading = _Reading(row, faults)
         outcome = reading.outcome(plan.plan_id, drawn, plan.drawn_on, today)
@@ -216,6 +225,25 @@ def _strangers(rows: Sequence[SheetRow], drawn: Mapping[str, _Drawn]) -> list[Fa
         if case is not None and case is not FORMULA and str(case) not in drawn:
             fault = say.unknown_case(str(case))
             faults.append(Fault(fault.code, fault.en, fault.zh, row.number, "case"))
+    return faults
+
+
+def _moved(rows: Sequence[SheetRow], drawn: Mapping[str, _Drawn], key: bytes | None) -> list[Fault]:
+    """Return the rows whose unit is not that of their case, also those without a verdict.
+
+    A pseudonym must be the unit's own. An original (lists written with ``--identified``) is
+    refused where it is certainly another drawn unit: without its key nothing more can be said.
+    """
+    every = {unit.unit_id for unit in drawn.values()}
+    faults = []
+    for row in rows:
+        unit, given = drawn.get(str(row.values["case"])), row.values.get(UNIT_ID.name)
+        if unit is None or given is None or given is FORMULA or str(given) == unit.unit_id:
+            continue
+        text = str(given)
+        meant = text if key is None else pseudonym(unit.unit, text, key)
+        if is_pseudonym(text) or (meant != unit.unit_id and meant in every):
+            faults.append(say.other_unit(row.number))
     return faults
 
 

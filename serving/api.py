@@ -22,6 +22,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from serving.claim_faults import InputError
 from serving.claim_input import ScoreRequest
 from serving.guards import (
     Shield,
@@ -36,7 +37,6 @@ from serving.guards import (
 from serving.languages import language
 from serving.live import LiveBundle, Served
 from serving.pages import make_pages, on_page_error
-from serving.scoring import InputError
 from serving.strict_json import JsonError, TooLargeError, parse, read_body
 
 Unit = Literal["claim", "insured", "institution", "doctor"]
@@ -131,17 +131,22 @@ def _keyed_routes() -> APIRouter:
     async def score(
         request: Request, wanted: Annotated[ScoreRequest, Depends(score_request)]
     ) -> Response:
-        """Score up to 100 claims and say why; raw ids become pseudonyms first."""
+        """Score up to 100 claims and say why; what a load would quarantine is refused."""
         current = served(request)
         if current.scorer is None:
             raise HTTPException(503)
-        claims = [claim.model_dump() for claim in wanted.claims]
+        claims, lang = [claim.model_dump() for claim in wanted.claims], language(request)
         try:
-            records = current.scorer.score(claims)
+            scores = current.scorer.score(claims)
         except InputError as error:
-            lang = language(request)
-            raise HTTPException(422, " ".join(f.text(lang) for f in error.faults)) from None
-        return _json({"bundle": current.bundle.version, "records": records})
+            return error_answer(request, 422, error.text(lang))
+        return _json({
+            "bundle": current.bundle.version,
+            "records": scores.records,
+            "warnings": [
+                {"place": w.place, "code": w.code, "message": w.text(lang)} for w in scores.warnings
+            ],
+        })  # fmt: skip
 
     @routes.get("/v1/cases")
     async def cases(

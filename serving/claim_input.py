@@ -3,7 +3,11 @@
 In: parsed JSON. Out: ``ScoreRequest``. Types are strict (no text for numbers, no fractions of a
 minor unit), texts are bounded and free of control characters, and amounts are bounded so that no
 sum or product of the rules can leave 64 bits. Unknown fields are refused: whatever is not needed
-for a score, a name or a telephone number, is not taken in.
+for a score, a name or a telephone number, is not taken in. Blanks around an id or a text are
+cut off, as a load does, so that it has the same pseudonym here and there.
+
+Amounts and quantities below zero pass here: the quarantine's own checks refuse them, with a
+sentence and together with whatever else is wrong (`serving.claim_checks`).
 """
 
 from __future__ import annotations
@@ -20,18 +24,25 @@ _QUANTITY = 1_000_000_000
 _PRODUCT = 2**62
 
 
+def _trimmed(text: str) -> str:
+    if not text.strip(" "):
+        raise ValueError("is blank")
+    return text.strip(" ")
+
+
 def _printable(text: str) -> str:
     if any(ord(c) < 32 or 0x7F <= ord(c) < 0xA0 for c in text):
         raise ValueError("holds control characters")
     return text
 
 
-Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
-Id = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_printable)]
+_CHECKED = (AfterValidator(_printable), AfterValidator(_trimmed))
+Text = Annotated[str, Field(min_length=1, max_length=200), *_CHECKED]
+Id = Annotated[str, Field(min_length=1, max_length=64), *_CHECKED]
 Moment = Annotated[
     str, Field(min_length=10, max_length=40, pattern=r"^\d{4}-\d\d-\d\d[T ][0-9:.Z+-]+$")
 ]
-Money = Annotated[int, Field(ge=0, le=_AMOUNT)]
+Money = Annotated[int, Field(ge=-_AMOUNT, le=_AMOUNT)]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
@@ -47,11 +58,11 @@ class LineIn(_Strict):
     item_code: Text
     item_name: Text | None = None
     item_class: Literal["drug", "exam", "lab", "treatment", "consumable", "bed", "nursing", "other"]
-    quantity_milli: Annotated[int, Field(ge=0, le=_QUANTITY)]
+    quantity_milli: Annotated[int, Field(ge=-_QUANTITY, le=_QUANTITY)]
     unit_price: Money
     amount: Money
     doctor_id: Id | None = None
-    days_supply: Annotated[int, Field(ge=0, le=3660)] | None = None
+    days_supply: Annotated[int, Field(ge=-3660, le=3660)] | None = None
 
 
 class ClaimIn(_Strict):
@@ -71,9 +82,7 @@ class ClaimIn(_Strict):
     account_amount: Money | None = None
     self_amount: Money | None = None
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")]
-    main_diagnosis: (
-        Annotated[str, Field(min_length=1, max_length=40), AfterValidator(_printable)] | None
-    ) = None
+    main_diagnosis: Annotated[str, Field(min_length=1, max_length=40), *_CHECKED] | None = None
     diagnosis_count: Count | None = None
     procedure_count: Count | None = None
     department: Text | None = None
@@ -81,8 +90,8 @@ class ClaimIn(_Strict):
 
     @model_validator(mode="after")
     def _within_64_bits(self) -> Self:
-        amount = sum(line.amount for line in self.lines)
-        quantity = sum(line.quantity_milli for line in self.lines)
+        amount = sum(abs(line.amount) for line in self.lines)
+        quantity = sum(abs(line.quantity_milli) for line in self.lines)
         if max(amount, _AMOUNT) * max(quantity, 1) >= _PRODUCT:
             raise ValueError("amounts and quantities together are too large to be real")
         return self

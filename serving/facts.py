@@ -12,7 +12,7 @@ from typing import Any
 
 from claims.contracts import Column, Lang, table
 from serving.money import money_text
-from serving.texts import text, texts
+from serving.texts import text
 from serving.wording import rule_by_id
 
 #: Fact -> the table whose contract describes it; "" where texts.toml does (``fact_<name>``).
@@ -94,8 +94,3 @@ def line_rows(record: Mapping[str, Any], lang: Lang) -> list[dict[str, Any]]:
 
 def _naming(hits: Sequence[Mapping[str, Any]], line_id: str, lang: Lang) -> list[str]:
     return [rule_by_id()[h["rule_id"]].label(lang) for h in hits if line_id in h["evidence"]]
-
-
-def fact_names() -> list[str]:
-    """Return every fact whose name is a sentence of texts.toml; a test compares both."""
-    return [name for name, source in _SOURCES.items() if not source and f"fact_{name}" in texts()]

@@ -8,28 +8,21 @@ and the same model files as in the batch, so the result is equal to the last bit
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from claims.contracts import Lang
-from claims.pseudonyms import pseudonym
-from features.clock import day_number
-from features.online import FeatureRow, OnlineFeatures, claim_row
+from features.online import FeatureRow, OnlineFeatures
 from features.rules import finding_kind
 from serving.bundle import Bundle
+from serving.claim_checks import RowChecks
+from serving.claim_faults import InputError, InputFault
+from serving.intake import Intake, Prepared
 from serving.records import Hit, Record, Scored, Terms, make_record, share_of
 from serving.registers import Registers
-from serving.texts import text
 
-#: Column -> kind of identity; each is replaced by its pseudonym at the edge.
-_IDENTITIES = {
-    "claim_id": "claim", "stay_id": "stay", "insured_id": "insured",
-    "institution_id": "institution", "doctor_id": "doctor", "line_id": "line",
-}  # fmt: skip
 #: Lines shown with a claim's facts: the largest ones.
 _LINES = 12
 _FACTS = (
@@ -44,35 +37,11 @@ _LINE_FACTS = (
 
 
 @dataclass(frozen=True)
-class InputFault:
-    """What is wrong with one claim: a key of texts.toml, the claim's place and the column."""
+class Scores:
+    """The record of each claim, in order, and what is odd about the claims but was scored."""
 
-    code: str
-    claim: int = 0
-    column: str = ""
-
-    def text(self, lang: Lang) -> str:
-        """Return the sentence in ``lang``; it never quotes a value."""
-        return text(self.code, lang, claim=self.claim, column=self.column)
-
-
-class InputError(ValueError):
-    """Claims cannot be scored as they stand; carries every fault."""
-
-    def __init__(self, *faults: InputFault) -> None:
-        """Keep the faults for a reader in either language."""
-        super().__init__(" ".join(fault.text("en") for fault in faults))
-        self.faults = faults
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """One claim as the engine takes it: pseudonyms, integers and days."""
-
-    claim: Mapping[str, Any]
-    lines: Sequence[Mapping[str, Any]]
-    began: date
-    ended: date
+    records: list[Record]
+    warnings: tuple[InputFault, ...]
 
 
 class Scorer:
@@ -91,16 +60,16 @@ class Scorer:
         if "claim" not in bundle.models:
             raise InputError(InputFault("input_no_model"))
         self._bundle = bundle
-        self._key = pseudonym_key
         self._model = bundle.models["claim"]
         self._online = OnlineFeatures(bundle.features_path)
         self._places = [self._online.names.index(name) for name in self._model.names]
-        self._zone = ZoneInfo(bundle.zone)
+        self._intake = Intake(bundle.zone, bundle.currency, pseudonym_key, RowChecks())
         self._registers = Registers(bundle.features_path)
 
-    def score(self, claims: Sequence[Mapping[str, Any]]) -> list[Record]:
+    def score(self, claims: Sequence[Mapping[str, Any]]) -> Scores:
         """Return the record of each claim, in order; raises InputError with every fault at once."""
-        prepared = self._prepare_all(claims)
+        taken = self._intake.take(claims)
+        prepared = taken.claims
         rows = [self._online.row(one.claim, one.lines) for one in prepared]
         values = np.vstack([row.values for row in rows])[:, self._places]
         scores, parts = self._model.score(values), self._model.explain(values)
@@ -112,11 +81,11 @@ class Scorer:
                 parts.contributions[n], float(parts.calibration[n]),
             )  # fmt: skip
             records.append(self._record(one, row, terms, float(scores.anomaly_score[n]), risk))
-        return records
+        return Scores(records, taken.warnings)
 
     def features(self, claim: Mapping[str, Any]) -> FeatureRow:
         """Return the feature row of one claim, in the order of the published names."""
-        one = self._prepare_all([claim])[0]
+        (one,) = self._intake.take([claim]).claims
         return self._online.row(one.claim, one.lines)
 
     @property
@@ -128,57 +97,7 @@ class Scorer:
         """Close the published features."""
         self._online.close()
         self._registers.close()
-
-    def _prepare_all(self, claims: Sequence[Mapping[str, Any]]) -> list[Prepared]:
-        prepared: list[Prepared] = []
-        faults: list[InputFault] = []
-        for place, claim in enumerate(claims):
-            try:
-                prepared.append(self._prepare(claim))
-            except InputError as error:
-                faults += [replace(fault, claim=place) for fault in error.faults]
-        if faults:
-            raise InputError(*faults)
-        return prepared
-
-    def _prepare(self, claim: Mapping[str, Any]) -> Prepared:
-        if claim["currency"] != self._bundle.currency:
-            raise InputError(InputFault("input_currency", column="currency"))
-        known = self._pseudonymous(claim)
-        known["service_at"] = began = self._moment(claim, "service_at")
-        known["known_at"] = self._moment(claim, "known_at")
-        given = claim.get("service_end_at") is not None
-        known["service_end_at"] = ended = self._moment(claim, "service_end_at") if given else began
-        if ended < began:
-            raise InputError(InputFault("input_order", column="service_end_at"))
-        lines = [self._line(line, known["claim_id"]) for line in claim.get("lines") or ()]
-        row = claim_row(known, self._bundle.zone)
-        return Prepared({**known, **row}, lines, self._local_day(began), self._local_day(ended))
-
-    def _line(self, line: Mapping[str, Any], claim_id: str) -> dict[str, Any]:
-        day = self._local_day(self._moment(line, "line_at"))
-        known = self._pseudonymous(line)
-        return {**known, "claim_id": claim_id, "line_day": day_number(day), "line_date": day,
-                "days_supply": line.get("days_supply")}  # fmt: skip
-
-    def _pseudonymous(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        known = dict(row)
-        for name, kind in _IDENTITIES.items():
-            if known.get(name) is not None:
-                known[name] = pseudonym(kind, known[name], self._key)
-        return known
-
-    def _moment(self, row: Mapping[str, Any], name: str) -> datetime:
-        given = row[name]
-        try:
-            moment = given if isinstance(given, datetime) else datetime.fromisoformat(given)
-            local = moment if moment.tzinfo else moment.replace(tzinfo=self._zone)
-            return local.astimezone(UTC)
-        except (ValueError, OverflowError):
-            raise InputError(InputFault("input_time", column=name)) from None
-
-    def _local_day(self, moment: datetime) -> date:
-        return moment.astimezone(self._zone).date()
+        self._intake.close()
 
     def _record(
         self, one: Prepared, row: FeatureRow, terms: Terms, anomaly: float, risk: Any

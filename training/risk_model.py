@@ -90,10 +90,6 @@ class RiskModel:
             anomaly = self.detector.anomaly_score(values)
         return self.hybrid.margin(self.boosters.margin(values), anomaly)
 
-    def predict_proba(self, values: Floats) -> Floats:
-        """Return the calibrated probability of a confirmed finding, shape (n,)."""
-        return self.calibration.probability(self.margin(values))
-
     def contributions(self, values: Floats) -> Parts:
         """Return the parts of each row's log-odds; raises RecordError if they do not add up."""
         slope, mix = self.calibration.slope, self.hybrid

@@ -104,6 +104,7 @@ def outcomes_import(
     lang: Lang = Language.en,
 ) -> None:
     """Check a returned list and append its verdicts: all rows, or none and every fault."""
+    from claims.vault import pseudonym_key
     from jihe.home import Home
     from sampling.ledger import Ledger
     from sampling.verdicts import import_verdicts
@@ -111,7 +112,9 @@ def outcomes_import(
     language = lang_of(lang)
     ledger = Ledger(Home(home).ledger_url)
     try:
-        result = import_verdicts(ledger, file, plan, actor=actor, now=datetime.now(UTC))
+        result = import_verdicts(
+            ledger, file, plan, actor=actor, now=datetime.now(UTC), key=pseudonym_key()
+        )
     finally:
         ledger.close()
     for warning in result.warnings:

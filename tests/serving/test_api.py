@@ -133,11 +133,39 @@ def test_a_claim_is_scored_with_reasons(client, bearer, claim, world) -> None:
 
 def test_the_batch_is_bounded(client, bearer, claim) -> None:
     claim["lines"] = []
-    full = {"claims": [claim] * 100}
+    full = {"claims": [claim | {"claim_id": f"S-{n}"} for n in range(100)]}
     assert client.post("/v1/claims/score", json=full, headers=bearer).status_code == 200
-    full["claims"].append(claim)
+    full["claims"].append(claim | {"claim_id": "S-100"})
     assert is_error(client.post("/v1/claims/score", json=full, headers=bearer), 422)
     assert is_error(client.post("/v1/claims/score", json={"claims": []}, headers=bearer), 422)
+
+
+def test_what_a_load_would_quarantine_is_refused_with_every_fault(client, bearer, claim) -> None:
+    early = claim | {"claim_id": "S-CANARY", "known_at": "2001-02-03T04:05:06", "lines": []}
+    body = {"claims": [claim, early | {"fund_amount": -777}]}
+    answer = client.post("/v1/claims/score", json=body, headers=bearer)
+    assert is_error(answer, 422)
+    said = answer.json()["message"]
+    assert said.startswith("claims.1.fund_amount: Column 'fund_amount' is negative")
+    assert "claims.1.known_at: The claim was settled before the service began; correct" in said
+    assert not any(word in said for word in ("CANARY", "2001", "777"))
+    headers = bearer | {"Accept-Language": "zh"}
+    chinese = client.post("/v1/claims/score", json=body, headers=headers).json()["message"]
+    assert "claims.1.known_at：结算早于服务开始" in chinese
+
+
+def test_amounts_that_do_not_add_up_are_scored_with_a_warning(client, bearer, claim) -> None:
+    plain = client.post("/v1/claims/score", json={"claims": [claim]}, headers=bearer).json()
+    odd = claim | {"total_amount": 1 + claim["total_amount"], "account_amount": 0, "self_amount": 0}
+    answer = client.post("/v1/claims/score", json={"claims": [odd]}, headers=bearer)
+    assert plain["warnings"] == []
+    assert answer.status_code == 200
+    assert len(answer.json()["records"]) == 1
+    (warning,) = answer.json()["warnings"]
+    assert (warning["place"], warning["code"]) == (
+        "claims.0.total_amount", "amounts_do_not_add_up",
+    )  # fmt: skip
+    assert "do not add up" in warning["message"]
 
 
 def test_cases_are_listed_and_opened(client, bearer, world) -> None:
