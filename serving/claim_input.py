@@ -46,7 +46,10 @@ class LineIn(_Strict):
     line_at: Moment
     item_code: Text
     item_name: Text | None = None
-    item_class: Literal["drug", "exam", "lab", "treatment", "consumable", "bed", "nursing", "other"]
+    item_class: Literal[
+        "drug", "exam", "lab", "treatment", "surgery", "consumable", "bed", "nursing",
+        "consultation", "other",
+    ]  # fmt: skip
     quantity_milli: Annotated[int, Field(ge=0, le=_QUANTITY)]
     unit_price: Money
     amount: Money
