@@ -155,7 +155,7 @@ def _find_copies(con: Connection, mapping: TableMapping, origin: Origins) -> Non
     same = " AND ".join(f"sound.{name(c)} IS NOT DISTINCT FROM many.{name(c)}" for c in key)
     columns = [c for c, *_ in run(con, "DESCRIBE raw")]
     content = ", ".join(
-        f"coalesce({name(c)}, chr(30))"
+        f"coalesce(raw.{name(c)}, chr(30))"
         for c in sorted(set(columns) - {"row_number", "source_file"})
     )
     shown = quote(" + ".join(origin.shown(mapping.columns[c]) for c in key))
