@@ -33,7 +33,7 @@ _ARROW: Mapping[str, pa.DataType] = {
 }
 _COLUMN_KEYS = {
     "type", "unit", "required", "identity", "private", "values", "minimum", "refers_to", "nhsa",
-    "code_system", "en", "zh", "meaning_en", "meaning_zh",
+    "code_system", "signed", "en", "zh", "meaning_en", "meaning_zh",
 }  # fmt: skip
 _TABLE_KEYS = {"name", "stage", "key", "en", "zh", "meaning_en", "meaning_zh", "columns"}
 
@@ -70,7 +70,10 @@ class Value:
 
 @dataclass(frozen=True)
 class Column:
-    """One column: type, unit, null rule and meaning in both languages."""
+    """One column: type, unit, null rule and meaning in both languages.
+
+    Amounts are not below zero unless they belong to a reversal; ``signed`` ones may always be.
+    """
 
     name: str
     type: str
@@ -86,6 +89,7 @@ class Column:
     refers_to: str = ""
     nhsa: str = ""
     code_system: str = ""
+    signed: bool = False
     values: Mapping[str, Value] = field(default_factory=dict)
 
     @property

@@ -99,7 +99,8 @@ def _faults_sql(mapping: TableMapping, origin: Origins) -> list[str]:
     for target, column in mapping.columns.items():
         fault = name(f"fault:{target}")
         add(target, "error", fault, f"{fault} IS NOT NULL")
-        if column.target.type == "money" or column.target.minimum == 0:
+        amount = column.target.type == "money" and not column.target.signed
+        if amount or column.target.minimum == 0:
             allowed = _below_zero(mapping) if column.target.type == "money" else "false"
             condition = f"{name(target)} < 0 AND NOT coalesce({allowed}, false)"
             add(target, "error", "'negative_amount'", condition)
@@ -133,6 +134,8 @@ def judge(con: Connection, mapping: TableMapping, records: int) -> TableCounts:
     run(con, f"CREATE OR REPLACE TEMP TABLE found AS {faults}")
     _find_copies(con, mapping, origin)
     columns = ", ".join(name(c) for c in mapping.columns)
+    if mapping.table == "claims" and "reverses_claim_id" not in mapping.columns:
+        columns += ", CAST(NULL AS TEXT) AS reverses_claim_id"  # what lines ask for
     run(
         con,
         f"""CREATE OR REPLACE TEMP TABLE accepted_{mapping.table} AS
@@ -221,8 +224,8 @@ def _keep_faults(con: Connection, mapping: TableMapping, *, values: bool = True)
         joined = "JOIN raw USING (source_file, row_number)"
     run(
         con,
-        f"""INSERT INTO faults SELECT source_file, ?, row_number, severity, code, column_name,
-        {shown}, '', '' FROM found {joined}""",
+        f"""INSERT INTO faults SELECT source_file, ?, row_number, found.severity, found.code,
+        found.column_name, {shown}, '', '' FROM found {joined}""",
         [mapping.table],
     )
     for code, column in run(con, "SELECT DISTINCT code, column_name FROM found"):
