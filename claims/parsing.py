@@ -195,6 +195,5 @@ def _sum_of(texts: Sequence[str]) -> str:
     bad = " ".join(f"WHEN NOT regexp_full_match({t}, {_PLAIN}) THEN {t}" for t in texts)
     total = " + ".join(f"coalesce(TRY_CAST({t} AS DECIMAL(18, 2)), 0)" for t in texts)
     return (
-        f"CASE {bad} WHEN coalesce({', '.join(texts)}) IS NOT NULL "
-        f"THEN CAST({total} AS TEXT) END"
+        f"CASE {bad} WHEN coalesce({', '.join(texts)}) IS NOT NULL THEN CAST({total} AS TEXT) END"
     )

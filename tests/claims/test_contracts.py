@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pytest
 
@@ -196,8 +197,10 @@ def test_what_points_to_a_party_is_an_identity(contract: Table) -> None:
         if column.identity in {"insured", "institution", "doctor", "inspector", "employer"}:
             register = _REGISTERS[column.identity]
             assert column.refers_to in {register, ""}, column.name
-            assert (contract.name, column.name) in _UNCHECKED or column.refers_to or (
-                contract.key == (column.name,)
+            assert (
+                (contract.name, column.name) in _UNCHECKED
+                or column.refers_to
+                or (contract.key == (column.name,))
             ), f"{column.name} names no register"
 
 
@@ -215,6 +218,15 @@ _UNCHECKED = {
     ("claims", "doctor_id"), ("claim_lines", "doctor_id"), ("claim_lines", "exec_doctor_id"),
     ("provider_labels", "institution_id"),
 }  # fmt: skip
+
+
+def test_no_raw_column_is_a_reserved_word_of_the_engine() -> None:
+    with duckdb.connect() as con:
+        words = con.execute("SELECT keyword_name FROM duckdb_keywords() "
+                            "WHERE keyword_category = 'reserved'").fetchall()  # fmt: skip
+    reserved = {word for (word,) in words}
+    assert "case" in reserved
+    assert not [(t.name, c) for t in RAW for c in t.columns if c in reserved]
 
 
 def test_four_funds_stay_apart() -> None:
@@ -245,5 +257,7 @@ def test_code_systems_are_named_in_both_languages_and_used(tmp_path: Path) -> No
     head = "".join(f'{k} = "t"\n' for k in ("stage", "en", "zh", "meaning_en", "meaning_zh"))
     column = 'x = { type = "text", code_system = "runes", en = "a", zh = "b" }'
     path.write_text(f'name = "things"\nkey = ["x"]\n{head}[columns]\n{column}\n', "utf-8")
-    with pytest.raises(ContractError, match=r"column 'x': there is no code system 'runes'.*hosp_lv"):
+    with pytest.raises(
+        ContractError, match=r"column 'x': there is no code system 'runes'.*hosp_lv"
+    ):
         contracts._read(path)
