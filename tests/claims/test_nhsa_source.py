@@ -125,8 +125,10 @@ def test_gb18030_and_utf8_give_the_same_rows(
 
 
 def test_claims_alone_are_enough_and_the_rest_is_told(tmp_path: Path, load_source: Any) -> None:
-    core = ("setl_id psn_no fixmedins_code med_type begntime endtime setl_time medfee_sumamt "
-            "fund_pay_sumamt").split()  # fmt: skip
+    core = [
+        "setl_id", "psn_no", "fixmedins_code", "med_type", "begntime", "endtime", "setl_time",
+        "medfee_sumamt", "fund_pay_sumamt",
+    ]  # fmt: skip
     rows = list(csv.DictReader(io.StringIO(GOLDEN["claims"]["arrives"].strip())))
     folder = tmp_path / "in"
     folder.mkdir()

@@ -14,9 +14,9 @@ from typing import Any
 import duckdb
 import pytest
 
+from claims.mapping import source_mapping
 from claims.origins import origins
 from claims.parsing import expand_counts
-from claims.mapping import source_mapping
 from claims.pseudonyms import pseudonym
 from claims.vault import pseudonym_key
 
@@ -29,8 +29,10 @@ NUMBERED = (
 CARRIER = ["DESYNPUF_ID", "CLM_ID", "CLM_FROM_DT", "CLM_THRU_DT",
            *(f"ICD9_DGNS_CD_{i}" for i in range(1, 9)),
            *(f"{stem}_{i}" for stem in NUMBERED for i in LINES)]  # fmt: skip
-EVENTS = ("DESYNPUF_ID PDE_ID SRVC_DT PROD_SRVC_ID QTY_DSPNSD_NUM DAYS_SUPLY_NUM PTNT_PAY_AMT "
-          "TOT_RX_CST_AMT").split()  # fmt: skip
+EVENTS = [
+    "DESYNPUF_ID", "PDE_ID", "SRVC_DT", "PROD_SRVC_ID", "QTY_DSPNSD_NUM", "DAYS_SUPLY_NUM",
+    "PTNT_PAY_AMT", "TOT_RX_CST_AMT",
+]  # fmt: skip
 CARRIER_FILE = "DE1_0_2008_to_2010_Carrier_Claims_Sample_1{}.csv"
 EVENT_FILE = "DE1_0_2008_to_2010_Prescription_Drug_Events_Sample_1.csv"
 
