@@ -45,13 +45,13 @@ class Origins:
         own = [root for root in roots if root not in self.other]
         other = [root for root in roots if root in self.other]
         if not own:
-            return " + ".join(other)
+            return " + ".join(other) or column.target.name
         return " + ".join(own) + (f" ({', '.join(other)})" if other else "")
 
 
 def origins(mapping: TableMapping) -> Origins:
     """Return where the columns of a table come from."""
-    sources = {s for c in mapping.columns.values() for s in c.sources}
+    sources = {s for c in mapping.columns.values() for s in c.sources} - set(ADDED)
     if not mapping.prepare:
         return Origins(frozenset(sources), {})
     tree = sqlglot.parse_one(mapping.prepare.replace("{count:", "'").replace("*}", "'"), "duckdb")
