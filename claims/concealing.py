@@ -15,7 +15,7 @@ from claims.parsing import name, quote
 from claims.pseudonyms import pads, pseudonym_sql
 
 #: Kinds of identity that the vault leads back from a pseudonym.
-_REMEMBERED = frozenset({"claim", "insured", "institution", "doctor", "employer"})
+_REMEMBERED = frozenset({"claim", "insured", "institution", "doctor", "employer", "inspector"})
 
 
 def start_known(con: Connection) -> None:

@@ -21,6 +21,7 @@ Lang = Literal["en", "zh"]
 LANGS: tuple[Lang, ...] = ("en", "zh")
 
 _TABLES = Path(__file__).parent / "tables"
+_CODE_SYSTEMS = Path(__file__).parent / "code_systems.toml"
 _ARROW: Mapping[str, pa.DataType] = {
     "text": pa.string(),
     "integer": pa.int64(),
@@ -32,13 +33,21 @@ _ARROW: Mapping[str, pa.DataType] = {
 }
 _COLUMN_KEYS = {
     "type", "unit", "required", "identity", "private", "values", "minimum", "refers_to", "nhsa",
-    "en", "zh", "meaning_en", "meaning_zh",
+    "code_system", "signed", "en", "zh", "meaning_en", "meaning_zh",
 }  # fmt: skip
 _TABLE_KEYS = {"name", "stage", "key", "en", "zh", "meaning_en", "meaning_zh", "columns"}
 
 
 class ContractError(ValueError):
     """A table or a contract file does not say what its contract demands."""
+
+
+@dataclass(frozen=True)
+class CodeSystem:
+    """A code list that somebody else keeps, by its name in both languages."""
+
+    en: str
+    zh: str
 
 
 @dataclass(frozen=True)
@@ -61,7 +70,10 @@ class Value:
 
 @dataclass(frozen=True)
 class Column:
-    """One column: type, unit, null rule and meaning in both languages."""
+    """One column: type, unit, null rule and meaning in both languages.
+
+    Amounts are not below zero unless they belong to a reversal; ``signed`` ones may always be.
+    """
 
     name: str
     type: str
@@ -76,6 +88,8 @@ class Column:
     minimum: int | None = None
     refers_to: str = ""
     nhsa: str = ""
+    code_system: str = ""
+    signed: bool = False
     values: Mapping[str, Value] = field(default_factory=dict)
 
     @property
@@ -149,6 +163,12 @@ def _column(table: str, name: str, raw: dict[str, Any]) -> Column:
             f"Contract '{table}', column '{name}': unknown keys {sorted(unknown)} or type "
             f"{raw.get('type')!r}; allowed types are {sorted(_ARROW)}."
         )
+    if raw.get("code_system", "") not in {"", *code_systems()}:
+        raise ContractError(
+            f"Contract '{table}', column '{name}': there is no code system "
+            f"{raw['code_system']!r}; add it to {_CODE_SYSTEMS.name} or choose one of "
+            f"{sorted(code_systems())}."
+        )
     values = {
         code: Value(code, text["en"], text["zh"], text.get("label"))
         for code, text in raw.pop("values", {}).items()
@@ -166,6 +186,13 @@ def _read(path: Path) -> Table:
         name=raw["name"], stage=raw["stage"], key=tuple(raw["key"]), en=raw["en"], zh=raw["zh"],
         meaning_en=raw["meaning_en"], meaning_zh=raw["meaning_zh"], columns=columns,
     )  # fmt: skip
+
+
+@cache
+def code_systems() -> Mapping[str, CodeSystem]:
+    """Return every code system that a column may name."""
+    raw = tomllib.loads(_CODE_SYSTEMS.read_text(encoding="utf-8"))
+    return {name: CodeSystem(**texts) for name, texts in raw.items()}
 
 
 @cache

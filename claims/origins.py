@@ -13,29 +13,45 @@ import sqlglot
 from sqlglot import exp
 
 from claims.mapping import ColumnMapping, TableMapping
+from claims.parsing import TEMPLATE
 from claims.reading import ADDED
 
 
 @dataclass(frozen=True)
 class Origins:
-    """Columns of the file that are ``read``, and those that ``prepare`` has ``made``, from what."""
+    """Columns of the file that are ``read``, and those that ``prepare`` has ``made``, from what.
+
+    ``other`` are columns that only another kind of file has; a template names them.
+    """
 
     read: frozenset[str]
     made: Mapping[str, tuple[str, ...]]
+    other: frozenset[str] = frozenset()
 
     def of(self, column: ColumnMapping) -> tuple[str, ...]:
         """Return the file's columns from which a contract column is made."""
-        found = (o for source in column.sources for o in self.made.get(source) or (source,))
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys(o for s in column.sources for o in self._roots(s, frozenset())))
+
+    def _roots(self, named: str, seen: frozenset[str]) -> tuple[str, ...]:
+        """Return the file's columns behind a name; a made column may be made of made ones."""
+        parts = self.made.get(named)
+        if not parts or named in seen:
+            return (named,)
+        return tuple(root for part in parts for root in self._roots(part, seen | {named}))
 
     def shown(self, column: ColumnMapping) -> str:
         """Return how a fault names the column to its reader."""
-        return " + ".join(self.of(column))
+        roots = self.of(column)
+        own = [root for root in roots if root not in self.other]
+        other = [root for root in roots if root in self.other]
+        if not own:
+            return " + ".join(other) or column.target.name
+        return " + ".join(own) + (f" ({', '.join(other)})" if other else "")
 
 
 def origins(mapping: TableMapping) -> Origins:
     """Return where the columns of a table come from."""
-    sources = {s for c in mapping.columns.values() for s in c.sources}
+    sources = {s for c in mapping.columns.values() for s in c.sources} - set(ADDED)
     if not mapping.prepare:
         return Origins(frozenset(sources), {})
     tree = sqlglot.parse_one(mapping.prepare.replace("{count:", "'").replace("*}", "'"), "duckdb")
@@ -43,7 +59,9 @@ def origins(mapping: TableMapping) -> Origins:
     # A name that the text makes is not read, unless it is made from a column of the same name.
     new = {name for name, parts in made.items() if name not in parts}
     read = {column.name for column in tree.find_all(exp.Column)}
-    return Origins(frozenset(((read - new) | (sources - set(made))) - set(ADDED)), made)
+    read = ((read - new) | (sources - set(made))) - set(ADDED)
+    other = {n for text in tree.find_all(exp.Literal) for n in _named(text)} - read
+    return Origins(frozenset(read), made, frozenset(other))
 
 
 def _read_in(expression: exp.Expression) -> tuple[str, ...]:
@@ -53,5 +71,14 @@ def _read_in(expression: exp.Expression) -> tuple[str, ...]:
         for least in expression.find_all(exp.ArgMin)
         for column in least.expression.find_all(exp.Column)
     }
-    named = (column.name for column in expression.find_all(exp.Column, bfs=False))
+    found = expression.find_all(exp.Column, exp.Literal, bfs=False)
+    named = (n for part in found for n in _named(part))
     return tuple(dict.fromkeys(n for n in named if n not in ordering and n not in ADDED))
+
+
+def _named(part: exp.Expression) -> tuple[str, ...]:
+    """Return the column that a part of an expression, or a template in it, names."""
+    if isinstance(part, exp.Column):
+        return (part.name,)
+    template = TEMPLATE.fullmatch(f"'{part.name}'")
+    return (template.group(2),) if template else ()

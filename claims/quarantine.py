@@ -99,7 +99,8 @@ def _faults_sql(mapping: TableMapping, origin: Origins) -> list[str]:
     for target, column in mapping.columns.items():
         fault = name(f"fault:{target}")
         add(target, "error", fault, f"{fault} IS NOT NULL")
-        if column.target.type == "money" or column.target.minimum == 0:
+        amount = column.target.type == "money" and not column.target.signed
+        if amount or column.target.minimum == 0:
             allowed = _below_zero(mapping) if column.target.type == "money" else "false"
             condition = f"{name(target)} < 0 AND NOT coalesce({allowed}, false)"
             add(target, "error", "'negative_amount'", condition)
@@ -133,6 +134,9 @@ def judge(con: Connection, mapping: TableMapping, records: int) -> TableCounts:
     run(con, f"CREATE OR REPLACE TEMP TABLE found AS {faults}")
     _find_copies(con, mapping, origin)
     columns = ", ".join(name(c) for c in mapping.columns)
+    if mapping.table == "claims" and "reverses_claim_id" not in mapping.columns:
+        # The lines' check of negative amounts asks for it.
+        columns += ", CAST(NULL AS TEXT) AS reverses_claim_id"
     run(
         con,
         f"""CREATE OR REPLACE TEMP TABLE accepted_{mapping.table} AS
@@ -155,7 +159,7 @@ def _find_copies(con: Connection, mapping: TableMapping, origin: Origins) -> Non
     same = " AND ".join(f"sound.{name(c)} IS NOT DISTINCT FROM many.{name(c)}" for c in key)
     columns = [c for c, *_ in run(con, "DESCRIBE raw")]
     content = ", ".join(
-        f"coalesce({name(c)}, chr(30))"
+        f"coalesce(raw.{name(c)}, chr(30))"  # a file may call its columns as a contract does
         for c in sorted(set(columns) - {"row_number", "source_file"})
     )
     shown = quote(" + ".join(origin.shown(mapping.columns[c]) for c in key))
@@ -214,11 +218,18 @@ def _keep_faults(con: Connection, mapping: TableMapping, *, values: bool = True)
     shown, joined = "NULL", ""
     if values:
         cases = " ".join(
-            f"WHEN {quote(target)} THEN {presentable(column)}"
+            f"WHEN {quote(target)} THEN {name(f'shown:{target}')}" for target in mapping.columns
+        )
+        texts = ", ".join(
+            f"{presentable(column)} AS {name(f'shown:{target}')}"
             for target, column in mapping.columns.items()
         )
         shown = f"CASE found.target {cases} END"
-        joined = "JOIN raw USING (source_file, row_number)"
+        # A file's own columns stay inside: one may be called "code" or "severity".
+        joined = (
+            f"JOIN (SELECT source_file, row_number, {texts} FROM raw) "
+            "USING (source_file, row_number)"
+        )
     run(
         con,
         f"""INSERT INTO faults SELECT source_file, ?, row_number, severity, code, column_name,

@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 #: Kind of identity -> prefix of its pseudonyms.
 PREFIXES = {
     "claim": "clm", "line": "lin", "stay": "sty", "insured": "ins", "institution": "org",
-    "doctor": "doc", "employer": "emp", "village": "vil",
+    "doctor": "doc", "employer": "emp", "village": "vil", "inspector": "isp", "invoice": "inv",
+    "prescription": "rxp", "licence": "lic", "movement": "mov",
 }  # fmt: skip
 #: Hex digits of a pseudonym: 80 bits keep the chance of a collision in 10^9 ids below 10^-6.
 DIGITS = 20

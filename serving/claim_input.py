@@ -57,7 +57,10 @@ class LineIn(_Strict):
     line_at: Moment
     item_code: Text
     item_name: Text | None = None
-    item_class: Literal["drug", "exam", "lab", "treatment", "consumable", "bed", "nursing", "other"]
+    item_class: Literal[
+        "drug", "exam", "lab", "treatment", "surgery", "consumable", "bed", "nursing",
+        "consultation", "other",
+    ]  # fmt: skip
     quantity_milli: Annotated[int, Field(ge=-_QUANTITY, le=_QUANTITY)]
     unit_price: Money
     amount: Money

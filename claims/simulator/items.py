@@ -18,11 +18,13 @@ from claims.simulator.diagnoses import CHRONIC_GROUPS, GROUPS
 CLASSES = ("bed", "exam", "lab", "nursing", "treatment", "consumable", "drug", "other")
 NATIONAL_CLASS = {
     "bed": "01",
-    "exam": "02",
-    "lab": "03",
-    "nursing": "04",
+    "consultation": "02",
+    "exam": "03",
+    "lab": "04",
     "treatment": "05",
-    "consumable": "06",
+    "surgery": "06",
+    "nursing": "07",
+    "consumable": "08",
     "drug": "09",
     "other": "14",
 }

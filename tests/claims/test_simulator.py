@@ -425,7 +425,7 @@ def test_schemes_do_what_their_names_say(county: County) -> None:
     split = county.planted("split_hospitalisation")
     assert _same_stay_before(county, split, 21).all()
     hanging = county.detailed(county.planted("bed_hanging"))
-    hanging = hanging.assign(idle=hanging["med_chrgitm_type"].isin(["01", "04"]))
+    hanging = hanging.assign(idle=hanging["med_chrgitm_type"].isin(["01", "07"]))
     assert hanging.groupby("setl_id")["idle"].mean().min() > 0.6
     assert (hanging["endtime"] - hanging["begntime"] > 5 * DAY).all()
     mild = set(county.table("ref_mild_diag.csv")["diag_code"])
