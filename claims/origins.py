@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import sqlglot
 from sqlglot import exp
 
-from claims.mapping import ColumnMapping, TableMapping
+from claims.mapping_model import ColumnMapping, TableMapping
 from claims.reading import ADDED
 
 
@@ -30,12 +30,12 @@ class Origins:
 
     def shown(self, column: ColumnMapping) -> str:
         """Return how a fault names the column to its reader."""
-        return " + ".join(self.of(column))
+        return " + ".join(self.of(column)) or column.target.name
 
 
 def origins(mapping: TableMapping) -> Origins:
     """Return where the columns of a table come from."""
-    sources = {s for c in mapping.columns.values() for s in c.sources}
+    sources = {s for c in mapping.columns.values() for s in c.sources} - set(ADDED)
     if not mapping.prepare:
         return Origins(frozenset(sources), {})
     tree = sqlglot.parse_one(mapping.prepare.replace("{count:", "'").replace("*}", "'"), "duckdb")

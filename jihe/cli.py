@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 import typer
 
 from jihe import console
+from jihe.mapping_commands import map_files
 from jihe.texts import say
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -63,6 +64,13 @@ Lang = Annotated[Language, typer.Option("--lang", help="Language of what is prin
 HomeOption = Annotated[
     Path, typer.Option("--home", envvar="JIHE_HOME", help="The --out folder of a run.")
 ]
+MappingFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--mapping", help="TOML of --source mapping (docs/mapping.md).", exists=True,
+        dir_okay=False,
+    ),
+]  # fmt: skip
 DayText = Annotated[str | None, typer.Option(metavar="YYYY-MM-DD")]
 
 
@@ -83,11 +91,12 @@ def day_of(text: str | None, option: str) -> date | None:
 
 @app.command()
 def run(
-    source: Annotated[str, typer.Option(help="nhsa, synpuf or provider_fraud.")],
+    source: Annotated[str, typer.Option(help="nhsa, synpuf, provider_fraud or mapping.")],
     input: Annotated[
         Path, typer.Option(help="Folder with the source's files.", exists=True, file_okay=False)
     ],
     out: Annotated[Path, typer.Option(help="Folder for everything that is written.")],
+    mapping: MappingFile = None,
     as_of: DayText = None,
     frame_from: DayText = None,
     capacity: Annotated[str | None, typer.Option(help="Cases to draw: 200, or 2%.")] = None,
@@ -110,6 +119,7 @@ def run(
 
     choices = RunChoices(
         source=source,
+        mapping=mapping,
         folder=input,
         out=out,
         as_of=day_of(as_of, "--as-of"),
@@ -185,6 +195,7 @@ def simulate(
 def load(
     source: Annotated[str, typer.Option()],
     input: Annotated[Path, typer.Option(exists=True, file_okay=False)],
+    mapping: MappingFile = None,
     home: HomeOption = Path(),
     lang: Lang = Language.en,
 ) -> None:
@@ -195,7 +206,7 @@ def load(
 
     home.mkdir(parents=True, exist_ok=True)
     with console.progress("jihe load") as tell:
-        report = load_source(source_mapping(source), input, home, tell)
+        report = load_source(source_mapping(source, mapping), input, home, tell)
     show_load(report, home, lang_of(lang))
 
 
@@ -299,6 +310,7 @@ def replay(
 
 
 plan_app.command("replay")(replay)
+app.command("map")(map_files)
 
 
 @plan_app.command("estimate")
@@ -414,6 +426,7 @@ def _plain_errors() -> Iterator[None]:
     Those are the exceptions that the packages define; any other is a fault of the program and
     keeps its trace.
     """
+    from claims.mapping_faults import MappingError
     from sampling.faults import SamplingError
 
     try:
@@ -422,7 +435,8 @@ def _plain_errors() -> Iterator[None]:
         if type(error).__module__.split(".")[0] not in _OURS:
             raise
         console.err.print(f"[red]{type(error).__name__}[/red] ", end="")
-        text = error.text(_asked_language()) if isinstance(error, SamplingError) else str(error)
+        bilingual = isinstance(error, SamplingError | MappingError)
+        text = error.text(_asked_language()) if bilingual else str(error)
         console.err.print(text, soft_wrap=True, markup=False)
         raise SystemExit(2) from None
 
