@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from claims.contracts import Column, Table
+from claims.mapping import source_mapping
 from claims.names import synonyms
 from claims.profiling import Profile
 
@@ -31,6 +32,18 @@ def code_of(text: str, target: Column) -> str | None:
     folded = text.strip().casefold()
     spelt = {code.casefold(): code for code in target.values}
     return spelt.get(folded) or known_codes(target.name, target.type).get(folded)
+
+
+@cache
+def _national() -> Mapping[str, Mapping[str, str]]:
+    """Return the code lists of the national interface by contract column."""
+    columns = (c for t in source_mapping("nhsa").tables.values() for c in t.columns.values())
+    return {c.target.name: c.codes for c in columns if c.codes}
+
+
+def national_code(text: str, target: Column) -> str | None:
+    """Return what a code means in the national interface; elsewhere it may mean another thing."""
+    return _national().get(target.name, {}).get(text.strip())
 
 
 def is_coded(target: Column) -> bool:
@@ -67,7 +80,10 @@ def _fit_date(seen: Profile, target: Column) -> float | None:
 def _fit_codes(seen: Profile, target: Column) -> float | None:
     if seen.distinct > CODES or seen.is_date or seen.places:
         return None
-    known = sum(n for text, n in seen.values.items() if code_of(text, target) is not None)
+    known = sum(
+        n for text, n in seen.values.items()
+        if code_of(text, target) is not None or national_code(text, target)
+    )  # fmt: skip
     return 0.4 + 0.6 * known / seen.filled
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from claims.contracts import table
 
-_LIGHT = frozenset({"id", "date", "amount", "type", "of", "the", "code"})
+_LIGHT = frozenset({"id", "date", "amount", "type", "claim"})
 #: Endings that Chinese systems use for an identifier or code, and for a time.
 _IDS = ("编码", "代码", "编号", "号码", "工号", "ID", "id", "号")
 _TIMES = ("日期", "时间")

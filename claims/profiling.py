@@ -36,7 +36,7 @@ _LAYOUTS = {
 _ENOUGH, _FORMATS = 0.98, 3
 _NUMBER = re.compile(r"-?([0-9]+|[0-9]{1,3}(,[0-9]{3})+)([.][0-9]+)?")
 _SIGNS = ("$", "¥", "￥", "€", "£", "元")
-_ICD = re.compile(r"[A-TV-Z][0-9][0-9A-Z]([.]?[0-9A-Zx+*]{1,6})?|[VE]?[0-9]{3}([.][0-9]{1,2})")
+_ICD = re.compile(r"[A-TV-Z][0-9][0-9A-Z]([.]?[0-9A-Zx+*]{1,6})?|[VE]?[0-9]{3}[.]?[0-9]{0,2}")
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from claims.contracts import table, tables
+from claims.draft_words import SuggestError, say
+from claims.faults import sentence
 from claims.fitting import fit
 from claims.mapping_model import core, mappable
 from claims.names import name_likeness, table_likeness
@@ -28,11 +30,10 @@ SAMPLE = 1_000
 POSSIBLE, SURE = 0.5, 0.8
 #: A second column this close behind makes the first a question.
 _CLOSE = 0.08
+_IDLE = 0.45
 _NAME, _CONTENT = 0.75, 0.25
-
-
-class SuggestError(ValueError):
-    """No draft can be made from a file; the message says what to do."""
+#: Content alone proposes nothing: the names must share at least this much.
+_ALIKE = 0.45
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,14 @@ def read_profiles(path: Path, rows: int = SAMPLE) -> tuple[list[Profile], int]:
     Raises SuggestError where the file cannot be read, is empty or begins with data.
     """
     found = read_file(path)
-    if found.rows is None or not found.rows.num_rows:
-        codes = ", ".join(sorted({fault.code for fault in found.faults})) or "empty_file"
-        raise SuggestError(f"{path.name}|{codes}")
+    if found.rows is None:
+        fault = found.faults[0]
+        raise SuggestError(
+            lambda lang: say("unreadable", lang, file=path.name,
+                             reason=sentence(fault.code, lang, detail=fault.detail))
+        )  # fmt: skip
+    if not found.rows.num_rows:
+        raise SuggestError(lambda lang: say("no_rows", lang, file=path.name))
     head = found.rows.slice(0, rows)
     profiles = [
         profile(name, head.column(name).to_pylist())
@@ -85,7 +91,7 @@ def read_profiles(path: Path, rows: int = SAMPLE) -> tuple[list[Profile], int]:
     ]  # fmt: skip
     named = [profile("", [name]) for name in head.column_names]
     if any(p.is_date or (p.numbers and (p.digits > 4 or p.places)) for p in named):
-        raise SuggestError(f"{path.name}|no_header")
+        raise SuggestError(lambda lang: say("no_header", lang, file=path.name))
     return profiles, head.num_rows
 
 
@@ -122,7 +128,7 @@ def _table_score(file: str, name: str, matches: Sequence[Match]) -> float:
     key = table(name).key[0]
     stem = Path(file).name.split(".")[0]
     return (
-        0.4 * covered + 0.2 * explained + 0.2 * mass
+        0.3 * covered + 0.15 * explained + 0.3 * mass
         + 0.1 * (key in score) + 0.15 * table_likeness(stem, name)
     )  # fmt: skip
 
@@ -137,7 +143,7 @@ def scores(table_name: str, profiles: Sequence[Profile]) -> Mapping[str, list[fl
             content = fit(seen, target, contract)
             named = name_likeness(seen.name, table_name, column)
             whole = 0.0 if content is None else _NAME * named + _CONTENT * content
-            line.append(whole if named > 0.4 else 0.0)
+            line.append(whole if named >= _ALIKE else 0.0)
         found[column] = line
     return found
 
@@ -148,8 +154,10 @@ def assign(table_name: str, profiles: Sequence[Profile]) -> list[Match]:
     columns = list(every)
     matrix = np.array([every[c] for c in columns]).reshape(len(columns), len(profiles))
     matrix[matrix < POSSIBLE] = 0.0
+    # Two weak matches shall not outweigh one good one.
+    gain = np.maximum(matrix - _IDLE, 0.0)
     matches = []
-    for row, place in zip(*linear_sum_assignment(matrix, maximize=True), strict=True):
+    for row, place in zip(*linear_sum_assignment(gain, maximize=True), strict=True):
         if matrix[row, place] > 0:
             matches.append(_match(columns, profiles, matrix, int(row), int(place)))
     return matches

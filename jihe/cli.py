@@ -426,6 +426,7 @@ def _plain_errors() -> Iterator[None]:
     Those are the exceptions that the packages define; any other is a fault of the program and
     keeps its trace.
     """
+    from claims.draft_words import SuggestError
     from claims.mapping_faults import MappingError
     from sampling.faults import SamplingError
 
@@ -435,8 +436,10 @@ def _plain_errors() -> Iterator[None]:
         if type(error).__module__.split(".")[0] not in _OURS:
             raise
         console.err.print(f"[red]{type(error).__name__}[/red] ", end="")
-        bilingual = isinstance(error, SamplingError | MappingError)
-        text = error.text(_asked_language()) if bilingual else str(error)
+        if isinstance(error, SamplingError | MappingError | SuggestError):
+            text = error.text(_asked_language())
+        else:
+            text = str(error)
         console.err.print(text, soft_wrap=True, markup=False)
         raise SystemExit(2) from None
 
