@@ -74,8 +74,9 @@ def draft(files: Files, name: str, lang: Lang) -> Draft:
         lacking = [c for c in lacking if c not in have]
         parts.append(_table(table_name, group, [*found, *guessed], lacking, lang))
         lines, missing = [*lines, *found, *guessed], missing + len(lacking)
-    unsure = sum(bool(line.questions) for line in lines)
-    return Draft("\n\n".join(parts) + "\n", len(lines) - unsure, unsure, missing)
+    asked = sum(bool(line.questions) for line in lines)
+    # Currency and time zone are always asked.
+    return Draft("\n\n".join(parts) + "\n", len(lines) - asked, asked + 2, missing)
 
 
 def _head(files: Files, name: str, lang: Lang) -> tuple[str, str]:
@@ -141,14 +142,17 @@ def _missing_line(name: str, column: str, group: Files, lang: Lang) -> str:
     contract = table(name)
     target = contract.columns[column]
     notes = [target.label(lang)]
-    able = [p.name for f in group for p in f.unused if (fit(p, target, contract) or 0.0) >= 0.8]
+    able = [p for f in group for p in f.unused if (fit(p, target, contract) or 0.0) >= 0.8][:5]
     if able:
-        notes.append(say("missing_candidates", lang, names=shown_names(able[:5])))
+        notes.append(say("missing_candidates", lang, names=shown_names(p.name for p in able)))
     if target.values:
         notes.append(say("missing_permitted", lang, values=", ".join(target.values)))
-    unit = ', unit = "piece"' if target.unit == "1/1000" else ""
-    way = 'constant = "?"' if target.values and not able else f'from = "?"{unit}'
-    return f"# {column} = {{ {way} }}  # ? {'; '.join(notes)}"
+    way = f"from = {quoted(able[0].name if able else _ASKED)}"
+    if target.values and not able:
+        way = f"constant = {quoted(_ASKED)}"
+    parts = [_formats(target, able[:1], lang)[0], _number(target, able[:1], "", lang)[0]]
+    body = ", ".join([way, *filter(None, parts)])
+    return f"# {column} = {{ {body} }}  # ? {'; '.join(notes)}"
 
 
 def _found_lines(name: str, group: Files, currency: str, lang: Lang) -> Iterator[_Line]:

@@ -141,12 +141,16 @@ def table_of(name: str, raw: Mapping[str, Any]) -> TableMapping:
 
 
 def source_of(name: str, raw: Mapping[str, Any]) -> SourceMapping:
-    """Return a source from its checked TOML; ``name`` stands in where it gives none."""
+    """Return a source from its checked TOML; ``name`` stands in where it gives none.
+
+    Claims come first, because other tables are checked against them.
+    """
+    ordered = sorted(raw["tables"], key=lambda table: table != "claims")
     return SourceMapping(
         name=raw.get("name", name),
         currency=raw["currency"],
         time_zone=raw["time_zone"],
         unit=raw.get("unit", "claim"),
         nulls=tuple(raw.get("nulls", ())),
-        tables={table: table_of(table, body) for table, body in raw["tables"].items()},
+        tables={table: table_of(table, raw["tables"][table]) for table in ordered},
     )

@@ -20,7 +20,7 @@ from claims.engine import Connection, count, open_engine, run
 from claims.faults import sentence
 from claims.mapping_model import ASSUMED, ColumnMapping, SourceMapping, TableMapping
 from claims.origins import origins
-from claims.parsing import expand_counts, name
+from claims.parsing import expand_counts, name, quote
 from claims.reading import ADDED, RowFault, find_files, read_files
 
 #: Rows of each table that are tried.
@@ -36,8 +36,8 @@ class ColumnTrial:
     filled: int
     read: int
     faults: int
-    lowest: object = None
-    highest: object = None
+    lowest: str | None = None
+    highest: str | None = None
     mean: float | None = None
     distinct: int = 0
 
@@ -65,6 +65,7 @@ class TableTrial:
 
     table: str
     rows: int = 0
+    whole: bool = True
     counts: quarantine.TableCounts | None = None
     columns: list[ColumnTrial] = field(default_factory=list)
     faults: list[FaultTrial] = field(default_factory=list)
@@ -83,11 +84,23 @@ def try_mapping(source: SourceMapping, folder: Path, rows: int = ROWS) -> list[T
     """Return what a mapping makes of the first ``rows`` rows of each table in ``folder``."""
     con = open_engine()
     try:
-        return [
-            _try_table(con, source, mapping, folder, rows) for mapping in source.tables.values()
-        ]
+        quarantine.start_faults(con)
+        trials = [_try_table(con, source, t, folder, rows) for t in source.tables.values()]
+        _try_references(con, source, trials)
+        for trial in trials:
+            trial.faults = _faults(con, trial.table)
     finally:
         con.close()
+    return trials
+
+
+def _try_references(con: Connection, source: SourceMapping, trials: Sequence[TableTrial]) -> None:
+    """Look names up in the registers, where all rows were tried: half a register misleads."""
+    tried = {trial.table for trial in trials if trial.counts}
+    if all(trial.whole for trial in trials):
+        for trial in trials:
+            if trial.table in tried:
+                quarantine.check_references(con, source.tables[trial.table], tried)
 
 
 def _try_table(
@@ -98,6 +111,7 @@ def _try_table(
     if found.rows is None:
         trial.unread = trial.unread or [RowFault(mapping.files[0], 0, "absent_file")]
         return trial
+    trial.whole = found.rows.num_rows <= rows
     raw, absent = _arranged(found.rows.slice(0, rows), mapping)
     lost = [t for t, c in mapping.columns.items() if _is_lost(mapping, c, absent)]
     contract = table(mapping.table)
@@ -107,15 +121,13 @@ def _try_table(
                           if contract.columns[t].required and t not in assumed)  # fmt: skip
     if trial.lacking or not raw.num_rows:
         return trial
-    quarantine.start_faults(con)
     con.register("arrived", raw)
     prepared = expand_counts(mapping.prepare, raw.column_names, source.nulls)
     run(con, f"CREATE OR REPLACE TEMP TABLE raw AS {prepared or 'SELECT * FROM arrived'}")
     quarantine.parse(con, mapping, source)
     trial.rows = count(con, "parsed")
     trial.counts = quarantine.judge(con, mapping, trial.rows)
-    trial.columns = _columns(con, mapping, lost)
-    trial.faults = _faults(con)
+    trial.columns = _columns(con, mapping, lost, source.time_zone)
     return trial
 
 
@@ -140,14 +152,18 @@ def _arranged(raw: pa.Table, mapping: TableMapping) -> tuple[pa.Table, set[str]]
     return raw, absent
 
 
-def _columns(con: Connection, mapping: TableMapping, lost: Sequence[str]) -> list[ColumnTrial]:
+def _columns(
+    con: Connection, mapping: TableMapping, lost: Sequence[str], zone: str
+) -> list[ColumnTrial]:
     """Return what every mapped column gave; identities and birth dates are counted, not shown."""
     origin = origins(mapping)
     trials = []
     for target, column in mapping.columns.items():
         value, fault = name(target), name(f"fault:{target}")
         kind, private = column.target.type, column.target.private or column.target.identity
-        spread = f"min({value}), max({value})" if kind in ("date", "timestamp") else "NULL, NULL"
+        local = f"timezone({quote(zone)}, {value})" if kind == "timestamp" else value
+        spread = ", ".join(f"CAST(CAST({f}({local}) AS DATE) AS TEXT)" for f in ("min", "max"))
+        spread = spread if kind in ("date", "timestamp") else "NULL, NULL"
         mean = f"avg({value})" if kind in ("money", "integer") else "NULL"
         read, faults, distinct, low, high, average = run(
             con,
@@ -161,13 +177,14 @@ def _columns(con: Connection, mapping: TableMapping, lost: Sequence[str]) -> lis
     return trials
 
 
-def _faults(con: Connection) -> list[FaultTrial]:
+def _faults(con: Connection, table_name: str) -> list[FaultTrial]:
     """Return the kinds of faults, errors first, most frequent first."""
     found = run(
         con,
         """SELECT severity, reason_en, reason_zh, count(*),
             min_by(source_file, (source_file, row_number)),
             min_by(row_number, (source_file, row_number))
-        FROM faults GROUP BY ALL ORDER BY severity, 4 DESC, 2""",
+        FROM faults WHERE table_name = ? GROUP BY ALL ORDER BY severity, 4 DESC, 2""",
+        [table_name],
     )
     return [FaultTrial(s, (en, zh), int(n), file, int(row)) for s, en, zh, n, file, row in found]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from claims.contracts import Lang, table, tables
 from claims.draft_words import SuggestError, percent, say
@@ -106,7 +107,7 @@ def _show_table(trial: TableTrial, currency: str, lang: Lang) -> None:
     console.rows(
         [say(f"col_{k}", lang) for k in ("column", "from", "filled", "read", "faults", "shows")],
         [
-            [c.column, c.origin, percent(c.filled / trial.rows),
+            [c.column, escape(c.origin), percent(c.filled / trial.rows),
              percent(c.read / c.filled) if c.filled else "–", f"{c.faults:,}",
              _shows(c, trial.table, currency, lang)]
             for c in trial.columns
@@ -121,7 +122,7 @@ def _shows(seen: ColumnTrial, table_name: str, currency: str, lang: Lang) -> str
     """Return what the values of a column show as a whole, so that a wrong unit or day is seen."""
     target = table(table_name).columns[seen.column]
     if seen.lowest is not None:
-        return say("range", lang, first=str(seen.lowest)[:10], last=str(seen.highest)[:10])
+        return say("range", lang, first=seen.lowest, last=seen.highest)
     if seen.mean is None:
         return say("different", lang, count=f"{seen.distinct:,}")
     if target.type == "money":

@@ -65,7 +65,7 @@ def whole(low: int, high: int) -> Cells:
 
 ICD10 = pick("I10", "E11.9", "J18.900", "K35.8", "M54.5", "N18.3", "I25.103")
 ICD9 = pick("4019", "25000", "V5811", "486", "41401", "5849")
-PEOPLE = pick("Ann Example", "Bob Sample", "Cy Invented", "Di Nobody", "Ed Noone", "Flo Fiction")
+PEOPLE = pick("Example One", "Example Two", "Sample Three", "Sample Four", "Five", "Six")
 PERSONEN = pick("甲某", "乙某", "丙某", "丁某", "戊某", "己某")
 
 LAYOUTS: dict[str, Layout] = {
