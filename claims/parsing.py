@@ -107,7 +107,8 @@ def _interpreted(arrived: str, column: ColumnMapping) -> str:
         named = {k: v for k, v in column.codes.items() if v and k != "*"} or {"": ""}
         cases = " ".join(f"WHEN {quote(k)} THEN {quote(v)}" for k, v in named.items())
         other = column.codes.get("*", "")
-        text = f"CASE {arrived} {cases} {f'ELSE {quote(other)} ' if other else ''}END"
+        rest = f"ELSE CASE WHEN {arrived} IS NOT NULL THEN {quote(other)} END " if other else ""
+        text = f"CASE {arrived} {cases} {rest}END"
     if column.default:
         text = f"CASE WHEN {arrived} IS NULL THEN {quote(column.default)} ELSE {text} END"
     return text
@@ -132,7 +133,8 @@ def typed_parts(
     for arrived in arrivals:
         value, code = _typed(_interpreted(arrived, column), column, zone)
         parts.append((arrived, value))
-    return parts, code
+    # Where a text is translated, what it is not among is the code list.
+    return parts, "not_permitted" if column.codes and code == "line_break" else code
 
 
 def combined(parts: Sequence[tuple[str, str]], column: ColumnMapping, code: str) -> tuple[str, str]:
