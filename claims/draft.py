@@ -198,7 +198,7 @@ def _formats(target: Column, seen: Sequence[Profile], lang: Lang) -> Part:
     formats = list(dict.fromkeys(f for p in seen for f in p.formats))
     for p in seen:
         if p.rivals:
-            asked = say("ask_order", lang, one=p.formats[0], other=p.rivals[0])
+            asked = say("ask_order", lang, one=p.rivals[0], other=p.rivals[1])
             return f"formats = [{quoted(_ASKED)}]", asked
     low = min(p.dates for p in seen)
     asked = say("ask_dates", lang, share=percent(low)) if low < 1 else ""
@@ -218,23 +218,36 @@ def _codes(name: str, target: Column, seen: Sequence[Profile], lang: Lang) -> Pa
     known = {t: c for t in texts if (c := code_of(t, target)) is not None}
     national = {t: c for t in texts if t not in known and (c := national_code(t, target))}
     rest = [t for t in texts if t not in known and t not in national]
-    presentable = all(_presentable(name, target, p) for p in seen)
-    pairs = {**known, **national, **(dict.fromkeys(rest, _ASKED) if presentable else {})}
+    shown = [t for t in rest if all(_presentable(name, target, p, t) for p in seen)]
+    pairs = {**known, **national, **dict.fromkeys(shown, _ASKED)}
     part = ", ".join(f"{quoted(t)} = {quoted(c)}" for t, c in sorted(pairs.items()))
+    values = ", ".join(permitted)
     asked = [say("ask_national", lang)] if national else []
-    if rest or not texts:
-        which = "ask_codes" if presentable and texts else "ask_hidden"
-        asked.append(say(which, lang, values=", ".join(permitted)))
+    if shown:
+        asked.append(say("ask_codes", lang, values=values))
+    if len(shown) < len(rest) or not texts:
+        asked.append(say("ask_hidden", lang, values=values))
     return (f"codes = {{ {part} }}" if part else ""), "; ".join(asked)
 
 
-def _presentable(name: str, target: Column, seen: Profile) -> bool:
-    """Tell whether values that nobody knows may be written: few, short, returning, and named so."""
-    alike = name_likeness(seen.name, name, target.name) >= 0.6
-    returning = seen.filled >= 5 * seen.distinct
-    plain = all(len(re.sub("[^0-9]", "", t)) < 5 for t in seen.values)
-    private = bool(target.identity) or target.private
-    return bool(seen.values) and alike and returning and plain and not private
+def _presentable(name: str, target: Column, seen: Profile, text: str) -> bool:
+    """Tell whether a value that nobody knows may be written: it must be a code, not someone.
+
+    The column must be named as a coded one. A code of up to three letters or digits has to return;
+    a longer text has to be frequent where most rows hold known codes, for a row that slipped by one
+    field puts a name into any column.
+    """
+    times = seen.values.get(text, 0)
+    if not times:
+        return bool(seen.values)
+    named = name_likeness(seen.name, name, target.name) >= 0.6
+    if target.identity or target.private or not named:
+        return False
+    if re.fullmatch("[A-Za-z0-9]{1,3}", text):
+        return times > 1
+    known = sum(n for t, n in seen.values.items() if code_of(t, target) is not None)
+    digits = re.sub("[^0-9]", "", text)
+    return times >= 5 and known >= 0.5 * seen.filled and len(digits) < 5
 
 
 def _number(target: Column, seen: Sequence[Profile], currency: str, lang: Lang) -> Part:
@@ -243,7 +256,8 @@ def _number(target: Column, seen: Sequence[Profile], currency: str, lang: Lang) 
         return 'unit = "piece"', ""
     if target.type != "money" or not seen:
         return "", ""
-    parts, asked = list[str](), ""
+    parts, low = list[str](), min(p.numbers for p in seen)
+    asked = say("ask_numbers", lang, share=percent(low)) if low < 1 else ""
     major, minor = {"CNY": ("yuan", "fen"), "USD": ("dollar", "cent")}.get(
         currency, ("major", "minor")
     )

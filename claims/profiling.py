@@ -33,7 +33,8 @@ _LAYOUTS = {
     for time in _TIMES for day in _DAYS
     if (layout := day + time) and (time != "%H%M%S" or day == "%Y%m%d")
 }  # fmt: skip
-_ENOUGH, _FORMATS = 0.98, 3
+#: Share from which a column is one of dates or numbers; the rest are faults to be asked about.
+_ENOUGH, _FORMATS = 0.9, 3
 _NUMBER = re.compile(r"-?([0-9]+|[0-9]{1,3}(,[0-9]{3})+)([.][0-9]+)?")
 _SIGNS = ("$", "¥", "￥", "€", "£", "元")
 _ICD = re.compile(r"[A-TV-Z][0-9][0-9A-Z]([.]?[0-9A-Zx+*]{1,6})?|[VE]?[0-9]{3}[.]?[0-9]{0,2}")
@@ -111,7 +112,7 @@ def _unsigned(text: str) -> str:
 
 
 def _dates(texts: Mapping[str, int], total: int) -> tuple[float, tuple[str, ...], tuple[str, ...]]:
-    """Return the share of dates, the fewest formats that read them, and formats that rival them.
+    """Return the share of dates, the fewest formats that read them, and two that rival each other.
 
     The layouts in question are found from the texts with all digits made alike; only those are
     tried on every text.
@@ -121,20 +122,19 @@ def _dates(texts: Mapping[str, int], total: int) -> tuple[float, tuple[str, ...]
         return 0.0, (), ()
     layouts = [f for f, p in _LAYOUTS.items() if any(p.fullmatch(s) for s in skeletons)]
     read = {f: {t for t in texts if _day(t, f)} for f in layouts}
-    left, chosen = set(texts), list[str]()
+    left, chosen, rivals = set(texts), list[str](), tuple[tuple[str, str], ...]()
     while left and len(chosen) < _FORMATS:
         best = max(layouts, key=lambda f: _weight(read[f] & left, texts), default="")
         if not best or _weight(read[best] & left, texts) < 0.01 * total:
             break
+        # Another reading of the same texts, day and month exchanged, is a question, not a guess.
+        same = (f for f in layouts if read[best] & left <= read[f] and contradiction((best, f)))
+        rivals = rivals or tuple((best, f) for f in same)
         chosen.append(best)
         left -= read[best]
+    clash = contradiction(chosen)
     share = 1 - _weight(left, texts) / total
-    # Another reading of every text with the day and the month exchanged is a question, not a guess.
-    rivals = [f for f in layouts if len(chosen) == 1 and read[f] == read[chosen[0]]
-              and contradiction((chosen[0], f))]  # fmt: skip
-    if clash := contradiction(chosen):
-        rivals = [clash[0]]
-    return share, tuple(chosen), tuple(rivals[:1])
+    return share, tuple(chosen), clash[:2] if clash else (rivals[0] if rivals else ())
 
 
 def _weight(chosen: set[str], texts: Mapping[str, int]) -> int:

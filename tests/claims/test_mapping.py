@@ -25,11 +25,14 @@ from claims.store import open_store
 HEAD = 'currency = "CNY"\ntime_zone = "Asia/Shanghai"\n'
 #: The required core of claims, one line a column.
 CORE = {
-    "claim_id": '{ from = "id" }', "insured_id": '{ from = "who" }',
-    "institution_id": '{ from = "where" }', "claim_type": '{ constant = "outpatient" }',
-    "service_at": '{ from = "day" }', "total_amount": '{ from = "all" }',
+    "claim_id": '{ from = "id" }',
+    "insured_id": '{ from = "who" }',
+    "institution_id": '{ from = "where" }',
+    "claim_type": '{ constant = "outpatient" }',
+    "service_at": '{ from = "day" }',
+    "total_amount": '{ from = "all" }',
     "fund_amount": '{ from = "fund" }',
-}  # fmt: skip
+}
 ROW = {"id": "1", "who": "p", "where": "h", "day": "2024-03-05", "all": "10.00", "fund": "7.50"}
 
 
@@ -40,7 +43,8 @@ def written(
     columns = "\n".join(f"{c} = {body}" for c, body in {**CORE, **lines}.items() if body)
     path = folder / "own.toml"
     path.write_text(
-        f'{head}[tables.claims]\nfiles = ["*.csv"]\n{prepare}\n[tables.claims.columns]\n{columns}\n{more}',
+        f'{head}[tables.claims]\nfiles = ["*.csv"]\n{prepare}\n'
+        f"[tables.claims.columns]\n{columns}\n{more}",
         "utf-8",
     )
     return path
@@ -52,9 +56,7 @@ def came_in(tmp_path: Path, mapping: Path, *rows: dict[str, str]) -> SimpleNames
     folder.mkdir(exist_ok=True)
     whole = [{**ROW, "id": str(i), **row} for i, row in enumerate(rows)]
     names = list(dict.fromkeys(c for row in whole for c in row))
-    text = "\n".join(
-        ",".join(r.get(n, "") for n in names) for r in [dict(zip(names, names)), *whole]
-    )
+    text = "\n".join(",".join(r.get(n, "") for n in names) for r in [{n: n for n in names}, *whole])
     (folder / "a.csv").write_text(text + "\n", "utf-8")
     report = load(read_mapping(mapping), folder, tmp_path / "home")
     version = open_store(tmp_path / "home")
@@ -92,10 +94,16 @@ def test_the_core_alone_can_be_loaded(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("unit", "text", "fen"),
-    [("yuan", "1.23", 123), ("dollar", "1", 100), ("fen", "123", 123), ("cent", "123", 123),
-     ("thousand_yuan", "1.23456", 123456), ("ten_thousand_yuan", "1234567.123456", 1234567123456),
-     ("thousand", "9999999999", 999999999900000)],
-)  # fmt: skip
+    [
+        ("yuan", "1.23", 123),
+        ("dollar", "1", 100),
+        ("fen", "123", 123),
+        ("cent", "123", 123),
+        ("thousand_yuan", "1.23456", 123456),
+        ("ten_thousand_yuan", "1234567.123456", 1234567123456),
+        ("thousand", "9999999999", 999999999900000),
+    ],
+)
 def test_units_of_amounts_are_exact(tmp_path: Path, unit: str, text: str, fen: int) -> None:
     path = written(tmp_path, total_amount=f'{{ from = "all", unit = "{unit}" }}')
     assert came_in(tmp_path, path, {"all": text}).claims[0]["total_amount"] == fen
@@ -114,15 +122,19 @@ def test_more_decimals_than_a_unit_holds_are_not_rounded(
 
 def test_codes_with_a_fallback_and_with_no_value(tmp_path: Path) -> None:
     path = written(
-        tmp_path, claim_type='{ from = "k", codes = { "门诊" = "outpatient", "*" = "inpatient" } }',
+        tmp_path,
+        claim_type='{ from = "k", codes = { "门诊" = "outpatient", "*" = "inpatient" } }',
         department='{ from = "d", codes = { "1" = "heart", "9" = "" } }',
         insurance_type='{ from = "i", codes = { "1" = "staff", "*" = "" } }',
-    )  # fmt: skip
+    )
     loaded = came_in(
-        tmp_path, path,
-        {"k": "门诊", "d": "1", "i": "1"}, {"k": "x", "d": "9", "i": "7"}, {"k": "y", "d": "2", "i": ""},
+        tmp_path,
+        path,
+        {"k": "门诊", "d": "1", "i": "1"},
+        {"k": "x", "d": "9", "i": "7"},
+        {"k": "y", "d": "2", "i": ""},
         {"k": "", "d": "1", "i": "1"},
-    )  # fmt: skip
+    )
     got = {(c["claim_type"], c["department"], c["insurance_type"]) for c in loaded.claims}
     assert got == {("outpatient", "heart", "staff"), ("inpatient", None, None)}
     faults = {
@@ -134,9 +146,12 @@ def test_codes_with_a_fallback_and_with_no_value(tmp_path: Path) -> None:
 def test_first_of_several_columns_that_is_filled(tmp_path: Path) -> None:
     path = written(tmp_path, service_at='{ from = ["day", "visit"] }')
     loaded = came_in(
-        tmp_path, path, {"day": ""}, {"day": "", "visit": "2024-05-01"},
+        tmp_path,
+        path,
+        {"day": ""},
+        {"day": "", "visit": "2024-05-01"},
         {"day": "2024-06-01", "visit": "2024-05-01"},
-    )  # fmt: skip
+    )
     assert {c["service_date"] for c in loaded.claims} == {date(2024, 5, 1), date(2024, 6, 1)}
     (fault,) = [f for f in loaded.faults if f["row_number"]]
     assert (fault["code"], fault["column_name"]) == ("missing_value", "day + visit")
@@ -192,9 +207,18 @@ amount = { from = "all" }
 
 @given(
     st.datetimes(datetime(1900, 1, 1), datetime(2399, 12, 31)),
-    st.sampled_from(["%d/%m/%Y %H:%M", "%-m/%-d/%Y %-I:%M %p", "%d-%b-%Y", "%Y年%-m月%-d日 %H:%M",
-                     "%Y%m%d%H%M%S", "%Y-%m-%dT%H:%M:%S.%f", "%d.%m.%Y"]),
-)  # fmt: skip
+    st.sampled_from(
+        [
+            "%d/%m/%Y %H:%M",
+            "%-m/%-d/%Y %-I:%M %p",
+            "%d-%b-%Y",
+            "%Y年%-m月%-d日 %H:%M",
+            "%Y%m%d%H%M%S",
+            "%Y-%m-%dT%H:%M:%S.%f",
+            "%d.%m.%Y",
+        ]
+    ),
+)
 @settings(max_examples=20, deadline=None)
 def test_what_strftime_writes_is_read_as_the_same_moment(moment: datetime, layout: str) -> None:
     from claims.engine import open_engine, run
@@ -210,9 +234,20 @@ def test_what_strftime_writes_is_read_as_the_same_moment(moment: datetime, layou
 
 @pytest.mark.parametrize(
     "layout",
-    ["%d/%m/%y", "%Y-%m", "%Y", "%Y-%m-%d %Q", "%Y-%m-%d %Z", "2024", "%Y-%m-%d %I:%M", "%Y%m%d%",
-     "%Y-%m-%b-%d", "%Y-%m-%d %p", "?"],
-)  # fmt: skip
+    [
+        "%d/%m/%y",
+        "%Y-%m",
+        "%Y",
+        "%Y-%m-%d %Q",
+        "%Y-%m-%d %Z",
+        "2024",
+        "%Y-%m-%d %I:%M",
+        "%Y%m%d%",
+        "%Y-%m-%b-%d",
+        "%Y-%m-%d %p",
+        "?",
+    ],
+)
 def test_formats_that_would_be_guesses_are_refused(layout: str) -> None:
     assert format_fault(layout) is not None
 
@@ -234,8 +269,12 @@ def test_shipped_mappings_have_no_fault_and_read_as_before() -> None:
         mapping = source_mapping(name)
         assert mapping.name == name
         assert next(iter(mapping.tables)) == "claims"
-        money = [c for t in mapping.tables.values() for c in t.columns.values()
-                 if c.target.type == "money"]  # fmt: skip
+        money = [
+            c
+            for t in mapping.tables.values()
+            for c in t.columns.values()
+            if c.target.type == "money"
+        ]
         assert {c.places for c in money} == {2}
     lines = source_mapping("nhsa").tables["claim_lines"].columns
     assert (lines["quantity_milli"].places, lines["days_supply"].places) == (3, 0)
@@ -247,13 +286,18 @@ def test_shipped_mappings_have_no_fault_and_read_as_before() -> None:
         ({"claim_id": ""}, "column 'claim_id': this required column is not mapped; add claim_id ="),
         ({"fund_amuont": '{ from = "x" }'}, "perhaps fund_amount is meant"),
         ({"service_date": '{ from = "x" }'}, "column 'service_date': the program makes this"),
-        ({"claim_id": '{ from = "x", constant = "y" }'}, "give either 'from' or 'sum', or 'constant'"),
+        (
+            {"claim_id": '{ from = "x", constant = "y" }'},
+            "give either 'from' or 'sum', or 'constant'",
+        ),
         ({"claim_id": '{ from = "" }'}, "key 'from': this must be a text or a list"),
         ({"claim_id": '{ from = "x", colour = "red" }'}, "unknown keys ['colour']"),
         ({"claim_id": '"x"'}, "this must be a table of keys"),
-        ({"claim_type": '{ constant = "dental" }'},
-         "key 'constant': 'dental' cannot become a value of this column; permitted is outpatient, "
-         "inpatient, pharmacy"),
+        (
+            {"claim_type": '{ constant = "dental" }'},
+            "key 'constant': 'dental' cannot become a value of this column; permitted is "
+            "outpatient, inpatient, pharmacy",
+        ),
         ({"claim_type": '{ from = "k", codes = { "1" = "?" } }'}, "key 'codes': '?' cannot become"),
         ({"claim_type": '{ from = "k", codes = { "1" = 2 } }'}, "key 'codes': this must be pairs"),
         ({"claim_type": '{ from = "k", default = "x" }'}, "key 'default': 'x' cannot become"),
@@ -264,13 +308,17 @@ def test_shipped_mappings_have_no_fault_and_read_as_before() -> None:
         ({"self_amount": '{ from = "x", scale = 10 }'}, "key 'scale': this key says nothing"),
         ({"diagnosis_count": '{ from = "x", scale = 7 }'}, "key 'scale': this must be 1, 10, 100"),
         ({"claim_id": '{ sum = ["x"] }'}, "key 'sum': this key says nothing for a text"),
-        ({"service_at": '{ from = "x", plus_days = 1.5 }'}, "key 'plus_days': this must be a whole"),
-        ({"service_at": '{ from = "x", formats = ["%d/%m/%y"] }'},
-         "'%d/%m/%y' is no date format that can be read without guessing: %y is not one of"),
-        ({"service_at": '{ from = "x", formats = ["%d/%m/%Y", "%m/%d/%Y"] }'},
-         "'%d/%m/%Y' and '%m/%d/%Y' read the same text as different days (05/04/2003)"),
+        ({"service_at": '{ from = "x", plus_days = 1.5 }'}, "'plus_days': this must be a whole"),
+        (
+            {"service_at": '{ from = "x", formats = ["%d/%m/%y"] }'},
+            "'%d/%m/%y' is no date format that can be read without guessing: %y is not one of",
+        ),
+        (
+            {"service_at": '{ from = "x", formats = ["%d/%m/%Y", "%m/%d/%Y"] }'},
+            "'%d/%m/%Y' and '%m/%d/%Y' read the same text as different days (05/04/2003)",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_fault_names_its_place_and_the_remedy(
     tmp_path: Path, changes: dict[str, str], told_of: str
 ) -> None:
@@ -295,30 +343,54 @@ def test_a_fault_names_its_place_and_the_remedy(
         (HEAD + 'shape = "round"\n', "unknown keys ['shape']"),
         (HEAD + "x = [\n", "the file is not TOML in UTF-8 (TOMLDecodeError (at line"),
     ],
-)  # fmt: skip
+)
 def test_faults_at_the_top(tmp_path: Path, head: str, told_of: str) -> None:
     assert told_of in told(written(tmp_path, head))
 
 
 def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
     path = written(
-        tmp_path, 'currency = "XXX"\ntime_zone = "Mars/Dome"\n', claim_id="", shoe='{ from = "x" }',
+        tmp_path,
+        'currency = "XXX"\ntime_zone = "Mars/Dome"\n',
+        claim_id="",
+        shoe='{ from = "x" }',
         self_amount='{ from = "x", unit = "stone" }',
-        more='[tables.wards]\nfiles = ["x"]\n[tables.doctors]\nfiles = ["../x.csv", "/etc/passwd"]\n',
-    )  # fmt: skip
+        more='[tables.wards]\nfiles = ["x"]\n'
+        '[tables.doctors]\nfiles = ["../x.csv", "/etc/passwd"]\n',
+    )
     with pytest.raises(MappingError) as caught:
         read_mapping(path)
     codes = sorted(f.code for f in caught.value.faults)
-    assert codes == sorted([
-        "bad_currency", "bad_zone", "missing_column", "unknown_column", "bad_choice",
-        "unknown_table", "bad_files", "bad_files", "missing_key",
-    ])  # fmt: skip
+    assert codes == sorted(
+        [
+            "bad_currency",
+            "bad_zone",
+            "missing_column",
+            "unknown_column",
+            "bad_choice",
+            "unknown_table",
+            "bad_files",
+            "bad_files",
+            "missing_key",
+        ]
+    )
 
 
 def test_without_claims_and_quantities_without_a_unit() -> None:
-    raw = {"currency": "CNY", "time_zone": "UTC", "tables": {"daily_maxima": {
-        "files": ["x.csv"], "columns": {"item_code": {"from": "a"}, "valid_from": {"from": "b"},
-                                        "max_quantity_milli": {"from": "n"}}}}}  # fmt: skip
+    raw = {
+        "currency": "CNY",
+        "time_zone": "UTC",
+        "tables": {
+            "daily_maxima": {
+                "files": ["x.csv"],
+                "columns": {
+                    "item_code": {"from": "a"},
+                    "valid_from": {"from": "b"},
+                    "max_quantity_milli": {"from": "n"},
+                },
+            }
+        },
+    }
     assert {f.code for f in mapping_faults(raw)} == {"no_claims", "unit_needed"}
 
 
@@ -347,21 +419,39 @@ def test_a_source_is_either_shipped_or_given(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "sql",
     [
-        "SELECT * FROM 'x.csv'", "SELECT * FROM \"x.csv\"", "SELECT * FROM read_csv('/etc/passwd')",
+        "SELECT * FROM 'x.csv'",
+        'SELECT * FROM "x.csv"',
+        "SELECT * FROM read_csv('/etc/passwd')",
         "SELECT *, (SELECT content FROM read_text('/etc/passwd')) AS x FROM raw",
-        "SELECT * FROM raw JOIN other USING (id)", "SELECT * FROM main.raw",
-        "SELECT * FROM duckdb_secrets()", "SELECT * FROM information_schema.tables",
+        "SELECT * FROM raw JOIN other USING (id)",
+        "SELECT * FROM main.raw",
+        "SELECT * FROM duckdb_secrets()",
+        "SELECT * FROM information_schema.tables",
         "WITH y AS (SELECT * FROM raw) SELECT * FROM y",
-        "SELECT * FROM raw UNION ALL SELECT * FROM raw", "SELECT * FROM raw; SELECT * FROM raw",
-        "COPY raw TO 'out.csv'", "ATTACH 'x.db'", "INSTALL httpfs", "DROP TABLE raw", "FROM raw LIMIT 1",
-        "SELECT *, getenv('HOME') AS x FROM raw", "SELECT *, random() AS x FROM raw",
-        "SELECT *, now() AS x FROM raw", "SELECT *, current_setting('access_mode') AS x FROM raw",
-        "SELECT *, main.lower(id) AS x FROM raw", "SELECT * FROM query('SELECT 1')",
-        "SELECT * FROM raw, unnest([1])", "SELECT * FROM (FROM 'x.parquet')",
-        "SELECT * FROM raw WHERE EXISTS (FROM 'x.parquet')", "SELECT * FROM raw USING SAMPLE 5",
-        "PIVOT raw ON id", "SELEKT", "", "DESCRIBE raw", "SET threads = 1",
+        "SELECT * FROM raw UNION ALL SELECT * FROM raw",
+        "SELECT * FROM raw; SELECT * FROM raw",
+        "COPY raw TO 'out.csv'",
+        "ATTACH 'x.db'",
+        "INSTALL httpfs",
+        "DROP TABLE raw",
+        "FROM raw LIMIT 1",
+        "SELECT *, getenv('HOME') AS x FROM raw",
+        "SELECT *, random() AS x FROM raw",
+        "SELECT *, now() AS x FROM raw",
+        "SELECT *, current_setting('access_mode') AS x FROM raw",
+        "SELECT *, main.lower(id) AS x FROM raw",
+        "SELECT * FROM query('SELECT 1')",
+        "SELECT * FROM raw, unnest([1])",
+        "SELECT * FROM (FROM 'x.parquet')",
+        "SELECT * FROM raw WHERE EXISTS (FROM 'x.parquet')",
+        "SELECT * FROM raw USING SAMPLE 5",
+        "PIVOT raw ON id",
+        "SELEKT",
+        "",
+        "DESCRIBE raw",
+        "SET threads = 1",
     ],
-)  # fmt: skip
+)
 def test_prepare_may_read_nothing_but_the_rows(sql: str) -> None:
     assert prepare_refusal(sql) is not None
 
@@ -369,20 +459,35 @@ def test_prepare_may_read_nothing_but_the_rows(sql: str) -> None:
 @pytest.mark.parametrize(
     "sql",
     [
-        "SELECT * FROM raw", "FROM raw", "SELECT *, upper(trim(id)) || '-' AS x FROM RAW",
-        "SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY id ORDER BY row_number) AS n FROM raw)",
+        "SELECT * FROM raw",
+        "FROM raw",
+        "SELECT *, upper(trim(id)) || '-' AS x FROM RAW",
+        "SELECT * FROM (SELECT *, lag(id) OVER (PARTITION BY id ORDER BY row_number) AS n FROM raw)",
         "SELECT *, CASE WHEN a LIKE 'x%' THEN TRY_CAST(a AS INTEGER) + 1 END AS x FROM raw",
         "SELECT *, {count:dx_*} AS n FROM raw WHERE NOT regexp_full_match(a, '[0-9]+')",
         "SELECT min(row_number) AS row_number, source_file, id FROM raw GROUP BY source_file, id",
     ],
-)  # fmt: skip
+)
 def test_prepare_may_reshape_the_rows(sql: str) -> None:
     assert prepare_refusal(sql) is None
 
 
 def test_functions_that_may_be_used_touch_nothing_outside() -> None:
-    feared = {"read_csv", "read_text", "getenv", "glob", "now", "random", "uuid", "query", "nextval",
-              "current_setting", "getvariable", "txid_current", "read_blob"}  # fmt: skip
+    feared = {
+        "read_csv",
+        "read_text",
+        "getenv",
+        "glob",
+        "now",
+        "random",
+        "uuid",
+        "query",
+        "nextval",
+        "current_setting",
+        "getvariable",
+        "txid_current",
+        "read_blob",
+    }
     assert not FUNCTIONS & feared
 
 
@@ -391,12 +496,12 @@ def test_functions_that_may_be_used_touch_nothing_outside() -> None:
     [
         ("SELECT id, min(who) FROM raw", "the engine refuses it; Binder Error"),
         ("SELECT id FROM raw", "its result lacks all"),
-        ('SELECT * EXCLUDE (row_number) FROM raw', "its result lacks row_number"),
+        ("SELECT * EXCLUDE (row_number) FROM raw", "its result lacks row_number"),
         ("SELECT *, 1 AS made FROM raw", "its column made is not text"),
         ("SELECT nosuch(id) FROM raw", "the function nosuch is not among those allowed"),
         ("SELECT * FROM 'x.csv'", "it reads from 'x.csv'"),
     ],
-)  # fmt: skip
+)
 def test_prepare_is_tried_before_there_are_data(tmp_path: Path, sql: str, told_of: str) -> None:
     path = written(tmp_path, prepare=f'prepare = """{sql}"""', department='{ from = "made" }')
     assert told_of in told(path)
