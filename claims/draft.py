@@ -123,9 +123,9 @@ def _table(
     order = list(mappable(name))
     out += [line.text() for line in sorted(lines, key=lambda x: order.index(x.column))]
     have = {line.column for line in lines}
-    if absent := sorted(ASSUMED.get(name, frozenset()) - have):
-        labels = shown_names([table(name).columns[c].label(lang) for c in absent])
-        out.append(f"# {say('assumed', lang, label=labels)}")
+    for column in sorted(ASSUMED.get(name, frozenset()) - have):
+        label = shown_names([table(name).columns[column].label(lang)])
+        out.append(f"# {say(f'assumed_{column}', lang, label=label)}")
     if unused := [p for f in group for p in f.unused]:
         out.append(f"# {say('unused_head', lang)}")
         out += [f"#   {quoted(p.name)}: {evidence(p, lang)}" for p in unused]

@@ -24,6 +24,8 @@ _TIMES = ("日期", "时间")
 #: First character of each pinyin initial in the first level of GB 2312, which is in that order.
 _INITIALS = "啊芭擦搭蛾发噶哈击喀垃妈拿哦啪期然撒塌挖昔压匝"
 _LETTERS = "abcdefghjklmnopqrstwxyz"
+#: A column that is only called "id" may be the key of its table; a person has to say so.
+_OWN_ID = 0.7
 _EXACT, _SAME_WORDS, _SHARED, _APART = 1.0, 0.97, 0.9, 0.35
 
 
@@ -66,6 +68,7 @@ def words(header: str) -> frozenset[str]:
     spaced = re.sub(r"([a-z])([A-Z])|([A-Za-z])(?=[0-9])", r"\1\3 \2", header)
     found = re.findall("[a-z]+|[0-9]+", spaced.casefold())
     known = _canonical()
+    found = [w[:-1] if w not in known and w[:-1] in known and w[-1] == "s" else w for w in found]
     parts = (p for w in found for p in ([w] if w in known or w.isdigit() else _cut(w)))
     # A number apart from 1 makes another column: the second diagnosis is not the diagnosis.
     kept = ((known.get(p, p) if not p.isdigit() else f"#{int(p)}") for p in parts)
@@ -178,6 +181,8 @@ def _names(table_name: str, column: str) -> tuple[tuple[str, ...], tuple[str, ..
 def name_likeness(header: str, table_name: str, column: str) -> float:
     """Return how alike a header cell and the names of a contract column are, 0 to 1."""
     english, chinese = _names(table_name, column)
+    if words(header) == {"id"} and table(table_name).key[0] == column:
+        return _OWN_ID
     if re.search("[\u4e00-\u9fff]", header):
         return max(chinese_likeness(header, name) for name in chinese)
     return max(

@@ -64,8 +64,14 @@ def _typed(text: str, column: ColumnMapping, zone: str) -> tuple[str, str]:
         moment = f"({_moment(text, column.formats, kind)} + INTERVAL {column.plus_days} DAY)"
         return f"CAST({moment} AS DATE)", "bad_date"
     if kind == "timestamp":
-        moment = f"({_moment(text, column.formats, kind)} + INTERVAL {column.plus_days} DAY)"
-        return f"timezone({quote(zone)}, {moment})", "bad_date"
+        # A time that is written with a Z is UTC, whatever the zone of the source.
+        parts = [(quote(zone), [f for f in column.formats if not f.endswith("Z")]),
+                 ("'UTC'", [f for f in column.formats if f.endswith("Z")])]  # fmt: skip
+        moments = [
+            f"timezone({z}, ({_moment(text, formats, kind)} + INTERVAL {column.plus_days} DAY))"
+            for z, formats in parts if formats
+        ]  # fmt: skip
+        return moments[0] if len(moments) == 1 else f"coalesce({', '.join(moments)})", "bad_date"
     if kind in ("money", "integer"):
         return _decimal(text, column.places), "bad_number"
     if kind == "boolean":

@@ -25,7 +25,8 @@ _DAYS = (
     "%Y-%-m-%-d", "%Y/%-m/%-d", "%-d/%-m/%Y", "%-m/%-d/%Y", "%-d.%-m.%Y", "%Y年%-m月%-d日",
 )  # fmt: skip
 _TIMES = (
-    "", " %H:%M:%S", " %H:%M", "T%H:%M:%S", "T%H:%M", " %H:%M:%S.%f", "T%H:%M:%S.%f", " %-H:%M:%S",
+    "", " %H:%M:%S", " %H:%M", "T%H:%M:%S", "T%H:%M", " %H:%M:%S.%f", "T%H:%M:%S.%f",
+    "T%H:%M:%SZ", "T%H:%M:%S.%fZ", " %-H:%M:%S",
     " %-H:%M", " %I:%M:%S %p", " %-I:%M:%S %p", " %-I:%M %p", "%H%M%S",
 )  # fmt: skip
 _LAYOUTS = {

@@ -158,7 +158,7 @@ def _find_copies(con: Connection, mapping: TableMapping, origin: Origins) -> Non
     same = " AND ".join(f"sound.{name(c)} IS NOT DISTINCT FROM many.{name(c)}" for c in key)
     columns = [c for c, *_ in run(con, "DESCRIBE raw")]
     content = ", ".join(
-        f"coalesce({name(c)}, chr(30))"
+        f"coalesce(raw.{name(c)}, chr(30))"  # a file may call its columns as a contract does
         for c in sorted(set(columns) - {"row_number", "source_file"})
     )
     shown = quote(" + ".join(origin.shown(mapping.columns[c]) for c in key))
@@ -217,11 +217,18 @@ def _keep_faults(con: Connection, mapping: TableMapping, *, values: bool = True)
     shown, joined = "NULL", ""
     if values:
         cases = " ".join(
-            f"WHEN {quote(target)} THEN {presentable(column)}"
+            f"WHEN {quote(target)} THEN {name(f'shown:{target}')}" for target in mapping.columns
+        )
+        texts = ", ".join(
+            f"{presentable(column)} AS {name(f'shown:{target}')}"
             for target, column in mapping.columns.items()
         )
         shown = f"CASE found.target {cases} END"
-        joined = "JOIN raw USING (source_file, row_number)"
+        # A file's own columns stay inside: one may be called "code" or "severity".
+        joined = (
+            f"JOIN (SELECT source_file, row_number, {texts} FROM raw) "
+            "USING (source_file, row_number)"
+        )
     run(
         con,
         f"""INSERT INTO faults SELECT source_file, ?, row_number, severity, code, column_name,

@@ -150,12 +150,14 @@ def scores(table_name: str, profiles: Sequence[Profile]) -> Mapping[str, list[fl
 
 def assign(table_name: str, profiles: Sequence[Profile]) -> list[Match]:
     """Return the one-to-one assignment with the largest sum of scores, in the contract's order."""
-    every = scores(table_name, profiles)
+    every, needed = scores(table_name, profiles), set(core(table_name))
     columns = list(every)
     matrix = np.array([every[c] for c in columns]).reshape(len(columns), len(profiles))
     matrix[matrix < POSSIBLE] = 0.0
     # Two weak matches shall not outweigh one good one.
     gain = np.maximum(matrix - _IDLE, 0.0)
+    # Of two equal assignments, the one that fills a required column.
+    gain[[c in needed for c in columns]] *= 1.05
     matches = []
     for row, place in zip(*linear_sum_assignment(gain, maximize=True), strict=True):
         if matrix[row, place] > 0:

@@ -202,6 +202,29 @@ amount = { from = "all" }
     assert (lines_count.records, lines_count.accepted) == (2, 1)
 
 
+def test_a_file_may_call_its_columns_as_the_program_does(tmp_path: Path) -> None:
+    """Names that the contracts, the quarantine or its SQL use are a file's to use as well."""
+    taken = [
+        "claim_id",
+        "insured_id",
+        "code",
+        "severity",
+        "target",
+        "column_name",
+        "value",
+        "digest",
+    ]
+    path = written(
+        tmp_path, claim_id='{ from = "claim_id" }', department='{ from = "code" }',
+        self_amount='{ from = "value" }',
+    )  # fmt: skip
+    rows = [{c: str(i) for c in taken} for i in range(3)]
+    loaded = came_in(tmp_path, path, *rows, {**rows[0], "value": "x"}, {**rows[1], "code": "z"})
+    faults = [(f["row_number"], f["code"]) for f in loaded.faults if f["row_number"]]
+    assert faults == [(3, "conflicting_id"), (5, "bad_number"), (6, "conflicting_id")]
+    assert {c["department"] for c in loaded.claims} == {"0", "2"}
+
+
 # ---- date formats
 
 
@@ -259,6 +282,21 @@ def test_formats_that_contradict_each_other() -> None:
     assert not contradiction(["%Y-%m-%d %H:%M:%S", "%Y-%m-%d", "%Y%m%d", "%Y%m%d%H%M%S"])
     assert not contradiction(["%Y/%m/%d", "%Y/%-m/%-d", "%d/%m/%Y"])
     assert "%y" not in DIRECTIVES
+
+
+def test_a_time_with_z_is_utc_and_others_are_local(tmp_path: Path) -> None:
+    both = '{ from = "day", formats = ["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S"] }'
+    loaded = came_in(
+        tmp_path,
+        written(tmp_path, service_at=both),
+        {"day": "2024-03-05T20:30:00Z"},
+        {"day": "2024-03-05 20:30:00"},
+    )
+    got = sorted((c["service_at"], c["service_date"]) for c in loaded.claims)
+    assert got == [
+        (datetime(2024, 3, 5, 12, 30, tzinfo=UTC), date(2024, 3, 5)),
+        (datetime(2024, 3, 5, 20, 30, tzinfo=UTC), date(2024, 3, 6)),  # 04:30 in Shanghai
+    ]
 
 
 # ---- faults
@@ -462,7 +500,7 @@ def test_prepare_may_read_nothing_but_the_rows(sql: str) -> None:
         "SELECT * FROM raw",
         "FROM raw",
         "SELECT *, upper(trim(id)) || '-' AS x FROM RAW",
-        "SELECT * FROM (SELECT *, lag(id) OVER (PARTITION BY id ORDER BY row_number) AS n FROM raw)",
+        "SELECT * FROM (SELECT *, lag(id) OVER (ORDER BY row_number) AS n FROM raw)",
         "SELECT *, CASE WHEN a LIKE 'x%' THEN TRY_CAST(a AS INTEGER) + 1 END AS x FROM raw",
         "SELECT *, {count:dx_*} AS n FROM raw WHERE NOT regexp_full_match(a, '[0-9]+')",
         "SELECT min(row_number) AS row_number, source_file, id FROM raw GROUP BY source_file, id",
