@@ -466,6 +466,8 @@ def test_a_source_is_either_shipped_or_given(tmp_path: Path) -> None:
         "SELECT * FROM duckdb_secrets()",
         "SELECT * FROM information_schema.tables",
         "WITH y AS (SELECT * FROM raw) SELECT * FROM y",
+        "WITH raw AS (SELECT 1 AS id) SELECT * FROM raw",
+        'SELECT * FROM "x.csv", (WITH "x.csv" AS (SELECT 1) SELECT * FROM raw)',
         "SELECT * FROM raw UNION ALL SELECT * FROM raw",
         "SELECT * FROM raw; SELECT * FROM raw",
         "COPY raw TO 'out.csv'",

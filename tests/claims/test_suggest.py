@@ -23,7 +23,7 @@ from claims.fitting import fit
 from claims.mapping import MappingError, read_mapping
 from claims.names import name_likeness, pinyin_initials, synonyms, words
 from claims.profiling import profile
-from claims.suggest import suggest, suggest_file
+from claims.suggest import FileSuggestion, Match, suggest, suggest_file
 from claims.trial import try_mapping
 
 Cells = Callable[[random.Random, int], str]
@@ -682,6 +682,25 @@ def test_short_names_in_a_coded_column_are_not_written(tmp_path: Path) -> None:
     assert "王五" not in text
 
 
+def test_codes_are_shown_only_where_the_name_says_that_there_are_codes() -> None:
+    seen = [profile(name, ["AB", "CD"] * 50) for name in ("gender", "qwzx")]
+    for one, shown in zip(seen, (True, False), strict=True):
+        made = FileSuggestion("x.csv", "insured", True, 100, (Match("sex", one, 0.6),), ())
+        assert ('"AB"' in draft([made], "mine", "en").text) is shown
+
+
+def test_two_columns_that_could_both_be_meant_are_a_question(tmp_path: Path) -> None:
+    days = [f"2024-03-{d:02d}" for d in range(1, 21)] * 2
+    both = _claims(tmp_path / "x.csv", ("settlement date", days), ("settlement time", days))
+    (known,) = [m for m in suggest_file(both).matches if m.column == "known_at"]
+    assert not known.sure
+    assert known.others
+    one = _claims(tmp_path / "y.csv", ("settlement date", days))
+    assert [m.sure for m in suggest_file(one).matches if m.column == "known_at"] == [True]
+    vague = _claims(tmp_path / "z.csv", ("bill settled on", days))
+    assert [m.sure for m in suggest_file(vague).matches if m.column == "known_at"] == [False]
+
+
 def test_files_that_cannot_be_drafted_say_why(tmp_path: Path) -> None:
     data = tmp_path / "x.csv"
     data.write_text("C1,2024-03-05,10.50\nC2,2024-03-06,11.50\n", "utf-8")
@@ -689,6 +708,9 @@ def test_files_that_cannot_be_drafted_say_why(tmp_path: Path) -> None:
         suggest_file(data)
     assert "首行像是数据" in caught.value.text("zh")
     assert "10.50" not in str(caught.value)
+    data.write_text("C1,2024-03-05,x\nC2,2024-03-06,y\n", "utf-8")
+    with pytest.raises(SuggestError, match="the first row looks like data"):
+        suggest_file(data)
     data.write_text("claim id,total\n", "utf-8")
     with pytest.raises(SuggestError, match="no row below the header"):
         suggest_file(data)
@@ -742,6 +764,9 @@ def test_a_trial_of_absent_files_and_columns_says_so(tmp_path: Path) -> None:
     path.write_text(path.read_text("utf-8").replace("total amount", "TOTAL"), "utf-8")
     (trial,) = try_mapping(source, tmp_path)
     assert trial.why_absent("en") == 'the files lack the columns "total amount"'
+    path.write_text("", "utf-8")
+    (trial,) = try_mapping(source, tmp_path)
+    assert trial.why_absent("en").startswith("inpatient.csv: The file holds not even a header row")
     path.unlink()
     (trial,) = try_mapping(source, tmp_path)
     assert "No file for this table was found" in trial.why_absent("en")
