@@ -96,7 +96,7 @@ def _load_table(
     contract = table(mapping.table)
     lost = {
         target for target, column in mapping.columns.items()
-        if set(origin.of(column)) <= absent and not column.default
+        if column.sources and set(origin.of(column)) <= absent and not column.default
     }  # fmt: skip
     unmapped = set(contract.columns) - set(mapping.columns)
     report.absent_columns[mapping.table] = sorted(lost | unmapped)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import sqlglot
 from sqlglot import exp
 
-from claims.mapping import ColumnMapping, TableMapping
+from claims.mapping_model import ColumnMapping, TableMapping
 from claims.parsing import TEMPLATE
 from claims.reading import ADDED
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from claims.mapping import ColumnMapping
+from claims.dates import shape
+from claims.mapping_model import ColumnMapping
 
 #: Possible years of a date and of a moment; '0001-01-01' is how programs write "none".
 _YEARS = {"date": "(1[89]|[2-9][0-9])[0-9]{2}", "timestamp": "(1[89]|2[0-4])[0-9]{2}"}
@@ -40,23 +41,19 @@ def cleaned(column: str, nulls: Sequence[str]) -> str:
 def _moment(text: str, formats: Sequence[str], kind: str) -> str:
     # The engine's parser takes '2024-1-1' for a date: the shape is asked first, digit by digit.
     attempts = [
-        f"WHEN regexp_full_match({text}, {quote(_shape(f, _YEARS[kind]))}) "
+        f"WHEN regexp_full_match({text}, {quote(shape(f, _YEARS[kind]))}) "
         f"THEN try_strptime({text}, {quote(f)})"
         for f in formats
     ]
     return f"CASE {' '.join(attempts)} END"
 
 
-def _shape(layout: str, years: str) -> str:
-    """Return the regular expression of what ``strftime`` writes for a layout of numbers."""
-    pattern = re.sub(r"%[mdHMS]", "[0-9]{2}", re.escape(layout).replace(r"\-", "-"))
-    return pattern.replace("%Y", years)
-
-
 def _decimal(text: str, places: int) -> str:
     fraction = f"(\\.[0-9]{{1,{places}}}0*)?" if places else "(\\.0+)?"
     pattern = f"-?[0-9]{{1,{_WHOLE_DIGITS}}}{fraction}"
-    value = f"CAST(CAST({text} AS DECIMAL(18, {places})) * {10**places} AS BIGINT)"
+    # Wider than 18 digits is slower; only units of thousands and more need it.
+    digits = 18 if places <= 3 else 38
+    value = f"CAST(CAST({text} AS DECIMAL({digits}, {places})) * {10**places} AS BIGINT)"
     return f"CASE WHEN regexp_full_match({text}, {quote(pattern)}) THEN {value} END"
 
 
@@ -67,11 +64,16 @@ def _typed(text: str, column: ColumnMapping, zone: str) -> tuple[str, str]:
         moment = f"({_moment(text, column.formats, kind)} + INTERVAL {column.plus_days} DAY)"
         return f"CAST({moment} AS DATE)", "bad_date"
     if kind == "timestamp":
-        moment = f"({_moment(text, column.formats, kind)} + INTERVAL {column.plus_days} DAY)"
-        return f"timezone({quote(zone)}, {moment})", "bad_date"
+        # A time that is written with a Z is UTC, whatever the zone of the source.
+        parts = [(quote(zone), [f for f in column.formats if not f.endswith("Z")]),
+                 ("'UTC'", [f for f in column.formats if f.endswith("Z")])]  # fmt: skip
+        moments = [
+            f"timezone({z}, ({_moment(text, formats, kind)} + INTERVAL {column.plus_days} DAY))"
+            for z, formats in parts if formats
+        ]  # fmt: skip
+        return moments[0] if len(moments) == 1 else f"coalesce({', '.join(moments)})", "bad_date"
     if kind in ("money", "integer"):
-        places = 2 if kind == "money" else len(str(column.scale)) - 1
-        return _decimal(text, places), "bad_number"
+        return _decimal(text, column.places), "bad_number"
     if kind == "boolean":
         return f"CASE {text} WHEN '1' THEN true WHEN '0' THEN false END", "not_permitted"
     if column.target.values:
@@ -81,12 +83,38 @@ def _typed(text: str, column: ColumnMapping, zone: str) -> tuple[str, str]:
     return f"CASE WHEN NOT regexp_matches({text}, '[\\r\\n]') THEN {text} END", "line_break"
 
 
+def _arrived(source: str, column: ColumnMapping, nulls: Sequence[str]) -> str:
+    """Return the text that arrived, null where the mapping says that it is no value."""
+    text = cleaned(source, [*nulls, *(k for k, v in column.codes.items() if not v and k != "*")])
+    if column.codes.get("*") == "":
+        known = ", ".join(quote(k) for k, v in column.codes.items() if v) or "''"
+        text = f"CASE WHEN {text} IN ({known}) THEN {text} END"
+    for removed in column.remove:
+        text = f"trim(replace({text}, {quote(removed)}, ''))"
+    if column.thousands:
+        mark = column.thousands
+        grouped = f"-?[0-9]{{1,3}}({re.escape(mark)}[0-9]{{3}})+([.][0-9]+)?"
+        text = (
+            f"CASE WHEN regexp_full_match({text}, {quote(grouped)}) "
+            f"THEN replace({text}, {quote(mark)}, '') ELSE {text} END"
+        )
+    return text
+
+
+def typed_constant(text: str, column: ColumnMapping) -> str:
+    """Return the SQL of the value that a text of the mapping itself becomes; null for none."""
+    return _typed(quote(text), column, "UTC")[0]
+
+
 def _interpreted(arrived: str, column: ColumnMapping) -> str:
     """Return the text to interpret: codes translated, the default where nothing arrived."""
     text = arrived
     if column.codes:
-        cases = " ".join(f"WHEN {quote(k)} THEN {quote(v)}" for k, v in column.codes.items())
-        text = f"CASE {arrived} {cases} END"
+        named = {k: v for k, v in column.codes.items() if v and k != "*"} or {"": ""}
+        cases = " ".join(f"WHEN {quote(k)} THEN {quote(v)}" for k, v in named.items())
+        other = column.codes.get("*", "")
+        rest = f"ELSE CASE WHEN {arrived} IS NOT NULL THEN {quote(other)} END " if other else ""
+        text = f"CASE {arrived} {cases} {rest}END"
     if column.default:
         text = f"CASE WHEN {arrived} IS NULL THEN {quote(column.default)} ELSE {text} END"
     return text
@@ -102,12 +130,17 @@ def typed_parts(
         nulls: texts that mean "no value" in this source.
         zone: IANA name of the source's time zone; local times become UTC.
     """
+    if column.constant:
+        arrivals = [quote(column.constant)]
+    else:
+        arrivals = [_arrived(source, column, nulls) for source in column.sources]
+        arrivals = [f"coalesce({', '.join(arrivals)})"] if column.first else arrivals
     parts, code = [], ""
-    for source in column.sources:
-        arrived = cleaned(source, nulls)
+    for arrived in arrivals:
         value, code = _typed(_interpreted(arrived, column), column, zone)
         parts.append((arrived, value))
-    return parts, code
+    # Where a text is translated, what it is not among is the code list.
+    return parts, "not_permitted" if column.codes and code == "line_break" else code
 
 
 def combined(parts: Sequence[tuple[str, str]], column: ColumnMapping, code: str) -> tuple[str, str]:
@@ -138,7 +171,7 @@ _SHOWN |= {"timestamp": _SHOWN["date"], "integer": _SHOWN["money"], "number": _S
 
 def presentable(column: ColumnMapping) -> str:
     """Return the SQL of what a fault may show of a column's text; null where it may be private."""
-    if column.target.identity or column.target.private:
+    if column.target.identity or column.target.private or not column.sources:
         return "CAST(NULL AS TEXT)"
     pattern = quote(_SHOWN.get(column.target.type, _SHOWN["code"]))
     texts = (f"trim({name(source)})" for source in column.sources)

@@ -225,9 +225,11 @@ def _keep_faults(con: Connection, mapping: TableMapping, *, values: bool = True)
             for target, column in mapping.columns.items()
         )
         shown = f"CASE found.target {cases} END"
-        # A file's own columns stay inside: one may be called "code" or "severity".
+        # A file's own columns stay inside: one may be called "code" or "severity". Only faulty
+        # rows are looked at, because the patterns are dear.
+        faulty = "SELECT * FROM raw SEMI JOIN found USING (source_file, row_number)"
         joined = (
-            f"JOIN (SELECT source_file, row_number, {texts} FROM raw) "
+            f"JOIN (SELECT source_file, row_number, {texts} FROM ({faulty})) "
             "USING (source_file, row_number)"
         )
     run(

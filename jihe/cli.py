@@ -9,13 +9,13 @@ import typer
 from typer import rich_utils
 
 from jihe import console
-from jihe.commands import catalogues, data, loop, models, plans, security
+from jihe.commands import catalogues, data, loop, mapping, models, plans, security
 from jihe.commands.options import asked_language, told
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=told("jihe")
 )
-for part in (loop, data, catalogues, models, plans, security):
+for part in (loop, data, mapping, catalogues, models, plans, security):
     part.register(app)
 
 _OURS = frozenset({"claims", "features", "training", "sampling", "serving", "jihe"})
@@ -28,6 +28,8 @@ def _plain_errors() -> Iterator[None]:
     Those are the exceptions that the packages define; any other is a fault of the program and
     keeps its trace.
     """
+    from claims.draft_words import SuggestError
+    from claims.mapping_faults import MappingError
     from sampling.faults import SamplingError
 
     try:
@@ -36,7 +38,10 @@ def _plain_errors() -> Iterator[None]:
         if type(error).__module__.split(".")[0] not in _OURS:
             raise
         console.err.print(f"[red]{type(error).__name__}[/red] ", end="")
-        text = error.text(asked_language()) if isinstance(error, SamplingError) else str(error)
+        if isinstance(error, SamplingError | MappingError | SuggestError):
+            text = error.text(asked_language())
+        else:
+            text = str(error)
         console.err.print(text, soft_wrap=True, markup=False)
         raise SystemExit(2) from None
 

@@ -76,6 +76,7 @@ class RunChoices:
     lang: Lang = "en"
     identified: bool = False
     now: datetime | None = None
+    mapping: Path | None = None
 
 
 @dataclass
@@ -97,7 +98,7 @@ def run(choices: RunChoices, progress: Progress | None = None) -> RunResult:
 
     Raises LoadError, DesignError, LedgerError, SeedError with a sentence that says what to do.
     """
-    mapping = source_mapping(choices.source)
+    mapping = source_mapping(choices.source, choices.mapping)
     choices.out.mkdir(parents=True, exist_ok=True)
     report = load(mapping, choices.folder, choices.out, progress)
     store = open_store(choices.out)

@@ -16,6 +16,7 @@ from jihe.commands.options import (
     InputOption,
     Lang,
     Language,
+    MappingOption,
     SourceOption,
     lang_of,
     option,
@@ -57,6 +58,7 @@ def simulate(
 def load(
     source: SourceOption,
     input: InputOption,
+    mapping: MappingOption = None,
     home: HomeOption = Path(),
     lang: Lang = Language.en,
 ) -> None:
@@ -67,7 +69,7 @@ def load(
 
     home.mkdir(parents=True, exist_ok=True)
     with console.progress("jihe load") as tell:
-        report = load_source(source_mapping(source), input, home, tell)
+        report = load_source(source_mapping(source, mapping), input, home, tell)
     show_load(report, home, lang_of(lang))
 
 

@@ -16,6 +16,7 @@ from jihe.commands.options import (
     InputOption,
     Lang,
     Language,
+    MappingOption,
     SourceOption,
     Unit,
     day_of,
@@ -37,6 +38,7 @@ def run(
     source: SourceOption,
     input: InputOption,
     out: Annotated[Path, option("out", "--out")],
+    mapping: MappingOption = None,
     as_of: AsOf = None,
     frame_from: Annotated[str | None, option("frame_from", metavar="YYYY-MM-DD")] = None,
     capacity: Annotated[str | None, option("capacity")] = None,
@@ -55,6 +57,7 @@ def run(
 
     choices = RunChoices(
         source=source,
+        mapping=mapping,
         folder=input,
         out=out,
         as_of=day_of(as_of, "--as-of"),

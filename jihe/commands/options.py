@@ -84,6 +84,7 @@ UnitOption = Annotated[Unit, option("unit", "--unit")]
 PlanOption = Annotated[str, option("plan_id", "--plan")]
 AsOf = Annotated[str | None, option("as_of", "--as-of", metavar="YYYY-MM-DD")]
 SourceOption = Annotated[str, option("source", "--source")]
+MappingOption = Annotated[Path | None, option("mapping", "--mapping", exists=True, dir_okay=False)]
 InputOption = Annotated[Path, option("input", "--input", exists=True, file_okay=False)]
 
 
