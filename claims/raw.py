@@ -1,0 +1,81 @@
+"""From a block of text rows to relation ``raw``: the columns that a mapping reads, as it spells them.
+
+In: rows of a file as text. Out: relation ``raw``, in which every column that the mapping reads
+exists, after the mapping's ``prepare`` text. How many rows that text needs to see at once is its
+``scope``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import pyarrow as pa
+import sqlglot
+from sqlglot import exp
+
+from claims.engine import Connection, run
+from claims.mapping import SourceMapping, TableMapping
+from claims.origins import Origins, origins
+from claims.parsing import expand_counts
+from claims.reading import ADDED
+
+Scope = Literal["block", "file", "files"]
+
+
+def scope(mapping: TableMapping) -> Scope:
+    """Return what ``prepare`` must see at once: any block of rows, a whole file, or all files.
+
+    A text that groups, numbers or joins rows needs a whole file where every group is of one file,
+    else all files of the table.
+    """
+    if not mapping.prepare:
+        return "block"
+    tree = sqlglot.parse_one(mapping.prepare.replace("{count:", "'").replace("*}", "'"), "duckdb")
+    if list(tree.find_all(exp.Join, exp.Distinct, exp.SetOperation, exp.Limit)):
+        return "files"
+    groups = list(tree.find_all(exp.Group))
+    windows = list(tree.find_all(exp.Window))
+    if not groups and list(tree.find_all(exp.AggFunc)) and not windows:
+        return "files"
+    keys = [g.expressions for g in groups] + [w.args.get("partition_by") or [] for w in windows]
+    by_file = [any(_names_file(part) for part in parts) for parts in keys]
+    return "block" if not keys else "file" if all(by_file) else "files"
+
+
+def _names_file(part: exp.Expression) -> bool:
+    return isinstance(part, exp.Column) and part.name.casefold() == "source_file"
+
+
+def spelt(columns: Sequence[str], origin: Origins) -> list[str]:
+    """Spell column names as the mapping does; the engine takes 'ID' and 'id' for the same name."""
+    known = {name.casefold(): name for name in origin.read}
+    taken = {name.casefold() for name in origin.made} - set(known) - set(ADDED)
+    return [
+        f"{c} (file)" if c.casefold() in taken else known.get(c.casefold(), c) for c in columns
+    ]
+
+
+def absent(columns: Sequence[str], mapping: TableMapping) -> list[str]:
+    """Return the columns that a mapping reads and a file with these ``columns`` lacks."""
+    origin = origins(mapping)
+    return sorted(origin.read - set(spelt(columns, origin)))
+
+
+def register_raw(
+    con: Connection, rows: pa.Table, mapping: TableMapping, source: SourceMapping
+) -> list[str]:
+    """Make relation ``raw``; return its columns other than row number and file name."""
+    origin = origins(mapping)
+    rows = rows.rename_columns(spelt(rows.column_names, origin))
+    arrived = [c for c in rows.column_names if c not in ADDED]
+    for column in sorted(origin.read - set(arrived)):
+        rows = rows.append_column(column, pa.nulls(rows.num_rows, pa.string()))
+    con.register("arrived", rows)
+    run(con, "CREATE OR REPLACE TEMP VIEW raw AS SELECT * FROM arrived")
+    if not mapping.prepare:
+        return arrived
+    prepared = expand_counts(mapping.prepare, rows.column_names, source.nulls)
+    run(con, f"CREATE OR REPLACE TEMP TABLE prepared AS {prepared}")
+    run(con, "CREATE OR REPLACE TEMP VIEW raw AS SELECT * FROM prepared")
+    return [c for c, *_ in run(con, "DESCRIBE raw") if c not in ADDED]
