@@ -141,7 +141,8 @@ def _unusable(
 
 def _keep_reading_faults(con: Connection, table_name: str, found: RawTable, *, fatal: bool) -> None:
     for fault in found.faults:
-        passing = fault.code == "absent_file" or (fault.code == "missing_column" and not fatal)
+        passing = fault.severity == "warning" or fault.code == "absent_file"
+        passing |= fault.code == "missing_column" and not fatal
         texts = [sentence(fault.code, lang, column=fault.column_name, detail=fault.detail)
                  for lang in LANGS]  # fmt: skip
         run(con, "INSERT INTO faults VALUES (?, ?, ?, ?, ?, ?, NULL, ?, ?)",
