@@ -28,8 +28,7 @@ def start_known(con: Connection) -> None:
     """Make the empty relation ``known_identities``."""
     run(
         con,
-        "CREATE OR REPLACE TEMP TABLE known_identities "
-        "(kind TEXT, pseudonym TEXT, original TEXT)",
+        "CREATE OR REPLACE TEMP TABLE known_identities (kind TEXT, pseudonym TEXT, original TEXT)",
     )
 
 
@@ -58,9 +57,9 @@ def conceal(con: Connection, mapping: TableMapping, source: SourceMapping, key: 
         "sound.row_number", "sound.source_file", f"sound.{CONTENT} AS {DIGEST}",
         f"{month} AS {MONTH}", f"{original} AS {ORIGINAL}",
     ]  # fmt: skip
-    found = con.execute(
+    found = con.sql(
         f"SELECT {', '.join(shown)} FROM sound {' '.join(joins)}",
-        {"inner": inner, "outer": outer} if hashed else None,
+        params={"inner": inner, "outer": outer} if hashed else None,
     )
     return found.to_arrow_table()
 

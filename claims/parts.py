@@ -10,22 +10,23 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import hmac
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 
-from claims.contracts import table
+from claims.concealing import DIGEST
+from claims.contracts import Table, table
 from claims.files import digest
 from claims.mapping import SourceMapping, TableMapping
+from claims.months import MONTH
 from claims.quarantine import CHECKS
 
 #: Raised whenever the same bytes would be read into other rows or faults than before.
@@ -56,7 +57,7 @@ class Part:
         """Names of its files and the SHA-256 of their bytes."""
         return dict(self.about["files"])
 
-    @cached_property
+    @property
     def refused(self) -> tuple[str, ...]:
         """Files of the part that were refused as a whole."""
         return tuple(self.about["refused"])
@@ -64,7 +65,9 @@ class Part:
     def whole(self) -> bool:
         """Tell whether the part can be used as it lies there."""
         try:
-            return all(digest(self.folder / name) == sha for name, sha in self.about["sha256"].items())
+            return all(
+                digest(self.folder / name) == sha for name, sha in self.about["sha256"].items()
+            )
         except OSError:
             return False
 
@@ -74,7 +77,9 @@ class Part:
         return until is None or datetime.now(UTC) <= datetime.fromisoformat(until)
 
 
-def part_id(files: Mapping[str, str], mapping: TableMapping, source: SourceMapping, key: bytes) -> str:
+def part_id(
+    files: Mapping[str, str], mapping: TableMapping, source: SourceMapping, key: bytes
+) -> str:
     """Return the name of the part that these files make under this mapping and key."""
     told = {
         "files": dict(sorted(files.items())),
@@ -91,21 +96,34 @@ def reading_digest(mapping: TableMapping, source: SourceMapping) -> str:
     about = {f.name: getattr(source, f.name) for f in dataclasses.fields(source)
              if f.name not in ("tables", "unit")}  # fmt: skip
     checks = [check for check in CHECKS if check.table == mapping.table]
-    told = [FORMAT, duckdb.__version__.split(".")[0], own, about, checks, table(mapping.table)]
+    told = [FORMAT, own, about, checks, table(mapping.table)]
     return hashlib.sha256(json.dumps(_plain(told), sort_keys=True).encode()).hexdigest()
 
 
 def _plain(value: Any) -> Any:
     """Return dataclasses and containers as JSON values, without what only a person reads."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        value = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+        named = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+        return {k: _plain(v) for k, v in named.items() if k not in _LABELS}
     if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items() if k not in _LABELS}
+        return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(v) for v in value]
     if isinstance(value, set | frozenset):
         return sorted(str(v) for v in value)
     return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def content_secret(key: bytes) -> str:
+    """Return the key of the contents' digests, which tells nothing of the pseudonym key."""
+    return hmac.digest(key, b"row contents", hashlib.sha256).hex()[:32]
+
+
+def rows_schema(contract: Table) -> pa.Schema:
+    """Return the schema of a part's rows: the contract, and what tells where a row came from."""
+    added = [("row_number", pa.int64()), ("source_file", pa.dictionary(pa.int32(), pa.string())),
+             (DIGEST, pa.uint64()), (MONTH, pa.int32())]  # fmt: skip
+    return pa.schema([*contract.schema, *(pa.field(n, t) for n, t in added)])
 
 
 def open_part(folder: Path) -> Part | None:
@@ -134,8 +152,3 @@ def seal_part(partial: Path, name: str, about: Mapping[str, Any]) -> Part:
         shutil.rmtree(target)
     partial.rename(target)
     return Part(target, told)
-
-
-def columns_of(mapping: TableMapping) -> Sequence[tuple[str, str]]:
-    """Return name and type of the columns that a part of the table holds."""
-    return [(c.name, c.type) for c in table(mapping.table).columns.values()]

@@ -134,15 +134,13 @@ def find_faults(con: Connection, mapping: TableMapping) -> bool:
         return False
     origin = origins(mapping)
     run(con, f"CREATE OR REPLACE TEMP TABLE suspects AS FROM parsed WHERE {SUSPECT}")
-    claim = "suspects.claim_id" if "claim_id" in mapping.columns else "CAST(NULL AS TEXT)"
     selects = [_select(fault, mapping, origin) for fault in _possible(mapping)]
     run(con, f"CREATE OR REPLACE TEMP TABLE bare AS {' UNION ALL '.join(selects)}")
     run(
         con,
         f"""CREATE OR REPLACE TEMP TABLE found AS
-        SELECT bare.*, {_values(mapping)} AS value, {claim} AS claim
-        FROM bare JOIN suspects USING (source_file, row_number)
-        JOIN raw USING (source_file, row_number)""",
+        SELECT bare.*, {_values(mapping)} AS value FROM bare JOIN raw
+        USING (source_file, row_number)""",
     )
     run(
         con,
@@ -154,10 +152,11 @@ def find_faults(con: Connection, mapping: TableMapping) -> bool:
 
 def _select(fault: _Fault, mapping: TableMapping, origin: Origins) -> str:
     shown = quote(origin.shown(mapping.columns[fault.target]))
+    claim = "claim_id" if "claim_id" in mapping.columns else "CAST(NULL AS TEXT)"
     return (
         f"SELECT source_file, row_number, {quote(fault.severity)} AS severity, "
         f"{fault.code} AS code, {shown} AS column_name, {quote(fault.target)} AS target, "
-        f"{quote(fault.holds)} AS holds FROM suspects WHERE {fault.condition}"
+        f"{quote(fault.holds)} AS holds, {claim} AS claim FROM suspects WHERE {fault.condition}"
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
 import pyarrow as pa
 import sqlglot
 from sqlglot import exp
@@ -18,7 +19,7 @@ from claims.engine import Connection, run
 from claims.mapping import SourceMapping, TableMapping
 from claims.origins import Origins, origins
 from claims.parsing import expand_counts
-from claims.reading import ADDED
+from claims.reading import ADDED, RawFile
 
 Scope = Literal["block", "file", "files"]
 
@@ -47,13 +48,23 @@ def _names_file(part: exp.Expression) -> bool:
     return isinstance(part, exp.Column) and part.name.casefold() == "source_file"
 
 
+def named(block: pa.Table, file: RawFile) -> pa.Table:
+    """Return rows with the name of their file."""
+    source = pa.array([file.name]).take(pa.array(np.zeros(block.num_rows, np.int32)))
+    return block.append_column("source_file", source)
+
+
+def whole(file: RawFile) -> pa.Table:
+    """Return all rows of a file."""
+    schema = pa.schema([*((c, pa.string()) for c in file.columns), ("row_number", pa.int64())])
+    return named(pa.concat_tables([schema.empty_table(), *file.blocks()]), file)
+
+
 def spelt(columns: Sequence[str], origin: Origins) -> list[str]:
     """Spell column names as the mapping does; the engine takes 'ID' and 'id' for the same name."""
     known = {name.casefold(): name for name in origin.read}
     taken = {name.casefold() for name in origin.made} - set(known) - set(ADDED)
-    return [
-        f"{c} (file)" if c.casefold() in taken else known.get(c.casefold(), c) for c in columns
-    ]
+    return [f"{c} (file)" if c.casefold() in taken else known.get(c.casefold(), c) for c in columns]
 
 
 def absent(columns: Sequence[str], mapping: TableMapping) -> list[str]:

@@ -11,27 +11,27 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 _PREFIX = ".spill-"
-_LOCK = "lock"
+#: A run makes its folder and locks it one after the other; meanwhile it is left alone.
+_NEW_SECONDS = 60
 
 
 @contextlib.contextmanager
 def spill_folder(vault: Path) -> Iterator[Path]:
     """Yield a private folder inside the vault that is gone afterwards."""
     _sweep(vault)
-    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=vault) as name:
-        folder = Path(name)
-        with locked(folder / _LOCK):
-            yield folder
+    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=vault) as name, locked(Path(name)):
+        yield Path(name)
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[bool]:
-    """Hold a file's lock, or yield False where another program holds it; it ends with the run."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+def locked(folder: Path) -> Iterator[bool]:
+    """Hold a folder's lock, or yield False where another run holds it; it ends with the run."""
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -46,8 +46,6 @@ def locked(path: Path) -> Iterator[bool]:
 def _sweep(vault: Path) -> None:
     """Remove the folders of runs that were killed."""
     for folder in vault.glob(f"{_PREFIX}*"):
-        # A run makes its folder and its lock one after the other; a folder without one is new.
-        if (folder / _LOCK).exists():
-            with locked(folder / _LOCK) as free:
-                if free:
-                    shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError), locked(folder) as free:
+            if free and time.time() - folder.stat().st_mtime > _NEW_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)

@@ -8,7 +8,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 
 from claims.load import load
@@ -54,7 +53,7 @@ def loaded(source: str, folder: Path, home: Path) -> SimpleNamespace:
     version = open_store(home)
 
     def rows(table: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = pq.read_table(version.folder / f"{table}.parquet").to_pylist()
+        found: list[dict[str, Any]] = version.read(table).to_pylist()
         return found
 
     counts = {c.table: c for c in report.counts}
