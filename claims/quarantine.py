@@ -14,7 +14,7 @@ from claims.engine import Connection, count, run
 from claims.faults import sentence
 from claims.mapping import SourceMapping, TableMapping
 from claims.origins import Origins, origins
-from claims.parsing import combined, name, presentable, quote, typed_parts
+from claims.parsing import name, parsed_sql, presentable, quote
 
 
 @dataclass(frozen=True)
@@ -68,21 +68,8 @@ def parse(con: Connection, mapping: TableMapping, source: SourceMapping) -> None
 
     Every source column that the mapping names must exist in ``raw``.
     """
-    inner, outer = ["row_number", "source_file"], ["row_number", "source_file"]
-    for target, column in mapping.columns.items():
-        parts, code = typed_parts(column, source.nulls, source.time_zone)
-        named = []
-        for place, (arrived, value) in enumerate(parts):
-            text, typed = name(f"text:{target}:{place}"), name(f"typed:{target}:{place}")
-            inner += [f"{arrived} AS {text}", f"{value} AS {typed}"]
-            named.append((text, typed))
-        value, fault = combined(named, column, code)
-        outer += [f"{value} AS {name(target)}", f"{fault} AS {name('fault:' + target)}"]
-    run(
-        con,
-        f"CREATE OR REPLACE TEMP TABLE parsed AS SELECT {', '.join(outer)} "
-        f"FROM (SELECT {', '.join(inner)} FROM raw)",
-    )
+    select = parsed_sql(mapping.columns, source.nulls, source.time_zone, source.currency)
+    run(con, f"CREATE OR REPLACE TEMP TABLE parsed AS {select}")
 
 
 def _faults_sql(mapping: TableMapping, origin: Origins) -> list[str]:
@@ -99,6 +86,8 @@ def _faults_sql(mapping: TableMapping, origin: Origins) -> list[str]:
     for target, column in mapping.columns.items():
         fault = name(f"fault:{target}")
         add(target, "error", fault, f"{fault} IS NOT NULL")
+        mended = name(f"warning:{target}")
+        add(target, "warning", mended, f"{mended} IS NOT NULL AND {fault} IS NULL")
         if column.target.type == "money" or column.target.minimum == 0:
             allowed = _below_zero(mapping) if column.target.type == "money" else "false"
             condition = f"{name(target)} < 0 AND NOT coalesce({allowed}, false)"
