@@ -106,9 +106,7 @@ def _plain_stream(path: Path, limits: Limits) -> Readable:
     size = path.stat().st_size
     check_size(size, size, limits.text_bytes, limits)
     stream = path.open("rb")
-    refuse_archive(stream.read(8), "wrong_suffix")
-    stream.seek(0)
-    return stream
+    return _text_only(stream, "wrong_suffix")
 
 
 def _gzip_stream(path: Path, limits: Limits) -> Readable:
@@ -116,9 +114,7 @@ def _gzip_stream(path: Path, limits: Limits) -> Readable:
     # what comes, and it is stopped at the limit.
     packed = path.stat().st_size
     stream = gzip.open(path)  # noqa: SIM115 - closed by the reader
-    first = stream.read(8)
-    refuse_archive(first, "nested_archive")
-    return Counted(_Again(first, stream), packed, limits.text_bytes, limits)
+    return Counted(_text_only(stream, "nested_archive"), packed, limits.text_bytes, limits)
 
 
 class _Again:
@@ -142,10 +138,16 @@ class _Again:
         self._stream.close()
 
 
-def refuse_archive(first: bytes, code: str) -> None:
+def _text_only(stream: Readable, code: str) -> Readable:
     """Refuse what begins like an archive, a workbook or a table where text must be."""
-    if first.startswith((*_ARCHIVES, _OLD_WORKBOOK, _PARQUET)):
-        raise UnreadableError(code)
+    try:
+        first = stream.read(8)
+        if first.startswith((*_ARCHIVES, _OLD_WORKBOOK, _PARQUET)):
+            raise UnreadableError(code)
+    except BaseException:
+        stream.close()
+        raise
+    return _Again(first, stream)
 
 
 def open_zip(path: Path, most: int, limits: Limits = LIMITS) -> zipfile.ZipFile:
@@ -206,9 +208,7 @@ def _zip_stream(path: Path, limits: Limits) -> Readable:
         archive.close()
         raise UnreadableError("not_one_member", str(len(files)))
     stream = open_member(archive, files[0], limits.text_bytes, limits)
-    first = stream.read(8)
-    refuse_archive(first, "nested_archive")
-    return _Again(first, stream)
+    return _text_only(stream, "nested_archive")
 
 
 def open_member(

@@ -30,15 +30,21 @@ from claims.months import MONTH
 from claims.origins import origins
 from claims.parsing import name
 from claims.parts import (
-    FAULT_SCHEMA, FAULTS, ROWS, Part, content_secret, partial_folder, rows_schema, seal_part,
+    FAULT_SCHEMA,
+    FAULTS,
+    ROWS,
+    Part,
+    content_secret,
+    partial_folder,
+    rows_schema,
+    seal_part,
 )  # fmt: skip
 from claims.pseudonyms import pads, pseudonym_sql
 from claims.quarantine import find_faults, parse
-from claims.raw import absent, named, register_raw, scope, whole
+from claims.raw import ROW, absent, named, register_raw, scope, whole
 from claims.reading import RawFile
 from claims.report import main_amount
 from claims.vault import IdentityWriter
-
 
 #: Blocks are written once and read a few times: speed counts more than the last byte.
 _LAYOUT: dict[str, Any] = {"compression": "zstd", "write_statistics": [MONTH]}
@@ -71,7 +77,7 @@ def lost_targets(columns: Sequence[str], mapping: TableMapping) -> set[str]:
     missing, origin = set(absent(columns, mapping)), origins(mapping)
     return {
         target for target, column in mapping.columns.items()
-        if set(origin.of(column)) <= missing and not column.default
+        if column.sources and set(origin.of(column)) <= missing and not column.default
     }  # fmt: skip
 
 
@@ -175,7 +181,7 @@ class _Builder:
         columns = register_raw(con, rows, mapping, recipe.source)
         parse(con, mapping, recipe.source, columns, content_secret(recipe.key))
         faulty = find_faults(con, mapping)
-        sound = "parsed ANTI JOIN refused USING (source_file, row_number)" if faulty else "parsed"
+        sound = f"parsed ANTI JOIN refused USING ({ROW})" if faulty else "parsed"
         run(con, f"CREATE OR REPLACE TEMP VIEW sound AS SELECT * FROM {sound}")
         self._count(rows.num_rows, mapping, faulty)
         if faulty:
@@ -199,7 +205,7 @@ class _Builder:
             return
         ((kept,),) = run(
             self.con,
-            f"SELECT sum({amount}) FROM parsed SEMI JOIN refused USING (source_file, row_number)",
+            f"SELECT sum({amount}) FROM parsed SEMI JOIN refused USING ({ROW})",
         )
         self.tally.quarantined += int(kept or 0)
         self._note_future(mapping)
@@ -212,8 +218,8 @@ class _Builder:
             ((first,),) = run(
                 self.con,
                 f"""SELECT min(epoch_us({name(target)})) FROM suspects SEMI JOIN
-                (SELECT * FROM found WHERE code = 'in_future' AND target = '{target}') USING
-                (source_file, row_number)""",
+                (SELECT * FROM found WHERE code = 'in_future' AND target = '{target}')
+                USING ({ROW})""",
             )
             if first is not None:
                 until = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=first)
@@ -224,9 +230,9 @@ class _Builder:
         """Return the faults of the piece, its claims by pseudonym."""
         inner, outer = pads(self.recipe.key)
         return self.con.sql(
-            f"""SELECT source_file, row_number, severity, code, column_name, '' AS detail, value,
+            f"""SELECT {ROW}, severity, code, column_name, '' AS detail, value,
             holds, {pseudonym_sql("claim", "claim")} AS claim
-            FROM found ORDER BY source_file, row_number, column_name, code""",
+            FROM found ORDER BY {ROW}, column_name, code""",
             params={"inner": inner, "outer": outer},
         ).to_arrow_table()
 
@@ -242,18 +248,18 @@ class _Builder:
     def _file_faults(self) -> None:
         """Keep what reading said of the files and of rows that cannot be told apart."""
         told = [
-            (f.source_file, f.row_number, f.severity, f.code, f.column_name, f.detail)
+            (f.source_file, f.row_number, 0, f.severity, f.code, f.column_name, f.detail)
             for file in self.files
             for f in file.faults
         ]
         told += [
-            (file.name, 0, "error", "missing_column", column, "")
+            (file.name, 0, 0, "error", "missing_column", column, "")
             for file in self.files
             if self._blocked(file)
             for column in absent(file.columns, self.recipe.mapping)
         ]
         names = FAULT_SCHEMA.names
-        rows = [{**dict(zip(names[:6], row, strict=True)), "holds": ""} for row in told]
+        rows = [{**dict(zip(names[:7], row, strict=True)), "holds": ""} for row in told]
         if rows:
             self.faults.append(pa.Table.from_pylist(rows, schema=FAULT_SCHEMA))
 

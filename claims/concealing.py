@@ -17,9 +17,10 @@ from claims.months import MONTH, dated_by, month_sql
 from claims.parsing import name, quote
 from claims.pseudonyms import pads, pseudonym_sql
 from claims.quarantine import CONTENT
+from claims.raw import PLACE
 
 #: Kinds of identity that the vault leads back from a pseudonym.
-_REMEMBERED = frozenset({"claim", "insured", "institution", "doctor", "employer"})
+_REMEMBERED = frozenset({"claim", "insured", "institution", "doctor", "employer", "inspector"})
 #: Columns of a part's rows beside the contract's own.
 ORIGINAL, DIGEST = "key_original", "content_digest"
 
@@ -54,7 +55,7 @@ def conceal(con: Connection, mapping: TableMapping, source: SourceMapping, key: 
     month = month_sql(contract.name, source.time_zone, values.get(dated_by(contract.name), ""))
     original = name(contract.key[0]) if hashed and remembers(contract) else "CAST(NULL AS TEXT)"
     shown += [
-        "sound.row_number", "sound.source_file", f"sound.{CONTENT} AS {DIGEST}",
+        "sound.row_number", f"sound.{PLACE}", "sound.source_file", f"sound.{CONTENT} AS {DIGEST}",
         f"{month} AS {MONTH}", f"{original} AS {ORIGINAL}",
     ]  # fmt: skip
     found = con.sql(

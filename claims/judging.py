@@ -22,6 +22,7 @@ from claims.origins import origins
 from claims.parsing import name, quote
 from claims.parts import FAULTS, ROWS, Part
 from claims.quarantine import UNLESS_REVERSAL
+from claims.raw import ROW
 from claims.report import TableCounts, main_amount
 
 #: A fault of one row; the sentences are joined at the end.
@@ -76,7 +77,7 @@ def _resolve(con: Connection, table_name: str, *, reversals: bool) -> None:
     run(
         con,
         f"""CREATE OR REPLACE TEMP TABLE excluded_{table_name} AS
-        SELECT DISTINCT source_file, row_number, 'error' AS severity FROM faults_{table_name}
+        SELECT DISTINCT {ROW}, 'error' AS severity FROM faults_{table_name}
         WHERE holds <> '' AND {holds}""",
     )
 
@@ -85,9 +86,7 @@ def _find_copies(con: Connection, mapping: TableMapping) -> None:
     """Find the rows that share their key with another row that has no error."""
     key = list(table(mapping.table).key)
     keys = ", ".join(name(c) for c in key)
-    sound = (
-        f"rows_{mapping.table} ANTI JOIN excluded_{mapping.table} USING (source_file, row_number)"
-    )
+    sound = f"rows_{mapping.table} ANTI JOIN excluded_{mapping.table} USING ({ROW})"
     # Hashes are small: whole keys are compared where hashes meet only, and that is rare.
     run(
         con,
@@ -101,21 +100,21 @@ def _find_copies(con: Connection, mapping: TableMapping) -> None:
     run(
         con,
         f"""CREATE OR REPLACE TEMP TABLE copies AS
-        WITH shared AS (SELECT source_file, row_number, {DIGEST}, {keys} FROM {sound}
+        WITH shared AS (SELECT {ROW}, {DIGEST}, {keys} FROM {sound}
                 WHERE hash({keys}) IN (SELECT hashed FROM met)),
-            judged AS (SELECT source_file, row_number,
-                row_number() OVER (PARTITION BY {keys} ORDER BY source_file, row_number) AS place,
+            judged AS (SELECT {ROW},
+                row_number() OVER (PARTITION BY {keys} ORDER BY {ROW}) AS place,
                 min({DIGEST}) OVER (PARTITION BY {keys}) <> max({DIGEST}) OVER (PARTITION BY {keys})
                     AS conflicting
                 FROM shared)
-        SELECT source_file, row_number,
+        SELECT {ROW},
             CASE WHEN conflicting THEN 'error' ELSE 'duplicate' END AS severity,
             CASE WHEN conflicting THEN 'conflicting_id' ELSE 'duplicate_row' END AS code
         FROM judged WHERE conflicting OR place > 1""",
     )
     run(
         con,
-        f"INSERT INTO excluded_{mapping.table} SELECT source_file, row_number, severity FROM copies",
+        f"INSERT INTO excluded_{mapping.table} SELECT {ROW}, severity FROM copies",
     )
     run(
         con,
@@ -134,7 +133,7 @@ def _accept(con: Connection, table_name: str) -> None:
     """Make relations ``accepted_<table>`` and ``final_<table>``."""
     kept = f"rows_{table_name}"
     if count(con, f"excluded_{table_name}"):
-        kept += f" ANTI JOIN excluded_{table_name} USING (source_file, row_number)"
+        kept += f" ANTI JOIN excluded_{table_name} USING ({ROW})"
     run(con, f"CREATE OR REPLACE TEMP VIEW accepted_{table_name} AS SELECT * FROM {kept}")
     columns = ", ".join(f"a.{name(c)}" for c in table(table_name).columns)
     joined = ""
@@ -175,9 +174,9 @@ def _check_references(con: Connection, mapping: TableMapping, have: set[str]) ->
 
 
 #: The claims that arrived and were refused, by themselves or for another of the same id.
-_QUARANTINED = """SELECT claim FROM faults_claims WHERE severity = 'error' AND claim IS NOT NULL
+_QUARANTINED = f"""SELECT claim FROM faults_claims WHERE severity = 'error' AND claim IS NOT NULL
     UNION ALL SELECT claim_id FROM rows_claims SEMI JOIN excluded_claims
-    USING (source_file, row_number)"""
+    USING ({ROW})"""
 
 
 def _counts(con: Connection, table_name: str, parts: Sequence[Part]) -> TableCounts:
@@ -190,7 +189,7 @@ def _counts(con: Connection, table_name: str, parts: Sequence[Part]) -> TableCou
         for severity, number, total in run(
             con,
             f"""SELECT severity, count(*), sum({shown}) FROM {excluded}
-            JOIN rows_{table_name} USING (source_file, row_number) GROUP BY ALL""",
+            JOIN rows_{table_name} USING ({ROW}) GROUP BY ALL""",
         )
     }
     errors, error_amount = by_severity.get("error", (0, 0))

@@ -28,14 +28,16 @@ from claims.files import digest
 from claims.mapping import SourceMapping, TableMapping
 from claims.months import MONTH
 from claims.quarantine import CHECKS
+from claims.raw import PLACE
 
 #: Raised whenever the same bytes would be read into other rows or faults than before.
 FORMAT = 1
 ROWS, FAULTS, ABOUT = "rows.parquet", "faults.parquet", "part.json"
 FAULT_SCHEMA = pa.schema(
-    [("source_file", pa.string()), ("row_number", pa.int64()), ("severity", pa.string()),
-     ("code", pa.string()), ("column_name", pa.string()), ("detail", pa.string()),
-     ("value", pa.string()), ("holds", pa.string()), ("claim", pa.string())]
+    [("source_file", pa.string()), ("row_number", pa.int64()), (PLACE, pa.int32()),
+     ("severity", pa.string()), ("code", pa.string()), ("column_name", pa.string()),
+     ("detail", pa.string()), ("value", pa.string()), ("holds", pa.string()),
+     ("claim", pa.string())]
 )  # fmt: skip
 _LABELS = {"en", "zh", "meaning_en", "meaning_zh", "nhsa", "label", "unit"}
 
@@ -121,7 +123,8 @@ def content_secret(key: bytes) -> str:
 
 def rows_schema(contract: Table) -> pa.Schema:
     """Return the schema of a part's rows: the contract, and what tells where a row came from."""
-    added = [("row_number", pa.int64()), ("source_file", pa.dictionary(pa.int32(), pa.string())),
+    added = [("row_number", pa.int64()), (PLACE, pa.int32()),
+             ("source_file", pa.dictionary(pa.int32(), pa.string())),
              (DIGEST, pa.uint64()), (MONTH, pa.int32())]  # fmt: skip
     return pa.schema([*contract.schema, *(pa.field(n, t) for n, t in added)])
 

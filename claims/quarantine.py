@@ -15,7 +15,8 @@ from claims.contracts import table
 from claims.engine import Connection, count, run
 from claims.mapping import SourceMapping, TableMapping
 from claims.origins import Origins, origins
-from claims.parsing import combined, name, presentable, quote, typed_parts
+from claims.parsing import name, parsed_sql, presentable, quote
+from claims.raw import PLACE, ROW
 
 #: A fault that holds unless the claim of its line turns out to be a reversal.
 UNLESS_REVERSAL = "unless_reversal"
@@ -72,23 +73,12 @@ def parse(
     Every source column that the mapping names must exist in ``raw``; ``columns`` are those that
     hold the row's contents, ``secret`` is the key of their digest.
     """
-    content = content_sql(mapping, columns)
-    inner, outer = ["row_number", "source_file"], ["row_number", "source_file"]
-    for target, column in mapping.columns.items():
-        parts, code = typed_parts(column, source.nulls, source.time_zone)
-        named = []
-        for place, (arrived, value) in enumerate(parts):
-            text, typed = name(f"text:{target}:{place}"), name(f"typed:{target}:{place}")
-            inner += [f"{arrived} AS {text}", f"{value} AS {typed}"]
-            named.append((text, typed))
-        value, fault = combined(named, column, code)
-        outer += [f"{value} AS {name(target)}", f"{fault} AS {name('fault:' + target)}"]
+    kept = ["row_number", "source_file", PLACE, f"{content_sql(mapping, columns)} AS {CONTENT}"]
+    typed = parsed_sql(mapping.columns, source.nulls, source.time_zone, source.currency, kept)
     suspect = " OR ".join(f"coalesce({fault.condition}, false)" for fault in _possible(mapping))
     run(
         con,
-        f"""CREATE OR REPLACE TEMP TABLE parsed AS SELECT *, {suspect} AS {SUSPECT} FROM
-        (SELECT {", ".join(outer)}, {CONTENT} FROM
-        (SELECT {", ".join(inner)}, {content} AS {CONTENT} FROM raw))""",
+        f"CREATE OR REPLACE TEMP TABLE parsed AS SELECT *, {suspect} AS {SUSPECT} FROM ({typed})",
         {"secret": secret},
     )
 
@@ -99,8 +89,11 @@ def _possible(mapping: TableMapping) -> list[_Fault]:
     for target, column in mapping.columns.items():
         code = name(f"fault:{target}")
         faults.append(_Fault(target, "error", code, f"{code} IS NOT NULL"))
+        mended = name(f"warning:{target}")
+        faults.append(_Fault(target, "warning", mended, f"{mended} IS NOT NULL AND {code} IS NULL"))
         # A quantity has no minimum of its own: those of reversals are below zero.
-        if column.target.type == "money" or column.target.minimum == 0 or target in _REVERSED:
+        amount = column.target.type == "money" and not getattr(column.target, "signed", False)
+        if amount or column.target.minimum == 0 or target in _REVERSED:
             faults.append(_below_zero(mapping, target))
     faults += [
         _Fault(check.column, check.severity, quote(check.code), check.condition)
@@ -136,15 +129,16 @@ def find_faults(con: Connection, mapping: TableMapping) -> bool:
     run(con, f"CREATE OR REPLACE TEMP TABLE suspects AS FROM parsed WHERE {SUSPECT}")
     selects = [_select(fault, mapping, origin) for fault in _possible(mapping)]
     run(con, f"CREATE OR REPLACE TEMP TABLE bare AS {' UNION ALL '.join(selects)}")
+    cases = " ".join(f"WHEN {quote(t)} THEN {name('shown:' + t)}" for t in mapping.columns)
     run(
         con,
         f"""CREATE OR REPLACE TEMP TABLE found AS
-        SELECT bare.*, {_values(mapping)} AS value FROM bare JOIN raw
-        USING (source_file, row_number)""",
+        SELECT bare.*, CASE bare.target {cases} END AS value FROM bare JOIN
+        (SELECT {ROW}, {_shown(mapping)} FROM raw SEMI JOIN bare USING ({ROW})) USING ({ROW})""",
     )
     run(
         con,
-        """CREATE OR REPLACE TEMP TABLE refused AS SELECT DISTINCT source_file, row_number
+        f"""CREATE OR REPLACE TEMP TABLE refused AS SELECT DISTINCT {ROW}
         FROM found WHERE severity = 'error' AND holds = ''""",
     )
     return True
@@ -154,19 +148,16 @@ def _select(fault: _Fault, mapping: TableMapping, origin: Origins) -> str:
     shown = quote(origin.shown(mapping.columns[fault.target]))
     claim = "claim_id" if "claim_id" in mapping.columns else "CAST(NULL AS TEXT)"
     return (
-        f"SELECT source_file, row_number, {quote(fault.severity)} AS severity, "
+        f"SELECT {ROW}, {quote(fault.severity)} AS severity, "
         f"{fault.code} AS code, {shown} AS column_name, {quote(fault.target)} AS target, "
         f"{quote(fault.holds)} AS holds, {claim} AS claim FROM suspects WHERE {fault.condition}"
     )
 
 
-def _values(mapping: TableMapping) -> str:
-    """Return the SQL of what a fault may show of the value at fault."""
-    cases = " ".join(
-        f"WHEN {quote(target)} THEN {presentable(column)}"
-        for target, column in mapping.columns.items()
-    )
-    return f"CASE bare.target {cases} END"
+def _shown(mapping: TableMapping) -> str:
+    """Return the SQL of what a fault may show of each column's text."""
+    shown = (f"{presentable(c)} AS {name('shown:' + t)}" for t, c in mapping.columns.items())
+    return ", ".join(shown)
 
 
 def content_sql(mapping: TableMapping, columns: Sequence[str]) -> str:

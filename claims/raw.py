@@ -1,4 +1,4 @@
-"""From a block of text rows to relation ``raw``: the columns that a mapping reads, as it spells them.
+"""From a block of text rows to relation ``raw``: the columns that a mapping reads, so spelt.
 
 In: rows of a file as text. Out: relation ``raw``, in which every column that the mapping reads
 exists, after the mapping's ``prepare`` text. How many rows that text needs to see at once is its
@@ -21,6 +21,10 @@ from claims.origins import Origins, origins
 from claims.parsing import expand_counts
 from claims.reading import ADDED, RawFile
 
+#: Which of the rows that ``prepare`` made of one row of the file it is; 0 where it made one.
+PLACE = "row_place"
+#: What tells the rows of a table apart before their keys are judged.
+ROW = f"source_file, row_number, {PLACE}"
 Scope = Literal["block", "file", "files"]
 
 
@@ -83,10 +87,16 @@ def register_raw(
     for column in sorted(origin.read - set(arrived)):
         rows = rows.append_column(column, pa.nulls(rows.num_rows, pa.string()))
     con.register("arrived", rows)
-    run(con, "CREATE OR REPLACE TEMP VIEW raw AS SELECT * FROM arrived")
+    once = f"CAST(0 AS INTEGER) AS {PLACE}"
+    run(con, f"CREATE OR REPLACE TEMP VIEW raw AS SELECT *, {once} FROM arrived")
     if not mapping.prepare:
         return arrived
     prepared = expand_counts(mapping.prepare, rows.column_names, source.nulls)
-    run(con, f"CREATE OR REPLACE TEMP TABLE prepared AS {prepared}")
+    several = (
+        f"CAST(row_number() OVER (PARTITION BY source_file, row_number) - 1 AS INTEGER) AS {PLACE}"
+    )
+    place = several if "unnest" in prepared.casefold() else once
+    run(con, "CREATE OR REPLACE TEMP VIEW raw AS SELECT * FROM arrived")
+    run(con, f"CREATE OR REPLACE TEMP TABLE prepared AS SELECT *, {place} FROM ({prepared})")
     run(con, "CREATE OR REPLACE TEMP VIEW raw AS SELECT * FROM prepared")
-    return [c for c, *_ in run(con, "DESCRIBE raw") if c not in ADDED]
+    return [c for c, *_ in run(con, "DESCRIBE raw") if c not in (*ADDED, PLACE)]

@@ -16,7 +16,9 @@ import pyarrow as pa
 
 from claims.archives import opener
 from claims.csv_files import read_csv
+from claims.parquet_files import read_parquet
 from claims.raw_files import ADDED, DAMAGE, RawFile, RowFault, UnreadableError
+from claims.workbooks import read_workbook
 
 __all__ = [
     "ADDED", "RawFile", "RawTable", "RowFault", "find_files", "open_file", "read_file",
@@ -38,9 +40,20 @@ def find_files(folder: Path, patterns: Sequence[str]) -> list[Path]:
     return sorted({path for pattern in patterns for path in folder.glob(pattern)})
 
 
-def open_file(path: Path) -> RawFile:
-    """Open one file by its ending; one that cannot be read holds a fault, and no columns."""
+def open_file(path: Path, *, sheet: str = "", zone: str = "") -> RawFile:
+    """Open one file by its ending; one that cannot be read holds a fault, and no columns.
+
+    Args:
+        path: CSV (also .gz, or .zip with one file inside), .parquet, .xlsx or .xlsm.
+        sheet: name of a workbook's sheet; the first one that is not hidden without it.
+        zone: zone in which a Parquet file's times with a zone are told; refused without it.
+    """
     try:
+        kind = path.suffix.lower()
+        if kind in (".xlsx", ".xlsm"):
+            return read_workbook(path, sheet)
+        if kind == ".parquet":
+            return read_parquet(path, zone)
         return read_csv(path.name, opener(path))
     except (UnicodeDecodeError, UnreadableError, *DAMAGE) as error:
         raw = RawFile(path.name)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -71,19 +70,16 @@ class StoreVersion:
 
     def attach(self, con: Connection) -> None:
         """Make every contract table of the raw side a view; absent ones are empty tables."""
-        for table, contract in tables().items():
+        for table_name, contract in tables().items():
             if contract.stage == "produced":
                 continue
-            if table in self.meta["tables"] and self.meta["tables"][table]["files"]:
-                files = ", ".join(quote(str(path)) for path in self.files(table))
-                run(
-                    con,
-                    f"CREATE OR REPLACE TEMP VIEW {table} AS "
-                    f"FROM read_parquet([{files}], hive_partitioning = false)",
-                )
+            if table_name in self.meta["tables"] and self.meta["tables"][table_name]["files"]:
+                files = ", ".join(quote(str(path)) for path in self.files(table_name))
+                relation = f"read_parquet([{files}], hive_partitioning = false)"
             else:
-                con.register(f"empty_{table}", contract.schema.empty_table())
-                run(con, f"CREATE OR REPLACE TEMP VIEW {table} AS FROM empty_{table}")
+                relation = f"empty_{table_name}"
+                con.register(relation, contract.schema.empty_table())
+            run(con, f"CREATE OR REPLACE TEMP VIEW {table_name} AS FROM {relation}")
 
 
 def write_version(

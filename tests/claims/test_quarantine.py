@@ -31,16 +31,18 @@ def test_all_faults_of_a_row_at_once(files: Any) -> None:
     files.write(
         "setl_list.csv", {},
         {"setl_id": "S2", "psn_no": "", "begntime": "2024-02-30 08:00:00", "med_type": "99",
-         "medfee_sumamt": "1e5", "fund_pay_sumamt": "-3.00", "acct_pay": "1,000.50"},
+         "medfee_sumamt": "1e5", "fund_pay_sumamt": "-3.00", "acct_pay": "1,0",
+         "psn_cash_pay": "1,000.50"},
     )  # fmt: skip
     loaded = files.load()
     assert told(loaded) == [
+        (3, "error", "ambiguous_number", "acct_pay", None),
         (3, "error", "bad_date", "begntime", "2024-02-30 08:00:00"),
-        (3, "error", "bad_number", "acct_pay", "1,000.50"),
         (3, "error", "bad_number", "medfee_sumamt", "1e5"),
         (3, "error", "missing_value", "psn_no", None),
         (3, "error", "negative_amount", "fund_pay_sumamt", "-3.00"),
         (3, "error", "not_permitted", "med_type", "99"),
+        (3, "warning", "formatted_number", "psn_cash_pay", "1,000.50"),
     ]
     assert counted(loaded) == (2, 1, 1, 0)
 
