@@ -27,7 +27,7 @@ from claims.report import LoadReport, TableChange, TableCounts
 from claims.spill import locked, spill_folder
 from claims.store import StoreError, StoreVersion, open_store, write_version
 from claims.vault import keep_members, pseudonym_key, vault_folder
-from claims.versions import current, history, in_force, switch
+from claims.versions import Entry, current, history, in_force, switch
 
 __all__ = ["LoadError", "LoadReport", "load"]
 
@@ -64,11 +64,12 @@ def load(
     """
     key = pseudonym_key()
     root = home / "store"
-    before = _opened(home)
+    entry = in_force(root)
+    before = _opened(home, entry)
     if before:
         _refuse_other_source(before, source, home)
     with spill_folder(vault_folder()) as spill, _only_load(root), _engine(spill) as con:
-        arriving = Arriving(source, folder, root / "parts", key, in_force(root), forget_missing)
+        arriving = Arriving(source, folder, root / "parts", key, entry, forget_missing)
         arrival = arrive(con, arriving, progress)
         if before and _same(before, arrival):
             _mend_history(root, before, arrival)
@@ -109,12 +110,12 @@ def _only_load(root: Path) -> Iterator[None]:
                     folder.rmdir()
 
 
-def _opened(home: Path) -> StoreVersion | None:
+def _opened(home: Path, before: Entry | None) -> StoreVersion | None:
     """Return the version in force, or None where there is none or it is damaged."""
-    try:
-        return open_store(home)
-    except StoreError:
-        return None
+    for version in (None, before.version if before else None):
+        with suppress(StoreError):
+            return open_store(home, version)
+    return None
 
 
 def _refuse_other_source(before: StoreVersion, source: SourceMapping, home: Path) -> None:
@@ -138,9 +139,9 @@ def _same(before: StoreVersion, arrival: Arrival) -> bool:
 
 
 def _mend_history(root: Path, before: StoreVersion, arrival: Arrival) -> None:
-    """Write the line that a run owes which stopped just before it."""
+    """Mend what a run left that stopped between CURRENT and the history, or what was spoilt."""
     entries = history(root)
-    if current(root) == before.version and (not entries or entries[-1].version != before.version):
+    if current(root) != before.version or not entries or entries[-1].version != before.version:
         switch(root, before.version, _entry(arrival, []))
 
 

@@ -1,7 +1,7 @@
 """A private folder for what does not fit in memory: still original identities, so inside the vault.
 
 A run that was killed cannot remove its folder. Each folder is locked by the run that uses it; the
-next run removes those whose lock is free.
+next run removes those whose lock is free. The same goes for identities that were being written.
 """
 
 from __future__ import annotations
@@ -29,9 +29,12 @@ def spill_folder(vault: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[bool]:
-    """Hold a folder's lock, or yield False where another run holds it; it ends with the run."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def locked(path: Path) -> Iterator[bool]:
+    """Hold the lock of a folder or file, or yield False where another run holds it.
+
+    The lock ends with the run, however that ends.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -44,8 +47,8 @@ def locked(folder: Path) -> Iterator[bool]:
 
 
 def _sweep(vault: Path) -> None:
-    """Remove the folders of runs that were killed."""
-    for folder in vault.glob(f"{_PREFIX}*"):
-        with contextlib.suppress(FileNotFoundError), locked(folder) as free:
-            if free and time.time() - folder.stat().st_mtime > _NEW_SECONDS:
-                shutil.rmtree(folder, ignore_errors=True)
+    """Remove what runs left that were killed: their folders, and identities kept by half."""
+    for left in [*vault.glob(f"{_PREFIX}*"), *(vault / "identities").glob(".*")]:
+        with contextlib.suppress(FileNotFoundError), locked(left) as free:
+            if free and time.time() - left.stat().st_mtime > _NEW_SECONDS:
+                shutil.rmtree(left) if left.is_dir() else left.unlink()

@@ -8,6 +8,7 @@ files 0600) and is never inside an output folder, a bundle or the model registry
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import secrets
@@ -92,6 +93,7 @@ class IdentityWriter:
 
     def _begin(self) -> None:
         descriptor, name = tempfile.mkstemp(prefix=f".{self.target.stem}-", dir=self.target.parent)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)  # tells it from what a killed run left
         self.partial = Path(name)
         self._file = os.fdopen(descriptor, "wb")
         self._out = pq.ParquetWriter(self._file, _IDENTITIES, compression="zstd")

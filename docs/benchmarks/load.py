@@ -116,7 +116,7 @@ def measure(files: Path, out: Path, runs: int, threads: int) -> dict[str, object
         )
         for kind in ("load", "again"):
             found[kind].append(measured(LOAD, str(files), str(out / "home"), vault=out / "vault"))
-    ((version),) = [p for p in (out / "home" / "store").glob("*/manifest.json")]
+    (version,) = (out / "home" / "store").glob("*/manifest.json")
     counts = json.loads(version.read_text("utf-8"))["counts"]
     rows = sum(c["records"] for c in counts)
     medians = {
