@@ -22,8 +22,8 @@ from claims.raw import PLACE, ROW
 UNLESS_REVERSAL = "unless_reversal"
 #: Columns of ``parsed`` beside the contract's own; no contract can have such a name.
 CONTENT, SUSPECT = '"content:digest"', '"fault:any"'
-#: What is below zero in a reversal beside its amounts.
-_REVERSED = ("quantity_milli",)
+#: What is below zero in a reversal, and only there, beside its amounts: table and column.
+_REVERSED = {("claim_lines", "quantity_milli")}
 
 
 @dataclass(frozen=True)
@@ -91,9 +91,8 @@ def _possible(mapping: TableMapping) -> list[_Fault]:
         faults.append(_Fault(target, "error", code, f"{code} IS NOT NULL"))
         mended = name(f"warning:{target}")
         faults.append(_Fault(target, "warning", mended, f"{mended} IS NOT NULL AND {code} IS NULL"))
-        # A quantity has no minimum of its own: those of reversals are below zero.
         amount = column.target.type == "money" and not getattr(column.target, "signed", False)
-        if amount or column.target.minimum == 0 or target in _REVERSED:
+        if amount or column.target.minimum == 0 or (mapping.table, target) in _REVERSED:
             faults.append(_below_zero(mapping, target))
     faults += [
         _Fault(check.column, check.severity, quote(check.code), check.condition)
