@@ -10,6 +10,8 @@ import pytest
 from claims.load import LoadError
 
 FILES = ("setl_list.csv", "setl_list_b.csv")
+KNOWN = {"drg_code", "hifob_pay", "medfee_sumamt", "setl_time", "feedetl_sn", "setl_id",
+         "ClmDiagnosisCode_1", "DiagnosisGroupCode"}  # fmt: skip
 
 
 @pytest.fixture
@@ -28,10 +30,11 @@ def two(files: Any) -> Any:
 
 
 def told(loaded: Any, table: str = "claims") -> set[tuple[str, str, str, str]]:
+    """Return the faults of columns that the hand-made files can have."""
     return {
         (q["source_file"], q["severity"], q["code"], q["column_name"])
         for q in loaded.rows("quarantine")
-        if q["table_name"] == table
+        if q["table_name"] == table and q["column_name"] in KNOWN
     }
 
 
@@ -91,8 +94,10 @@ def test_kinds_of_files_each_have_their_own_columns(tmp_path: Path, load_source:
     """Outpatient files have no diagnosis group: nothing is missing there."""
     folder = tmp_path / "in"
     folder.mkdir()
-    head = ("BeneID,ClaimID,ClaimStartDt,ClaimEndDt,Provider,InscClaimAmtReimbursed,"
-            "AttendingPhysician,DeductibleAmtPaid,ClmDiagnosisCode_1,DiagnosisGroupCode")  # fmt: skip
+    head = (
+        "BeneID,ClaimID,ClaimStartDt,ClaimEndDt,Provider,InscClaimAmtReimbursed,"
+        "AttendingPhysician,DeductibleAmtPaid,ClmDiagnosisCode_1,DiagnosisGroupCode"
+    )
     row = "B1,C{},2009-04-12,2009-04-18,P1,26000,A1,1068.0,4019,201"
     (folder / "Train_Inpatientdata_1.csv").write_text(f"{head}\n{row.format(1)}\n", "utf-8")
     for number, columns in ((2, 9), (3, 8)):

@@ -228,7 +228,8 @@ def test_line_of_a_quarantined_claim_says_so(files: Any) -> None:
     files.registers()
     files.write("setl_list.csv", {}, {"setl_id": "S2", "begntime": ""}, {"setl_id": "S3"},
                 {"setl_id": "S3", "dscg_maindiag_code": "J44"})  # fmt: skip
-    files.write("fee_detail.csv", *({"feedetl_sn": f"F{i}", "setl_id": f"S{i}"} for i in range(1, 5)))  # fmt: skip
+    lines = ({"feedetl_sn": f"F{i}", "setl_id": f"S{i}"} for i in range(1, 5))
+    files.write("fee_detail.csv", *lines)
     loaded = files.load()
     assert told(loaded, "claim_lines") == [
         (3, "warning", "claim_quarantined", "setl_id", None),

@@ -1,4 +1,4 @@
-"""What a later load does: the same bytes nothing, a corrected file replaces, a new file is added."""
+"""What a later load does: the same bytes nothing, a corrected file replaces, a new one is added."""
 
 from __future__ import annotations
 
