@@ -47,7 +47,7 @@ from claims.report import main_amount
 from claims.vault import IdentityWriter
 
 #: Blocks are written once and read a few times: speed counts more than the last byte.
-_LAYOUT: dict[str, Any] = {"compression": "zstd", "write_statistics": [MONTH]}
+_LAYOUT: dict[str, Any] = {"compression": "lz4", "write_statistics": [MONTH]}
 
 
 @dataclass
@@ -178,8 +178,8 @@ class _Builder:
     ) -> None:
         """Type, judge and conceal some rows, and write those that have no error."""
         con, recipe = self.con, self.recipe
-        columns = register_raw(con, rows, mapping, recipe.source)
-        parse(con, mapping, recipe.source, columns, content_secret(recipe.key))
+        columns, done = register_raw(con, rows, mapping, recipe.source)
+        parse(con, mapping, recipe.source, columns, done, content_secret(recipe.key))
         faulty = find_faults(con, mapping)
         sound = f"parsed ANTI JOIN refused USING ({ROW})" if faulty else "parsed"
         run(con, f"CREATE OR REPLACE TEMP VIEW sound AS SELECT * FROM {sound}")

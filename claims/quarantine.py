@@ -8,7 +8,7 @@ or a reference, is judged in claims.judging.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from claims.contracts import table
@@ -66,15 +66,19 @@ def parse(
     mapping: TableMapping,
     source: SourceMapping,
     columns: Sequence[str],
+    done: Mapping[str, Sequence[str]],
     secret: str,
 ) -> None:
     """Make relation ``parsed`` from ``raw``: typed columns, fault codes and the contents' digest.
 
     Every source column that the mapping names must exist in ``raw``; ``columns`` are those that
-    hold the row's contents, ``secret`` is the key of their digest.
+    hold the row's contents, ``done`` is the SQL of what was interpreted already, by contract
+    column, and ``secret`` is the key of the digest.
     """
     kept = ["row_number", "source_file", PLACE, f"{content_sql(mapping, columns)} AS {CONTENT}"]
-    typed = parsed_sql(mapping.columns, source.nulls, source.time_zone, source.currency, kept)
+    kept += [sql for parts in done.values() for sql in parts]
+    rest = {target: column for target, column in mapping.columns.items() if target not in done}
+    typed = parsed_sql(rest, source.nulls, source.time_zone, source.currency, kept)
     suspect = " OR ".join(f"coalesce({fault.condition}, false)" for fault in _possible(mapping))
     run(
         con,

@@ -20,6 +20,7 @@ from claims.mapping import SourceMapping, TableMapping
 from claims.origins import Origins, origins
 from claims.parsing import expand_counts
 from claims.reading import ADDED, RawFile
+from claims.repeated import interpret_repeated
 
 #: Which of the rows that ``prepare`` made of one row of the file it is; 0 where it made one.
 PLACE = "row_place"
@@ -79,18 +80,26 @@ def absent(columns: Sequence[str], mapping: TableMapping) -> list[str]:
 
 def register_raw(
     con: Connection, rows: pa.Table, mapping: TableMapping, source: SourceMapping
-) -> list[str]:
-    """Make relation ``raw``; return its columns other than row number and file name."""
+) -> tuple[list[str], dict[str, list[str]]]:
+    """Make relation ``raw``.
+
+    Returns:
+        Its columns other than row number and file name, and by contract column whose texts were
+        interpreted here the SQL of its value, fault and warning.
+    """
     origin = origins(mapping)
     rows = rows.rename_columns(spelt(rows.column_names, origin))
     arrived = [c for c in rows.column_names if c not in ADDED]
+    done: dict[str, list[str]] = {}
+    if not mapping.prepare:
+        rows, done = interpret_repeated(con, rows, mapping, source)
     for column in sorted(origin.read - set(arrived)):
         rows = rows.append_column(column, pa.nulls(rows.num_rows, pa.string()))
     con.register("arrived", rows)
     once = f"CAST(0 AS INTEGER) AS {PLACE}"
     run(con, f"CREATE OR REPLACE TEMP VIEW raw AS SELECT *, {once} FROM arrived")
     if not mapping.prepare:
-        return arrived
+        return arrived, done
     prepared = expand_counts(mapping.prepare, rows.column_names, source.nulls)
     several = (
         f"CAST(row_number() OVER (PARTITION BY source_file, row_number) - 1 AS INTEGER) AS {PLACE}"
@@ -99,4 +108,4 @@ def register_raw(
     run(con, "CREATE OR REPLACE TEMP VIEW raw AS SELECT * FROM arrived")
     run(con, f"CREATE OR REPLACE TEMP TABLE prepared AS SELECT *, {place} FROM ({prepared})")
     run(con, "CREATE OR REPLACE TEMP VIEW raw AS SELECT * FROM prepared")
-    return [c for c, *_ in run(con, "DESCRIBE raw") if c not in (*ADDED, PLACE)]
+    return [c for c, *_ in run(con, "DESCRIBE raw") if c not in (*ADDED, PLACE)], done

@@ -42,6 +42,7 @@ COPY = """
 import duckdb, sys
 con = duckdb.connect()
 con.execute(f"SET threads = {sys.argv[3]}")
+con.execute("SET enable_progress_bar = false")
 for name in ("setl_list", "fee_detail", "psn_info"):
     con.execute(f"COPY (FROM read_csv('{sys.argv[1]}/{name}.csv', all_varchar = true)) "
                 f"TO '{sys.argv[2]}/{name}.parquet' (FORMAT parquet, COMPRESSION zstd)")
