@@ -142,7 +142,7 @@ def _write_table(con: Connection, folder: Path, table_name: str, zone: str) -> d
             con,
             f"""COPY (SELECT {", ".join(name(c) for c in contract.columns)} FROM {relation} {where}
             ORDER BY {", ".join(_order(table_name))}) TO {quote(str(folder / place))}
-            (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP})""",
+            (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {_ROW_GROUP})""",
         )
         files[place] = {"rows": int(rows), "sha256": digest(folder / place)}
     return {"rows": sum(f["rows"] for f in files.values()), "files": files}
