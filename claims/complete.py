@@ -1,7 +1,8 @@
-"""Columns that the loader fills in itself: local dates, assumed known times, reversals.
+"""Columns that the loader fills in itself: local dates and assumed known times.
 
-In: the mapping of a table whose accepted rows are in ``accepted_<table>``. Out: the SELECT of the
-whole contract; what the source lacks is null.
+In: the mapping of a table whose typed rows are in relation ``sound``. Out: the SELECT of the whole
+contract; what the source lacks is null. When a claim was reversed is filled in where all claims
+are seen (claims.judging).
 """
 
 from __future__ import annotations
@@ -21,58 +22,36 @@ _SQL_TYPES = {
 }  # fmt: skip
 
 
-def select(mapping: TableMapping, source: SourceMapping) -> str:
-    """Return the SELECT that completes the accepted rows of a table."""
-    whole = claims_select if mapping.table == "claims" else other_select
-    return whole(mapping, source)
-
-
-def claims_select(mapping: TableMapping, source: SourceMapping) -> str:
-    """Return the SELECT that completes accepted claims with the derived columns."""
-    have = mapping.columns
-    end = "coalesce(a.service_end_at, a.service_at)" if "service_end_at" in have else "a.service_at"
-    assumed = f"({end} + INTERVAL {ASSUMED_LAG_DAYS} DAY)"
-    known = f"coalesce(a.known_at, {assumed})" if "known_at" in have else assumed
-    assumed_flag = "a.known_at IS NULL" if "known_at" in have else "true"
-    zone = quote(source.time_zone)
-    made = {
-        "service_end_at": end,
-        "service_date": f"CAST(timezone({zone}, a.service_at) AS DATE)",
-        "service_end_date": f"CAST(timezone({zone}, {end}) AS DATE)",
-        "known_at": known,
-        "known_at_assumed": assumed_flag,
-        "currency": quote(source.currency),
-        "reversed_at": "r.reversed_at",
-    }
-    reversals = (
-        "SELECT NULL AS reverses_claim_id, CAST(NULL AS TIMESTAMPTZ) AS reversed_at WHERE false"
-    )
-    if "reverses_claim_id" in have:
-        reversals = f"""SELECT a.reverses_claim_id, min({known}) AS reversed_at
-            FROM accepted_claims a WHERE a.reverses_claim_id IS NOT NULL GROUP BY 1"""
-    columns = [
-        made.get(c) or (f"a.{c}" if c in have else _null(c)) for c in table("claims").columns
-    ]
-    named = ", ".join(f"{e} AS {c}" for e, c in zip(columns, table("claims").columns, strict=True))
-    return (
-        f"SELECT {named} FROM accepted_claims a "
-        f"LEFT JOIN ({reversals}) r ON r.reverses_claim_id = a.claim_id"
-    )
-
-
-def _null(column: str) -> str:
-    kind = table("claims").columns[column].type
-    return f"CAST(NULL AS {_SQL_TYPES[kind]})"
-
-
-def other_select(mapping: TableMapping, source: SourceMapping) -> str:
-    """Return the SELECT of a table other than claims."""
-    made = {}
+def select(mapping: TableMapping, source: SourceMapping) -> dict[str, str]:
+    """Return the SQL of every column of the contract, over the typed rows of relation ``sound``."""
+    made = _claims(mapping, source) if mapping.table == "claims" else {}
     if mapping.table == "claim_lines":
-        made["line_date"] = f"CAST(timezone({quote(source.time_zone)}, line_at) AS DATE)"
-    parts = []
-    for column, contract in table(mapping.table).columns.items():
-        absent = f"CAST(NULL AS {_SQL_TYPES[contract.type]})"
-        value = made.get(column) or (name(column) if column in mapping.columns else absent)
-        parts.append(f"{value} AS {column}")
-    return f"SELECT {', '.join(parts)} FROM accepted_{mapping.table}"
+        made = {"line_date": _local_day("line_at", source)}
+    return {
+        column: made.get(column)
+        or (name(column) if column in mapping.columns else absent_value(contract.type))
+        for column, contract in table(mapping.table).columns.items()
+    }
+
+
+def _claims(mapping: TableMapping, source: SourceMapping) -> dict[str, str]:
+    have = mapping.columns
+    end = "coalesce(service_end_at, service_at)" if "service_end_at" in have else "service_at"
+    assumed = f"({end} + INTERVAL {ASSUMED_LAG_DAYS} DAY)"
+    return {
+        "service_end_at": end,
+        "service_date": _local_day("service_at", source),
+        "service_end_date": _local_day(end, source),
+        "known_at": f"coalesce(known_at, {assumed})" if "known_at" in have else assumed,
+        "known_at_assumed": "known_at IS NULL" if "known_at" in have else "true",
+        "currency": quote(source.currency),
+    }
+
+
+def _local_day(moment: str, source: SourceMapping) -> str:
+    return f"CAST(timezone({quote(source.time_zone)}, {moment}) AS DATE)"
+
+
+def absent_value(kind: str) -> str:
+    """Return the SQL of a null of a contract's type."""
+    return f"CAST(NULL AS {_SQL_TYPES[kind]})"

@@ -1,46 +1,77 @@
-"""Identities of the accepted rows replaced by pseudonyms, and the way back for the vault.
+"""Identities replaced by pseudonyms, block by block, and the way back for the vault.
 
-In: relation ``accepted_<table>``. Out: relation ``final_<table>`` with the whole contract, and rows
-of ``known_identities`` (kind, pseudonym, original). Each identity is hashed once, however many rows
-name it.
+In: relation ``sound`` (typed rows without an error). Out: Arrow rows of the whole contract, and the
+pairs of pseudonym and original. Within a block each identity is hashed once, however many rows name
+it; a table's own key is hashed row by row, because no two rows share it.
 """
 
 from __future__ import annotations
+
+import pyarrow as pa
 
 from claims.complete import select
 from claims.contracts import Column, Table, table
 from claims.engine import Connection, run
 from claims.mapping import SourceMapping, TableMapping
+from claims.months import MONTH, dated_by, month_sql
 from claims.parsing import name, quote
 from claims.pseudonyms import pads, pseudonym_sql
+from claims.quarantine import CONTENT
+from claims.raw import PLACE
 
 #: Kinds of identity that the vault leads back from a pseudonym.
 _REMEMBERED = frozenset({"claim", "insured", "institution", "doctor", "employer", "inspector"})
 
+#: Columns of a part's rows beside the contract's own.
+ORIGINAL, DIGEST = "key_original", "content_digest"
+
 
 def start_known(con: Connection) -> None:
     """Make the empty relation ``known_identities``."""
-    run(con, "CREATE TEMP TABLE known_identities (kind TEXT, pseudonym TEXT, original TEXT)")
-
-
-def conceal(con: Connection, mapping: TableMapping, source: SourceMapping, key: bytes) -> None:
-    """Make relation ``final_<table>``: the whole contract, identities replaced, in key order."""
-    contract = table(mapping.table)
-    run(con, f"CREATE OR REPLACE TEMP TABLE whole AS {select(mapping, source)}")
-    shown, joins = [], []
-    for column in contract.columns.values():
-        value = f"whole.{name(column.name)}"
-        if column.identity:
-            known = _known(con, contract, column, key)
-            joins.append(f"LEFT JOIN {known} ON {known}.original = {value}")
-            value = f"{known}.pseudonym"
-        shown.append(f"{value} AS {name(column.name)}")
     run(
         con,
-        f"CREATE OR REPLACE TEMP TABLE final_{contract.name} AS "
-        f"SELECT {', '.join(shown)} FROM whole {' '.join(joins)} "
-        f"ORDER BY {', '.join(contract.key)}",
+        "CREATE OR REPLACE TEMP TABLE known_identities (kind TEXT, pseudonym TEXT, original TEXT)",
     )
+
+
+def conceal(con: Connection, mapping: TableMapping, source: SourceMapping, key: bytes) -> pa.Table:
+    """Return the rows of ``sound``: the contract, row number, file, digest, month, key's original.
+
+    The original of the table's own key is for the vault and must not reach the store.
+    """
+    contract = table(mapping.table)
+    inner, outer = pads(key)
+    values = select(mapping, source)
+    shown, joins, hashed = [], [], False
+    for column in contract.columns.values():
+        value = values[column.name]
+        if column.identity and column.name in mapping.columns:
+            if contract.key == (column.name,):
+                value, hashed = pseudonym_sql(column.identity, name(column.name)), True
+            else:
+                known = _known(con, contract, column, key)
+                joins.append(f"LEFT JOIN {known} ON {known}.original = sound.{name(column.name)}")
+                value = f"{known}.pseudonym"
+        shown.append(f"{value} AS {name(column.name)}")
+    month = month_sql(contract.name, source.time_zone, values.get(dated_by(contract.name), ""))
+    original = name(contract.key[0]) if hashed and remembers(contract) else "CAST(NULL AS TEXT)"
+    shown += [
+        "sound.row_number", f"sound.{PLACE}", "sound.source_file", f"sound.{CONTENT} AS {DIGEST}",
+        f"{month} AS {MONTH}", f"{original} AS {ORIGINAL}",
+    ]  # fmt: skip
+    found = con.sql(
+        f"SELECT {', '.join(shown)} FROM sound {' '.join(joins)}",
+        params={"inner": inner, "outer": outer} if hashed else None,
+    )
+    return found.to_arrow_table()
+
+
+def remembers(contract: Table) -> str:
+    """Return the kind of identity of a table's own key if the vault keeps it, else nothing."""
+    if len(contract.key) > 1:
+        return ""
+    kind = contract.columns[contract.key[0]].identity
+    return kind if kind in _REMEMBERED else ""
 
 
 def _known(con: Connection, contract: Table, column: Column, key: bytes) -> str:
@@ -55,7 +86,7 @@ def _known(con: Connection, contract: Table, column: Column, key: bytes) -> str:
         con,
         f"""CREATE OR REPLACE TEMP TABLE {known} AS
         SELECT original, {pseudonym_sql(column.identity, "original")} AS pseudonym FROM
-        (SELECT DISTINCT {name(column.name)} AS original FROM whole)
+        (SELECT DISTINCT {name(column.name)} AS original FROM sound)
         WHERE original IS NOT NULL""",
         {"inner": inner, "outer": outer},
     )

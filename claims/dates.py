@@ -20,6 +20,8 @@ DIRECTIVES = {
     "%-m": _ONE_OR_TWO, "%-d": _ONE_OR_TWO, "%-H": _ONE_OR_TWO, "%-I": _ONE_OR_TWO,
     "%p": "[AaPp][Mm]", "%b": "[A-Za-z]{3}", "%f": "[0-9]{1,6}",
 }  # fmt: skip
+#: The format of a date that arrives as a spreadsheet's day number; no other format looks like it.
+EXCEL = "excel"
 _DIRECTIVE = re.compile(r"%-?.|%")
 #: Moments whose texts would tell formats apart; all within the years that may occur.
 _PROBES = tuple(
@@ -43,6 +45,8 @@ def shape(layout: str, years: str) -> str:
 
 def format_fault(layout: str) -> Phrase | None:
     """Return why a format cannot be read without guessing, or None."""
+    if layout == EXCEL:
+        return None
     used = _DIRECTIVE.findall(layout)
     if unknown := [d for d in used if d not in DIRECTIVES]:
         return Phrase("unknown_directive", {"name": unknown[0], "allowed": " ".join(DIRECTIVES)})
@@ -57,8 +61,9 @@ def format_fault(layout: str) -> Phrase | None:
 
 def contradiction(formats: Sequence[str]) -> tuple[str, str, str] | None:
     """Return two sound formats and a text that they read as different moments, or None."""
-    for one in formats:
-        for other in formats:
+    written = [layout for layout in formats if layout != EXCEL]
+    for one in written:
+        for other in written:
             if one < other and (text := _told_apart(one, other)):
                 return one, other, text
     return None

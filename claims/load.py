@@ -1,223 +1,182 @@
 """From the files of a source to a version of the claim store.
 
 In: a folder and the name of a source. Out: a store version with pseudonymous tables, the
-quarantine, and a report. Nothing is visible in the store until everything is written.
+quarantine, and a report. What each file contributed is kept as a part (claims.parts), so that a
+load reads only what is new; nothing is visible in the store until everything is written.
 """
 
 from __future__ import annotations
 
 import hashlib
-import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-import pyarrow as pa
-
-from claims import quarantine, store
-from claims.complete import DERIVED
-from claims.concealing import conceal, start_known
-from claims.contracts import LANGS, table
+from claims.absences import absent_columns, file_faults, unusable_tables
+from claims.arrivals import Arrival, Arriving, LoadError, Progress, arrive, usable
+from claims.changes import changed_rows
 from claims.engine import Connection, count, open_engine, run
-from claims.faults import sentence
-from claims.mapping import SourceMapping, TableMapping
-from claims.origins import Origins, origins
-from claims.parsing import expand_counts, quote
-from claims.reading import ADDED, RawTable, RowFault, find_files, read_files
-from claims.vault import keep_identities, pseudonym_key, vault_folder
+from claims.judging import judge, make_quarantine
+from claims.mapping import SourceMapping
+from claims.parsing import quote
+from claims.report import LoadReport, TableChange, TableCounts
+from claims.spill import locked, spill_folder
+from claims.store import StoreError, StoreVersion, open_store, write_version
+from claims.vault import keep_members, pseudonym_key, vault_folder
+from claims.versions import Entry, current, history, in_force, switch
 
-Progress = Callable[[str, float], None]
+__all__ = ["LoadError", "LoadReport", "load"]
 
-
-class LoadError(ValueError):
-    """The source holds nothing that could be scored."""
-
-
-@dataclass
-class LoadReport:
-    """What came in: counts per table, columns that are not there, faults, and the store version."""
-
-    source: str
-    currency: str
-    unit: str
-    counts: list[quarantine.TableCounts] = field(default_factory=list)
-    absent_tables: list[str] = field(default_factory=list)
-    absent_columns: dict[str, list[str]] = field(default_factory=dict)
-    version: str = ""
-    fingerprint: str = ""
-
-
-def _register_raw(
-    con: Connection, raw: pa.Table, mapping: TableMapping, source: SourceMapping
-) -> set[str]:
-    """Make relation ``raw`` with every column that is read; return those that were absent."""
-    origin = origins(mapping)
-    raw = _renamed(raw, origin)
-    absent = set(origin.read) - set(raw.column_names)
-    for column in sorted(absent):
-        raw = raw.append_column(column, pa.nulls(raw.num_rows, pa.string()))
-    con.register("arrived", raw)
-    run(con, "CREATE OR REPLACE TEMP VIEW raw AS SELECT * FROM arrived")
-    if mapping.prepare:
-        prepared = expand_counts(mapping.prepare, raw.column_names, source.nulls)
-        run(con, f"CREATE OR REPLACE TEMP TABLE prepared AS {prepared}")
-        run(con, "CREATE OR REPLACE TEMP VIEW raw AS SELECT * FROM prepared")
-    return absent
-
-
-def _renamed(raw: pa.Table, origin: Origins) -> pa.Table:
-    """Spell column names as the mapping does; the engine takes 'ID' and 'id' for the same name."""
-    spelt = {name.casefold(): name for name in origin.read}
-    taken = {name.casefold() for name in origin.made} - set(spelt) - set(ADDED)
-    return raw.rename_columns(
-        [
-            f"{c} (file)" if c.casefold() in taken else spelt.get(c.casefold(), c)
-            for c in raw.column_names
-        ]
-    )
-
-
-def _load_table(
-    con: Connection,
-    mapping: TableMapping,
-    source: SourceMapping,
-    folder: Path,
-    report: LoadReport,
-) -> TableMapping | None:
-    """Bring one table to ``accepted_<table>``; return what of its mapping could be used."""
-    found = read_files(find_files(folder, mapping.files))
-    if found.rows is None and not found.faults:
-        found.faults.append(RowFault(mapping.files[0], 0, "absent_file"))
-    absent: set[str] = set()
-    if found.rows is not None:
-        absent = _register_raw(con, found.rows, mapping, source)
-        found.faults += [RowFault(mapping.files[0], 0, "missing_column", c) for c in sorted(absent)]
-    origin = origins(mapping)
-    contract = table(mapping.table)
-    lost = {
-        target for target, column in mapping.columns.items()
-        if column.sources and set(origin.of(column)) <= absent and not column.default
-    }  # fmt: skip
-    unmapped = set(contract.columns) - set(mapping.columns)
-    report.absent_columns[mapping.table] = sorted(lost | unmapped)
-    blocking = [t for t in mapping.columns if t in lost - DERIVED and contract.columns[t].required]
-    usable = found.rows is not None and not blocking
-    _keep_reading_faults(con, mapping.table, found, fatal=not usable)
-    if found.rows is None or blocking:
-        if mapping.required:
-            raise LoadError(_unusable(mapping, source, folder, found, blocking))
-        report.absent_tables.append(mapping.table)
-        return None
-    kept = {t: column for t, column in mapping.columns.items() if t not in lost & DERIVED}
-    mapping = replace(mapping, columns=kept)
-    quarantine.parse(con, mapping, source)
-    joined = found.rows.num_rows - count(con, "parsed")
-    report.counts.append(quarantine.judge(con, mapping, found.records - joined))
-    return mapping
-
-
-def _unusable(
-    mapping: TableMapping,
-    source: SourceMapping,
-    folder: Path,
-    found: RawTable,
-    blocking: list[str],
-) -> str:
-    head = f"Source '{source.name}' cannot be loaded: "
-    if blocking:
-        origin = origins(mapping)
-        named = [origin.shown(mapping.columns[target]) for target in blocking]
-        return (
-            f"{head}its {mapping.table} lack the columns {named}, which every claim needs. "
-            f"Add them to the files in {folder.name}/."
-        )
-    whole = [fault for fault in found.faults if fault.code != "absent_file"]
-    reasons = " ".join(f"{f.source_file}: {sentence(f.code, 'en', detail=f.detail)}" for f in whole)
-    return (
-        f"{head}{folder.name}/ holds no readable file that matches {list(mapping.files)}. "
-        f"{reasons or 'Check --input and --source.'}"
-    )
-
-
-def _keep_reading_faults(con: Connection, table_name: str, found: RawTable, *, fatal: bool) -> None:
-    for fault in found.faults:
-        passing = fault.code == "absent_file" or (fault.code == "missing_column" and not fatal)
-        texts = [sentence(fault.code, lang, column=fault.column_name, detail=fault.detail)
-                 for lang in LANGS]  # fmt: skip
-        run(con, "INSERT INTO faults VALUES (?, ?, ?, ?, ?, ?, NULL, ?, ?)",
-            [fault.source_file, table_name, fault.row_number, "warning" if passing else "error",
-             fault.code, fault.column_name, *texts],
-        )  # fmt: skip
+#: Raised whenever the same parts would make other tables than before.
+FORMAT = 1
 
 
 def load(
-    source: SourceMapping, folder: Path, home: Path, progress: Progress | None = None
+    source: SourceMapping,
+    folder: Path,
+    home: Path,
+    progress: Progress | None = None,
+    *,
+    forget_missing: bool = False,
 ) -> LoadReport:
-    """Load a folder of files into a new version of the store under ``home``.
+    """Load a folder of files into the store under ``home`` and put the version in force.
+
+    A file whose bytes were loaded before adds nothing; one with the name of an earlier file
+    replaces it; files of earlier loads that are not in the folder stay in force.
 
     Args:
         source: which files and columns to expect.
         folder: where the files are.
         home: output folder; the store lives in ``home/store``.
         progress: called with the table's name and the share done.
+        forget_missing: drop what earlier loads read from files that are not in the folder.
 
     Returns:
-        The report; ``version`` names the store version (the same input gives the same version).
+        The report; ``version`` names the store version (the same files give the same version).
 
     Raises:
-        LoadError: the required table is absent, unreadable or lacks a column all claims need.
+        LoadError: the files cannot be used, or do not fit what the store holds.
         VaultError: the pseudonym key cannot be used safely.
     """
     key = pseudonym_key()
-    report = LoadReport(source.name, source.currency, source.unit)
-    with tempfile.TemporaryDirectory(prefix=".spill-", dir=vault_folder()) as spill:
-        con = open_engine()
-        # What does not fit in memory is still original identities: it stays inside the vault.
-        run(con, f"SET temp_directory = {quote(spill)}")
+    root = home / "store"
+    entry = in_force(root)
+    before = _opened(home, entry)
+    if before:
+        _refuse_other_source(before, source, home)
+    with spill_folder(vault_folder()) as spill, _only_load(root), _engine(spill) as con:
+        arriving = Arriving(source, folder, root / "parts", key, entry, forget_missing)
+        arrival = arrive(con, arriving, progress)
+        if before and _same(before, arrival):
+            _mend_history(root, before, arrival)
+            return _report(source, before, arrival, [])
+        written, changes = _version(con, source, home, arrival, before)
+        return _report(source, written, arrival, changes)
+
+
+@contextmanager
+def _engine(spill: Path) -> Iterator[Connection]:
+    con = open_engine(os.environ.get("JIHE_MEMORY_LIMIT", "4GB"))
+    # What does not fit in memory is still original identities: it stays inside the vault.
+    run(con, f"SET temp_directory = {quote(str(spill))}")
+    try:
+        yield con
+    finally:
+        con.close()
+
+
+@contextmanager
+def _only_load(root: Path) -> Iterator[None]:
+    """Let one load at a time into a store, and clear away what a killed one left."""
+    made = [folder for folder in (root, root.parent) if not folder.exists()]
+    root.mkdir(parents=True, exist_ok=True)
+    with locked(root) as free:
+        if not free:
+            raise LoadError(
+                f"Another load into {root.parent.name}/ is running; wait until it has ended."
+            )
+        for left in [*root.glob(".partial-*"), *(root / "parts").glob(".partial-*")]:
+            shutil.rmtree(left) if left.is_dir() else left.unlink()
         try:
-            have = _load_tables(con, source, folder, report, key, progress)
-            _write(con, source, home, report, have)
+            yield
         finally:
-            con.close()
-    return report
+            # A load that fails before it wrote anything leaves no trace.
+            with suppress(OSError):
+                for folder in made:
+                    folder.rmdir()
 
 
-def _load_tables(
+def _opened(home: Path, before: Entry | None) -> StoreVersion | None:
+    """Return the version in force, or None where there is none or it is damaged."""
+    for version in (None, before.version if before else None):
+        with suppress(StoreError):
+            return open_store(home, version)
+    return None
+
+
+def _refuse_other_source(before: StoreVersion, source: SourceMapping, home: Path) -> None:
+    had = (before.meta["source"], before.meta["currency"])
+    if had != (source.name, source.currency):
+        raise LoadError(
+            f"{home.name}/ holds claims of source '{had[0]}' in {had[1]}; "
+            f"'{source.name}' in {source.currency} needs an output folder of its own."
+        )
+
+
+def _same(before: StoreVersion, arrival: Arrival) -> bool:
+    """Tell whether the version in force is made of just these parts."""
+    parts = arrival.in_force()
+    named = {i for files in parts.values() for i in files.values()}
+    return (
+        before.meta.get("parts") == parts
+        and before.meta.get("format") == FORMAT
+        and not arrival.made & named
+    )
+
+
+def _mend_history(root: Path, before: StoreVersion, arrival: Arrival) -> None:
+    """Mend what a run left that stopped between CURRENT and the history, or what was spoilt."""
+    entries = history(root)
+    if current(root) != before.version or not entries or entries[-1].version != before.version:
+        switch(root, before.version, _entry(arrival, []))
+
+
+def _version(
     con: Connection,
     source: SourceMapping,
-    folder: Path,
-    report: LoadReport,
-    key: bytes,
-    progress: Progress | None,
-) -> set[str]:
-    """Make relation ``final_<table>`` of every table that arrived; return their names."""
-    quarantine.start_faults(con)
-    start_known(con)
-    loaded: list[TableMapping] = []
-    for place, mapping in enumerate(source.tables.values()):
-        if progress:
-            progress(mapping.table, place / len(source.tables))
-        if (used := _load_table(con, mapping, source, folder, report)) is not None:
-            loaded.append(used)
-    have = {mapping.table for mapping in loaded}
-    for mapping in loaded:
-        quarantine.check_references(con, mapping, have)
-        conceal(con, mapping, source, key)
-    if not count(con, "final_claims"):
+    home: Path,
+    arrival: Arrival,
+    before: StoreVersion | None,
+) -> tuple[StoreVersion, list[TableChange]]:
+    """Judge all parts together and write the version that they make."""
+    tables = {n: p for n, p in arrival.parts.items() if any(usable(part) for part in p)}
+    counts = judge(con, source, tables)
+    refused = {name: parts for name, parts in arrival.parts.items() if name not in tables}
+    make_quarantine(con, file_faults(source, arrival.parts), refused)
+    if not count(con, "accepted_claims"):
         raise LoadError(_nothing_usable(con, source))
-    run(
-        con,
-        "CREATE TEMP TABLE final_quarantine AS SELECT DISTINCT * FROM faults "
-        "ORDER BY source_file, row_number, column_name, code, table_name, value",
-    )
-    return have
+    changes: list[TableChange] = []
+
+    def keep(written: StoreVersion) -> Mapping[str, Any]:
+        changes.extend(changed_rows(con, before, written))
+        members = [part.id for parts in arrival.parts.values() for part in parts]
+        keep_members(_dataset(written.fingerprint), members)
+        return _entry(arrival, changes)
+
+    meta = _meta(source, arrival, counts)
+    written = write_version(con, home, sorted({*tables, "quarantine"}), meta, keep)
+    return written, changes
 
 
 def _nothing_usable(con: Connection, source: SourceMapping) -> str:
     """Say what is wrong with the claims, most frequent first, each with an example row."""
     reasons = run(
         con,
-        """SELECT reason_en, count(*), min(source_file), min(row_number) FROM faults
+        """SELECT reason_en, count(*), min(source_file), min(row_number) FROM final_quarantine
         WHERE table_name = 'claims' AND code <> 'absent_file'
         GROUP BY ALL ORDER BY 2 DESC, 1""",
     )
@@ -228,30 +187,49 @@ def _nothing_usable(con: Connection, source: SourceMapping) -> str:
     return " ".join([f"No claim of source '{source.name}' is usable.", *told])
 
 
-def _write(
-    con: Connection, source: SourceMapping, home: Path, report: LoadReport, have: set[str]
-) -> None:
-    """Write the store version; the way back to the identities is kept before it is visible."""
-    known = con.sql("SELECT DISTINCT * FROM known_identities ORDER BY ALL").to_arrow_table()
-    written = store.write_version(
-        con, home, sorted(have | {"quarantine"}), _meta(report, source),
-        lambda fingerprint: keep_identities(known, _dataset(fingerprint)),
-    )  # fmt: skip
-    report.version, report.fingerprint = written.version, written.fingerprint
-
-
 def _dataset(fingerprint: str) -> str:
     """Return the name under which the vault keeps the identities of a dataset."""
     return hashlib.sha256(fingerprint.encode()).hexdigest()[:16]
 
 
-def _meta(report: LoadReport, source: SourceMapping) -> dict[str, object]:
+def _entry(arrival: Arrival, changes: list[TableChange]) -> dict[str, Any]:
+    """Return what the history tells of a load beside its version and time."""
+    return {
+        "parts": arrival.in_force(),
+        "files": arrival.hashes(),
+        "changed_files": asdict(arrival.files),
+        "changed_rows": [asdict(change) for change in changes],
+    }
+
+
+def _meta(source: SourceMapping, arrival: Arrival, counts: list[TableCounts]) -> dict[str, Any]:
     return {
         "source": source.name,
         "currency": source.currency,
         "time_zone": source.time_zone,
         "unit": source.unit,
-        "absent_tables": sorted(report.absent_tables),
-        "absent_columns": report.absent_columns,
-        "counts": [vars(c) for c in report.counts],
+        "format": FORMAT,
+        "absent_tables": unusable_tables(source, arrival.parts),
+        "absent_columns": absent_columns(source, arrival.parts),
+        "counts": [asdict(c) for c in counts],
+        "parts": arrival.in_force(),
+        "files": arrival.hashes(),
     }
+
+
+def _report(
+    source: SourceMapping, version: StoreVersion, arrival: Arrival, changes: list[TableChange]
+) -> LoadReport:
+    meta = version.meta
+    return LoadReport(
+        source.name,
+        source.currency,
+        source.unit,
+        counts=[TableCounts(**c) for c in meta["counts"]],
+        absent_tables=list(meta["absent_tables"]),
+        absent_columns=dict(meta["absent_columns"]),
+        version=version.version,
+        fingerprint=version.fingerprint,
+        changes=changes,
+        files=arrival.files,
+    )

@@ -7,14 +7,15 @@ and the fault code (null where there is none). The engine evaluates them over a 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from claims.dates import shape
+from claims.contracts import Column
+from claims.damage import formatted, intact, mended, reason, serial_moment, warning
+from claims.dates import EXCEL, shape
 from claims.mapping_model import ColumnMapping
 
 #: Possible years of a date and of a moment; '0001-01-01' is how programs write "none".
 _YEARS = {"date": "(1[89]|[2-9][0-9])[0-9]{2}", "timestamp": "(1[89]|2[0-4])[0-9]{2}"}
-
 
 #: Digits before the point. A telephone or certificate number in the place of an amount has more.
 _WHOLE_DIGITS = 10
@@ -30,9 +31,13 @@ def name(identifier: str) -> str:
     return '"' + identifier.replace('"', '""') + '"'
 
 
-def cleaned(column: str, nulls: Sequence[str]) -> str:
-    """Return the trimmed text of a column, null where it is empty or one of ``nulls``."""
-    text = f"nullif(trim({name(column)}), '')"
+def cleaned(column: str, nulls: Sequence[str], target: Column | None = None) -> str:
+    """Return the trimmed text of a column, null where it is empty or one of ``nulls``.
+
+    With the contract column that it is for, what files suffer on their way is mended.
+    """
+    text = mended(name(column), target) if target else f"trim({name(column)})"
+    text = f"nullif({text}, '')"
     for null in nulls:
         text = f"nullif({text}, {quote(null)})"
     return text
@@ -44,20 +49,33 @@ def _moment(text: str, formats: Sequence[str], kind: str) -> str:
         f"WHEN regexp_full_match({text}, {quote(shape(f, _YEARS[kind]))}) "
         f"THEN try_strptime({text}, {quote(f)})"
         for f in formats
+        if f != EXCEL
     ]
+    if EXCEL in formats:
+        attempts.append(f"ELSE {_serial(text, kind)}")
     return f"CASE {' '.join(attempts)} END"
 
 
-def _decimal(text: str, places: int) -> str:
+def _serial(text: str, kind: str) -> str:
+    """Return the moment of a spreadsheet's day number; a date is a whole number of days."""
+    whole = f"regexp_full_match({text}, '[0-9]+([.]0+)?')" if kind == "date" else "true"
+    return f"CASE WHEN {whole} THEN {serial_moment(text)} END"
+
+
+def _decimal(text: str, places: int, currency: str) -> str:
     fraction = f"(\\.[0-9]{{1,{places}}}0*)?" if places else "(\\.0+)?"
     pattern = f"-?[0-9]{{1,{_WHOLE_DIGITS}}}{fraction}"
     # Wider than 18 digits is slower; only units of thousands and more need it.
     digits = 18 if places <= 3 else 38
-    value = f"CAST(CAST({text} AS DECIMAL({digits}, {places})) * {10**places} AS BIGINT)"
-    return f"CASE WHEN regexp_full_match({text}, {quote(pattern)}) THEN {value} END"
+    value = f"CAST(CAST({{}} AS DECIMAL({digits}, {places})) * {10**places} AS BIGINT)"
+    for_people, bare = formatted(text, places, currency)
+    return (
+        f"CASE WHEN regexp_full_match({text}, {quote(pattern)}) THEN {value.format(text)} "
+        f"WHEN regexp_full_match({text}, {for_people}) THEN {value.format(bare)} END"
+    )
 
 
-def _typed(text: str, column: ColumnMapping, zone: str) -> tuple[str, str]:
+def _typed(text: str, column: ColumnMapping, zone: str, currency: str) -> tuple[str, str]:
     """Return the SQL of the typed value and the code of the fault where the text has none."""
     kind = column.target.type
     if kind == "date":
@@ -73,19 +91,20 @@ def _typed(text: str, column: ColumnMapping, zone: str) -> tuple[str, str]:
         ]  # fmt: skip
         return moments[0] if len(moments) == 1 else f"coalesce({', '.join(moments)})", "bad_date"
     if kind in ("money", "integer"):
-        return _decimal(text, column.places), "bad_number"
+        return _decimal(text, column.places, currency if kind == "money" else ""), "bad_number"
     if kind == "boolean":
         return f"CASE {text} WHEN '1' THEN true WHEN '0' THEN false END", "not_permitted"
     if column.target.values:
         permitted = ", ".join(quote(code) for code in column.target.values)
         return f"CASE WHEN {text} IN ({permitted}) THEN {text} END", "not_permitted"
     # A line break inside a name or code is the trace of a quotation mark that swallowed rows.
-    return f"CASE WHEN NOT regexp_matches({text}, '[\\r\\n]') THEN {text} END", "line_break"
+    return f"CASE WHEN {intact(text, column.target)} THEN {text} END", "line_break"
 
 
 def _arrived(source: str, column: ColumnMapping, nulls: Sequence[str]) -> str:
     """Return the text that arrived, null where the mapping says that it is no value."""
-    text = cleaned(source, [*nulls, *(k for k, v in column.codes.items() if not v and k != "*")])
+    none = [code for code, meant in column.codes.items() if not meant and code != "*"]
+    text = cleaned(source, [*nulls, *none], column.target)
     if column.codes.get("*") == "":
         known = ", ".join(quote(k) for k, v in column.codes.items() if v) or "''"
         text = f"CASE WHEN {text} IN ({known}) THEN {text} END"
@@ -103,7 +122,7 @@ def _arrived(source: str, column: ColumnMapping, nulls: Sequence[str]) -> str:
 
 def typed_constant(text: str, column: ColumnMapping) -> str:
     """Return the SQL of the value that a text of the mapping itself becomes; null for none."""
-    return _typed(quote(text), column, "UTC")[0]
+    return _typed(quote(text), column, "UTC", "")[0]
 
 
 def _interpreted(arrived: str, column: ColumnMapping) -> str:
@@ -120,30 +139,58 @@ def _interpreted(arrived: str, column: ColumnMapping) -> str:
     return text
 
 
-def typed_parts(
-    column: ColumnMapping, nulls: Sequence[str], zone: str
-) -> tuple[list[tuple[str, str]], str]:
-    """Return the SQL of each source column's text and typed value, and the code of a misfit.
+def parsed_sql(
+    columns: Mapping[str, ColumnMapping],
+    nulls: Sequence[str],
+    zone: str,
+    currency: str,
+    kept: Sequence[str] = ("row_number", "source_file"),
+) -> str:
+    """Return the SELECT that makes typed rows of relation ``raw``.
+
+    Beside each column ``x`` it has ``fault:x``, the code of why the text has no value, and
+    ``warning:x``, the code of what was mended; both are null for most rows. Texts, values and
+    codes are made one after the other, so that each text is cleaned once.
 
     Args:
-        column: the mapping of the column.
+        columns: contract column -> its mapping; the source columns that it names are in ``raw``.
         nulls: texts that mean "no value" in this source.
         zone: IANA name of the source's time zone; local times become UTC.
+        currency: whose sign may stand beside an amount.
+        kept: SQL over ``raw`` of further columns, each with its name behind AS.
     """
+    carried = [sql.rpartition(" AS ")[2] for sql in kept]
+    texts, values, made = list(kept), list(carried), list(carried)
+    for target, column in columns.items():
+        parts = []
+        for place, arrived in enumerate(_arrivals(column, nulls)):
+            text, typed = name(f"text:{target}:{place}"), name(f"typed:{target}:{place}")
+            value, code = _typed(_interpreted(text, column), column, zone, currency)
+            texts.append(f"{arrived} AS {text}")
+            values += [text, f"{value} AS {typed}"]
+            parts.append((text, typed))
+        warn = name(f"warning:{target}")
+        texts.append(f"{warned(column)} AS {warn}")
+        values.append(warn)
+        # Where a text is translated, what it is not among is the code list.
+        code = "not_permitted" if column.codes and code == "line_break" else code
+        value, fault = _combined(parts, column, code)
+        made += [f"{value} AS {name(target)}", f"{fault} AS {name('fault:' + target)}", warn]
+    inner = f"SELECT {', '.join(texts)} FROM raw"
+    return f"SELECT {', '.join(made)} FROM (SELECT {', '.join(values)} FROM ({inner}))"
+
+
+def _arrivals(column: ColumnMapping, nulls: Sequence[str]) -> list[str]:
+    """Return the SQL of each text that a column is made from."""
     if column.constant:
-        arrivals = [quote(column.constant)]
-    else:
-        arrivals = [_arrived(source, column, nulls) for source in column.sources]
-        arrivals = [f"coalesce({', '.join(arrivals)})"] if column.first else arrivals
-    parts, code = [], ""
-    for arrived in arrivals:
-        value, code = _typed(_interpreted(arrived, column), column, zone)
-        parts.append((arrived, value))
-    # Where a text is translated, what it is not among is the code list.
-    return parts, "not_permitted" if column.codes and code == "line_break" else code
+        return [quote(column.constant)]
+    arrived = [_arrived(source, column, nulls) for source in column.sources]
+    return [f"coalesce({', '.join(arrived)})"] if column.first else arrived
 
 
-def combined(parts: Sequence[tuple[str, str]], column: ColumnMapping, code: str) -> tuple[str, str]:
+def _combined(
+    parts: Sequence[tuple[str, str]], column: ColumnMapping, code: str
+) -> tuple[str, str]:
     """Return the SQL of a column's value and of its fault code from its parts' texts and values."""
     values = [value for _, value in parts]
     value = values[0]
@@ -153,10 +200,28 @@ def combined(parts: Sequence[tuple[str, str]], column: ColumnMapping, code: str)
         total = " + ".join(f"coalesce({v}, 0)" for v in values)
         some = f"coalesce({', '.join(values)}) IS NOT NULL"
         value = f"CASE WHEN {some} AND NOT ({bad}) THEN {total} END"
-    fault = f"CASE WHEN {bad} THEN {quote(code)}"
+    why = [
+        f"WHEN {arrived} IS NOT NULL AND {v} IS NULL THEN {reason(arrived, column.target, code)}"
+        for arrived, v in parts
+    ]
+    fault = f"CASE {' '.join(why)}"
     if column.target.required:
         fault += f" WHEN ({value}) IS NULL THEN 'missing_value'"
     return value, fault + " END"
+
+
+def warned(column: ColumnMapping) -> str:
+    """Return the SQL of the code of what was mended in a column's texts, null for nothing.
+
+    What the mapping itself says is to be taken out is nothing to warn of.
+    """
+    codes = []
+    for source in column.sources:
+        text = name(source)
+        for removed in (*column.remove, *filter(None, [column.thousands])):
+            text = f"replace({text}, {quote(removed)}, '')"
+        codes.append(warning(text, column.target))
+    return f"coalesce({', '.join(codes)})" if len(codes) > 1 else (*codes, "CAST(NULL AS TEXT)")[0]
 
 
 #: What a value of each type must look like to be kept in the quarantine. Anything else may be an

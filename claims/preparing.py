@@ -27,10 +27,11 @@ from claims.reading import ADDED
 _PURE = """
     abs any_value arg_max arg_min ceil concat concat_ws contains count count_star datediff
     date_diff dense_rank ends_with first_value floor greatest instr lag last_value lcase lead least
-    left length list_value lower lpad ltrim max max_by min min_by nullif position prefix rank regexp_extract
-    regexp_full_match regexp_matches regexp_replace replace reverse right round row_number rpad
-    rtrim split_part starts_with strftime string_agg strlen strpos strptime substr substring suffix
-    row sum trim try_strptime ucase unnest upper
+    left length list_value lower lpad ltrim max max_by min min_by nullif position prefix rank
+    regexp_extract regexp_full_match regexp_matches regexp_replace replace reverse right round
+    row_number rpad
+    rtrim split_part starts_with strftime string_agg strlen strpos strptime substr substring
+    suffix row sum trim try_strptime ucase unnest upper
 """
 FUNCTIONS = frozenset(_PURE.split())
 _SOURCES = frozenset({"BASE_TABLE", "SUBQUERY", "JOIN", "EMPTY"})

@@ -1,20 +1,29 @@
-"""Validation of one table: typed rows that may pass, and every fault of every row.
+"""Faults that show in a single row: typed rows that may pass, and every fault of every other row.
 
-In: the raw text rows of a table (relation ``raw`` in DuckDB). Out: relation ``accepted_<table>``
-and rows of ``faults``. A row with an error stays out, a repeated row is kept once, a row with a
-warning passes. The counts always add up: records = accepted + quarantined + duplicates.
+In: a block of text rows (relation ``raw`` in DuckDB). Out: relation ``parsed`` with typed rows and
+the digest of their contents, relation ``found`` with their faults, and relation ``refused``. A row
+with an error stays out, a row with a warning passes. What takes other rows to see, a repeated key
+or a reference, is judged in claims.judging.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from claims.contracts import LANGS, table
+from claims.contracts import table
 from claims.engine import Connection, count, run
-from claims.faults import sentence
 from claims.mapping import SourceMapping, TableMapping
 from claims.origins import Origins, origins
-from claims.parsing import combined, name, presentable, quote, typed_parts
+from claims.parsing import name, parsed_sql, presentable, quote
+from claims.raw import PLACE, ROW
+
+#: A fault that holds unless the claim of its line turns out to be a reversal.
+UNLESS_REVERSAL = "unless_reversal"
+#: Columns of ``parsed`` beside the contract's own; no contract can have such a name.
+CONTENT, SUSPECT = '"content:digest"', '"fault:any"'
+#: What is below zero in a reversal, and only there, beside its amounts: table and column.
+_REVERSED = {("claim_lines", "quantity_milli")}
 
 
 @dataclass(frozen=True)
@@ -28,12 +37,16 @@ class Check:
     condition: str
 
 
-#: Amounts below zero are the mark of a reversal and of nothing else.
-_REVERSAL = {
-    "claims": "reverses_claim_id IS NOT NULL",
-    "claim_lines": "claim_id IN "
-    "(SELECT claim_id FROM accepted_claims WHERE reverses_claim_id IS NOT NULL)",
-}
+@dataclass(frozen=True)
+class _Fault:
+    """A possible fault of one contract column; ``code`` and ``condition`` are SQL."""
+
+    target: str
+    severity: str
+    code: str
+    condition: str
+    holds: str = ""
+
 
 CHECKS = (
     Check("claims", "end_before_start", "service_end_at", "error", "service_end_at < service_at"),
@@ -45,76 +58,61 @@ CHECKS = (
         "claims", "amounts_do_not_add_up", "total_amount", "warning",
         "total_amount <> fund_amount + account_amount + self_amount",
     ),
-    Check(
-        "claim_lines", "negative_amount", "quantity_milli", "error",
-        f"quantity_milli < 0 AND NOT coalesce( {_REVERSAL['claim_lines']} , false)",
-    ),
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class TableCounts:
-    """What became of the records of one table: records = accepted + quarantined + duplicates."""
+def parse(
+    con: Connection,
+    mapping: TableMapping,
+    source: SourceMapping,
+    columns: Sequence[str],
+    done: Mapping[str, Sequence[str]],
+    secret: str,
+) -> None:
+    """Make relation ``parsed`` from ``raw``: typed columns, fault codes and the contents' digest.
 
-    table: str
-    records: int
-    accepted: int
-    quarantined: int
-    duplicates: int
-
-
-def parse(con: Connection, mapping: TableMapping, source: SourceMapping) -> None:
-    """Make relation ``parsed`` from ``raw``: typed columns and their fault codes.
-
-    Every source column that the mapping names must exist in ``raw``.
+    Every source column that the mapping names must exist in ``raw``; ``columns`` are those that
+    hold the row's contents, ``done`` is the SQL of what was interpreted already, by contract
+    column, and ``secret`` is the key of the digest.
     """
-    inner, outer = ["row_number", "source_file"], ["row_number", "source_file"]
-    for target, column in mapping.columns.items():
-        parts, code = typed_parts(column, source.nulls, source.time_zone)
-        named = []
-        for place, (arrived, value) in enumerate(parts):
-            text, typed = name(f"text:{target}:{place}"), name(f"typed:{target}:{place}")
-            inner += [f"{arrived} AS {text}", f"{value} AS {typed}"]
-            named.append((text, typed))
-        value, fault = combined(named, column, code)
-        outer += [f"{value} AS {name(target)}", f"{fault} AS {name('fault:' + target)}"]
+    kept = ["row_number", "source_file", PLACE, f"{content_sql(mapping, columns)} AS {CONTENT}"]
+    kept += [sql for parts in done.values() for sql in parts]
+    rest = {target: column for target, column in mapping.columns.items() if target not in done}
+    typed = parsed_sql(rest, source.nulls, source.time_zone, source.currency, kept)
+    suspect = " OR ".join(f"coalesce({fault.condition}, false)" for fault in _possible(mapping))
     run(
         con,
-        f"CREATE OR REPLACE TEMP TABLE parsed AS SELECT {', '.join(outer)} "
-        f"FROM (SELECT {', '.join(inner)} FROM raw)",
+        f"CREATE OR REPLACE TEMP TABLE parsed AS SELECT *, {suspect} AS {SUSPECT} FROM ({typed})",
+        {"secret": secret},
     )
 
 
-def _faults_sql(mapping: TableMapping, origin: Origins) -> list[str]:
-    """Return one SELECT per possible fault: row, severity, code, column, contract column."""
-    selects = []
-
-    def add(target: str, severity: str, code: str, condition: str) -> None:
-        shown = quote(origin.shown(mapping.columns[target]))
-        selects.append(
-            f"SELECT source_file, row_number, {quote(severity)} AS severity, {code} AS code, "
-            f"{shown} AS column_name, {quote(target)} AS target FROM parsed WHERE {condition}"
-        )
-
+def _possible(mapping: TableMapping) -> list[_Fault]:
+    """Return every fault that a row of the table can have by itself."""
+    faults = []
     for target, column in mapping.columns.items():
-        fault = name(f"fault:{target}")
-        add(target, "error", fault, f"{fault} IS NOT NULL")
+        code = name(f"fault:{target}")
+        faults.append(_Fault(target, "error", code, f"{code} IS NOT NULL"))
+        mended = name(f"warning:{target}")
+        faults.append(_Fault(target, "warning", mended, f"{mended} IS NOT NULL AND {code} IS NULL"))
         amount = column.target.type == "money" and not column.target.signed
-        if amount or column.target.minimum == 0:
-            allowed = _below_zero(mapping) if column.target.type == "money" else "false"
-            condition = f"{name(target)} < 0 AND NOT coalesce({allowed}, false)"
-            add(target, "error", "'negative_amount'", condition)
-    for check in CHECKS:
-        if check.table == mapping.table and _uses(check, mapping):
-            add(check.column, check.severity, quote(check.code), check.condition)
-    return selects
+        if amount or column.target.minimum == 0 or (mapping.table, target) in _REVERSED:
+            faults.append(_below_zero(mapping, target))
+    faults += [
+        _Fault(check.column, check.severity, quote(check.code), check.condition)
+        for check in CHECKS
+        if check.table == mapping.table and _uses(check, mapping)
+    ]
+    return faults
 
 
-def _below_zero(mapping: TableMapping) -> str:
-    """Return the SQL condition under which a row's amounts may be negative."""
-    if mapping.table == "claims" and "reverses_claim_id" not in mapping.columns:
-        return "false"
-    return _REVERSAL.get(mapping.table, "false")
+def _below_zero(mapping: TableMapping, target: str) -> _Fault:
+    """Return the fault of a negative number: the mark of a reversal and of nothing else."""
+    below = f"{name(target)} < 0"
+    if mapping.table == "claims" and "reverses_claim_id" in mapping.columns:
+        below += " AND reverses_claim_id IS NULL"
+    may = mapping.table == "claim_lines" and mapping.columns[target].target.minimum != 0
+    return _Fault(target, "error", "'negative_amount'", below, UNLESS_REVERSAL if may else "")
 
 
 def _uses(check: Check, mapping: TableMapping) -> bool:
@@ -122,126 +120,61 @@ def _uses(check: Check, mapping: TableMapping) -> bool:
     return all(c in mapping.columns for c in used)
 
 
-def judge(con: Connection, mapping: TableMapping, records: int) -> TableCounts:
-    """Split ``parsed`` into ``accepted_<table>`` and rows added to ``faults``; return the counts.
+def find_faults(con: Connection, mapping: TableMapping) -> bool:
+    """Make relations ``found`` and ``refused`` from ``parsed``; tell whether there is a fault.
 
-    Rows that share a key: the same contents count once, different contents are all refused,
-    because choosing one would be a guess. ``records`` counts the rows of the files, also those
-    that reading refused.
+    ``found`` has a row for each fault: source_file, row_number, severity, code, column_name, value
+    (only what may be shown), holds (empty, or under which condition), claim (its claim's id).
     """
+    if not count(con, f"parsed WHERE {SUSPECT}"):
+        return False
     origin = origins(mapping)
-    faults = " UNION ALL ".join(_faults_sql(mapping, origin))
-    run(con, f"CREATE OR REPLACE TEMP TABLE found AS {faults}")
-    _find_copies(con, mapping, origin)
-    columns = ", ".join(name(c) for c in mapping.columns)
-    if mapping.table == "claims" and "reverses_claim_id" not in mapping.columns:
-        # The lines' check of negative amounts asks for it.
-        columns += ", CAST(NULL AS TEXT) AS reverses_claim_id"
+    run(con, f"CREATE OR REPLACE TEMP TABLE suspects AS FROM parsed WHERE {SUSPECT}")
+    selects = [_select(fault, mapping, origin) for fault in _possible(mapping)]
+    run(con, f"CREATE OR REPLACE TEMP TABLE bare AS {' UNION ALL '.join(selects)}")
+    cases = " ".join(f"WHEN {quote(t)} THEN {name('shown:' + t)}" for t in mapping.columns)
     run(
         con,
-        f"""CREATE OR REPLACE TEMP TABLE accepted_{mapping.table} AS
-        SELECT row_number, source_file, {columns} FROM parsed ANTI JOIN
-            (SELECT source_file, row_number FROM found WHERE severity <> 'warning')
-        USING (source_file, row_number)""",
+        f"""CREATE OR REPLACE TEMP TABLE found AS
+        SELECT bare.*, CASE bare.target {cases} END AS value FROM bare JOIN
+        (SELECT {ROW}, {_shown(mapping)} FROM raw SEMI JOIN bare USING ({ROW})) USING ({ROW})""",
     )
-    _keep_faults(con, mapping)
-    accepted = count(con, f"accepted_{mapping.table}")
-    duplicates = count(con, "found WHERE severity = 'duplicate'")
-    return TableCounts(
-        mapping.table, records, accepted, records - accepted - duplicates, duplicates
-    )
-
-
-def _find_copies(con: Connection, mapping: TableMapping, origin: Origins) -> None:
-    """Add to ``found`` the rows without an error that share their key with another such row."""
-    key = [c for c in table(mapping.table).key if c in mapping.columns]
-    keys = ", ".join(name(c) for c in key)
-    same = " AND ".join(f"sound.{name(c)} IS NOT DISTINCT FROM many.{name(c)}" for c in key)
-    columns = [c for c, *_ in run(con, "DESCRIBE raw")]
-    content = ", ".join(
-        f"coalesce(raw.{name(c)}, chr(30))"  # a file may call its columns as a contract does
-        for c in sorted(set(columns) - {"row_number", "source_file"})
-    )
-    shown = quote(" + ".join(origin.shown(mapping.columns[c]) for c in key))
-    # Contents are compared where a key is shared only: that is dear, and rare.
     run(
         con,
-        f"""INSERT INTO found
-        WITH sound AS (SELECT row_number, source_file, {keys} FROM parsed ANTI JOIN
-                (SELECT source_file, row_number FROM found WHERE severity = 'error')
-                USING (source_file, row_number)),
-            many AS (SELECT {keys} FROM sound GROUP BY ALL HAVING count(*) > 1),
-            shared AS (SELECT sound.* FROM sound SEMI JOIN many ON {same}),
-            compared AS (SELECT shared.*, md5(concat_ws(chr(31), {content})) AS digest
-                FROM shared JOIN raw USING (source_file, row_number)),
-            judged AS (SELECT source_file, row_number,
-                row_number() OVER (PARTITION BY {keys} ORDER BY source_file, row_number) AS place,
-                min(digest) OVER (PARTITION BY {keys}) <> max(digest) OVER (PARTITION BY {keys})
-                    AS conflicting
-                FROM compared)
-        SELECT source_file, row_number, CASE WHEN conflicting THEN 'error' ELSE 'duplicate' END,
-            CASE WHEN conflicting THEN 'conflicting_id' ELSE 'duplicate_row' END, {shown}, ''
-        FROM judged WHERE conflicting OR place > 1""",
+        f"""CREATE OR REPLACE TEMP TABLE refused AS SELECT DISTINCT {ROW}
+        FROM found WHERE severity = 'error' AND holds = ''""",
+    )
+    return True
+
+
+def _select(fault: _Fault, mapping: TableMapping, origin: Origins) -> str:
+    shown = quote(origin.shown(mapping.columns[fault.target]))
+    claim = "claim_id" if "claim_id" in mapping.columns else "CAST(NULL AS TEXT)"
+    return (
+        f"SELECT {ROW}, {quote(fault.severity)} AS severity, "
+        f"{fault.code} AS code, {shown} AS column_name, {quote(fault.target)} AS target, "
+        f"{quote(fault.holds)} AS holds, {claim} AS claim FROM suspects WHERE {fault.condition}"
     )
 
 
-def check_references(con: Connection, mapping: TableMapping, have: set[str]) -> None:
-    """Warn of rows that name something which no register knows; they are kept."""
-    selects = []
-    for target, column in mapping.columns.items():
-        other = column.target.refers_to
-        if other in have and column.source:
-            key = table(other).key[0]
-            selects.append(
-                f"""SELECT source_file, row_number, 'warning' AS severity,
-                'unknown_reference' AS code, {quote(column.source)} AS column_name, '' AS target
-                FROM accepted_{mapping.table} WHERE {name(target)} IS NOT NULL
-                AND {name(target)} NOT IN (SELECT {key} FROM accepted_{other})"""
-            )
-    if selects:
-        run(con, f"CREATE OR REPLACE TEMP TABLE found AS {' UNION ALL '.join(selects)}")
-        _keep_faults(con, mapping, values=False)
+def _shown(mapping: TableMapping) -> str:
+    """Return the SQL of what a fault may show of each column's text."""
+    shown = (f"{presentable(c)} AS {name('shown:' + t)}" for t, c in mapping.columns.items())
+    return ", ".join(shown)
 
 
-def start_faults(con: Connection) -> None:
-    """Make the empty relation ``faults``."""
-    run(
-        con,
-        """CREATE OR REPLACE TEMP TABLE faults (source_file TEXT, table_name TEXT,
-        row_number BIGINT, severity TEXT, code TEXT, column_name TEXT, value TEXT,
-        reason_en TEXT, reason_zh TEXT)""",
-    )
+def content_sql(mapping: TableMapping, columns: Sequence[str]) -> str:
+    """Return the SQL of a row's content digest: 64 bits of a keyed hash over all its text.
 
-
-def _keep_faults(con: Connection, mapping: TableMapping, *, values: bool = True) -> None:
-    """Add ``found`` to ``faults``, with values that may be shown and reasons in both languages."""
-    shown, joined = "NULL", ""
-    if values:
-        cases = " ".join(
-            f"WHEN {quote(target)} THEN {name(f'shown:{target}')}" for target in mapping.columns
-        )
-        texts = ", ".join(
-            f"{presentable(column)} AS {name(f'shown:{target}')}"
-            for target, column in mapping.columns.items()
-        )
-        shown = f"CASE found.target {cases} END"
-        # A file's own columns stay inside: one may be called "code" or "severity". Only faulty
-        # rows are looked at, because the patterns are dear.
-        faulty = "SELECT * FROM raw SEMI JOIN found USING (source_file, row_number)"
-        joined = (
-            f"JOIN (SELECT source_file, row_number, {texts} FROM ({faulty})) "
-            "USING (source_file, row_number)"
-        )
-    run(
-        con,
-        f"""INSERT INTO faults SELECT source_file, ?, row_number, severity, code, column_name,
-        {shown}, '', '' FROM found {joined}""",
-        [mapping.table],
-    )
-    for code, column in run(con, "SELECT DISTINCT code, column_name FROM found"):
-        run(
-            con,
-            "UPDATE faults SET reason_en = ?, reason_zh = ? "
-            "WHERE code = ? AND column_name = ? AND reason_en = ''",
-            [*(sentence(code, lang, column=column) for lang in LANGS), code, column],
-        )
+    It tells a row that arrived twice from two rows that claim one key, whichever file they came
+    in. Columns that the mapping reads have fixed places; others count where they hold something,
+    so that a file with one empty column more says the same. The key keeps names and numbers, which
+    are hashed with the rest, from being guessed from the store.
+    """
+    fixed = sorted({s for c in mapping.columns.values() for s in c.sources})
+    parts = [f"coalesce({name(c)}, '')" for c in fixed]
+    parts += [
+        f"CASE WHEN {name(c)} <> '' THEN {quote(c.casefold() + '=')} || {name(c)} END"
+        for c in sorted(set(columns) - set(fixed))
+    ]
+    return f"md5_number_lower(concat_ws(chr(31), $secret, {', '.join(parts)}))"

@@ -8,20 +8,24 @@ checks as when they are loaded; nothing is written, and no identity is kept or s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
 
-from claims import quarantine
+from claims.building import blocking, lost_targets
+from claims.complete import DERIVED
 from claims.contracts import Lang, table
 from claims.draft_words import say, shown_names
 from claims.engine import Connection, count, open_engine, run
 from claims.faults import sentence
-from claims.mapping_model import ASSUMED, ColumnMapping, SourceMapping, TableMapping
+from claims.mapping_model import SourceMapping, TableMapping
 from claims.origins import origins
-from claims.parsing import expand_counts, name, quote
-from claims.reading import ADDED, RowFault, find_files, read_files
+from claims.parsing import name, quote
+from claims.quarantine import CONTENT, find_faults, parse
+from claims.raw import ROW, named, register_raw
+from claims.reading import RawFile, RowFault, find_files, open_file
+from claims.report import TableCounts
 
 #: Rows of each table that are tried.
 ROWS = 10_000
@@ -66,7 +70,7 @@ class TableTrial:
     table: str
     rows: int = 0
     whole: bool = True
-    counts: quarantine.TableCounts | None = None
+    counts: TableCounts | None = None
     columns: list[ColumnTrial] = field(default_factory=list)
     faults: list[FaultTrial] = field(default_factory=list)
     unread: list[RowFault] = field(default_factory=list)
@@ -84,7 +88,11 @@ def try_mapping(source: SourceMapping, folder: Path, rows: int = ROWS) -> list[T
     """Return what a mapping makes of the first ``rows`` rows of each table in ``folder``."""
     con = open_engine()
     try:
-        quarantine.start_faults(con)
+        run(
+            con,
+            """CREATE TEMP TABLE tried (table_name TEXT, severity TEXT, code TEXT,
+            column_name TEXT, source_file TEXT, row_number BIGINT)""",
+        )
         trials = [_try_table(con, source, t, folder, rows) for t in source.tables.values()]
         _try_references(con, source, trials)
         for trial in trials:
@@ -96,65 +104,111 @@ def try_mapping(source: SourceMapping, folder: Path, rows: int = ROWS) -> list[T
 
 def _try_references(con: Connection, source: SourceMapping, trials: Sequence[TableTrial]) -> None:
     """Look names up in the registers, where all rows were tried: half a register misleads."""
-    tried = {trial.table for trial in trials if trial.counts}
-    if all(trial.whole for trial in trials):
-        for trial in trials:
-            if trial.table in tried:
-                quarantine.check_references(con, source.tables[trial.table], tried)
+    done = {trial.table for trial in trials if trial.counts}
+    if not all(trial.whole for trial in trials):
+        return
+    for table_name in done:
+        mapping = source.tables[table_name]
+        origin = origins(mapping)
+        for target, column in mapping.columns.items():
+            if column.sources and (other := column.target.refers_to) in done:
+                key = table(other).key[0]
+                run(
+                    con,
+                    f"""INSERT INTO tried SELECT ?, 'warning', 'unknown_reference', ?, source_file,
+                    row_number FROM {name("sound " + table_name)} WHERE {name(target)} IS NOT NULL
+                    AND {name(target)} NOT IN (SELECT {key} FROM {name("sound " + other)})""",
+                    [table_name, origin.shown(column)],
+                )
 
 
 def _try_table(
     con: Connection, source: SourceMapping, mapping: TableMapping, folder: Path, rows: int
 ) -> TableTrial:
-    found = read_files(find_files(folder, mapping.files))
-    trial = TableTrial(mapping.table, unread=[f for f in found.faults if not f.row_number])
-    if found.rows is None:
+    files = [open_file(path) for path in find_files(folder, mapping.files)]
+    samples = [_first(file, rows) for file in files if file.columns]
+    unread = [f for file in files for f in file.faults if not f.row_number]
+    trial = TableTrial(mapping.table, unread=unread)
+    if not samples:
         trial.unread = trial.unread or [RowFault(mapping.files[0], 0, "absent_file")]
         return trial
-    trial.whole = found.rows.num_rows <= rows
-    raw, absent = _arranged(found.rows.slice(0, rows), mapping)
-    lost = [t for t, c in mapping.columns.items() if _is_lost(mapping, c, absent)]
-    contract = table(mapping.table)
-    assumed = ASSUMED.get(mapping.table, frozenset())
+    arrived = pa.concat_tables([rows for rows, _ in samples], promote_options="default")
+    trial.whole = arrived.num_rows <= rows and all(whole for _, whole in samples)
+    arrived = arrived.slice(0, rows)
+    lost = lost_targets(arrived.column_names, mapping)
     origin = origins(mapping)
-    trial.lacking = tuple(origin.shown(mapping.columns[t]) for t in lost
-                          if contract.columns[t].required and t not in assumed)  # fmt: skip
-    if trial.lacking or not raw.num_rows:
+    trial.lacking = tuple(
+        origin.shown(mapping.columns[target]) for target in blocking(arrived.column_names, mapping)
+    )
+    if trial.lacking or not arrived.num_rows:
         return trial
-    con.register("arrived", raw)
-    prepared = expand_counts(mapping.prepare, raw.column_names, source.nulls)
-    run(con, f"CREATE OR REPLACE TEMP TABLE raw AS {prepared or 'SELECT * FROM arrived'}")
-    quarantine.parse(con, mapping, source)
+    kept = {t: c for t, c in mapping.columns.items() if t not in lost & DERIVED}
+    used = replace(mapping, columns=kept)
+    columns, done = register_raw(con, arrived, used, source)
+    parse(con, used, source, columns, done, secret="")
     trial.rows = count(con, "parsed")
-    trial.counts = quarantine.judge(con, mapping, trial.rows)
-    trial.columns = _columns(con, mapping, lost, source.time_zone)
+    trial.counts = _judge(con, used)
+    trial.columns = _columns(con, used, source.time_zone)
+    trial.columns += [ColumnTrial(t, "–", 0, 0, 0) for t in mapping.columns if t not in kept]
     return trial
 
 
-def _is_lost(mapping: TableMapping, column: ColumnMapping, absent: set[str]) -> bool:
-    """Tell whether every column of the file that a column needs is absent."""
-    sources = set(origins(mapping).of(column))
-    return bool(sources) and sources <= absent and not column.default
+def _first(file: RawFile, rows: int) -> tuple[pa.Table, bool]:
+    """Return the first rows of a file, and whether that is all of it."""
+    schema = pa.schema([*((c, pa.string()) for c in file.columns), ("row_number", pa.int64())])
+    blocks, read = [named(schema.empty_table(), file)], 0
+    for block in file.blocks():
+        blocks.append(named(block, file))
+        read += block.num_rows
+        if read > rows:
+            break
+    return pa.concat_tables(blocks), read <= rows
 
 
-def _arranged(raw: pa.Table, mapping: TableMapping) -> tuple[pa.Table, set[str]]:
-    """Return the rows with every column that the mapping reads, and which of these were absent."""
+def _judge(con: Connection, mapping: TableMapping) -> TableCounts:
+    """Count what would be accepted, and keep the faults and the sound rows of a table."""
+    records = count(con, "parsed")
+    faulty = find_faults(con, mapping)
+    sound = f"parsed ANTI JOIN refused USING ({ROW})" if faulty else "parsed"
+    if faulty:
+        run(
+            con,
+            "INSERT INTO tried SELECT ?, severity, code, column_name, source_file, row_number "
+            "FROM found WHERE holds = ''",
+            [mapping.table],
+        )
+    keys = ", ".join(name(c) for c in table(mapping.table).key if c in mapping.columns)
+    same = f"PARTITION BY {keys}"
+    run(
+        con,
+        f"""CREATE OR REPLACE TEMP TABLE {name("sound " + mapping.table)} AS SELECT *,
+        min({CONTENT}) OVER ({same}) <> max({CONTENT}) OVER ({same}) AS conflicting,
+        row_number() OVER ({same} ORDER BY {ROW}) > 1 AS repeated FROM {sound}""",
+    )
     origin = origins(mapping)
-    spelt = {n.casefold(): n for n in origin.read}
-    taken = {n.casefold() for n in origin.made} - set(spelt) - set(ADDED)
-    raw = raw.rename_columns([
-        f"{c} (file)" if c.casefold() in taken else spelt.get(c.casefold(), c)
-        for c in raw.column_names
-    ])  # fmt: skip
-    absent = set(origin.read) - set(raw.column_names)
-    for column in sorted(absent):
-        raw = raw.append_column(column, pa.nulls(raw.num_rows, pa.string()))
-    return raw, absent
+    shown = " + ".join(
+        origin.shown(mapping.columns[c]) for c in table(mapping.table).key if c in mapping.columns
+    )
+    for condition, severity, code in (
+        ("conflicting", "error", "conflicting_id"),
+        ("repeated AND NOT conflicting", "duplicate", "duplicate_row"),
+    ):
+        run(
+            con,
+            f"INSERT INTO tried SELECT ?, ?, ?, ?, source_file, row_number "
+            f"FROM {name('sound ' + mapping.table)} WHERE {condition}",
+            [mapping.table, severity, code, shown],
+        )
+    of = name("sound " + mapping.table)
+    duplicates = count(con, f"{of} WHERE repeated AND NOT conflicting")
+    run(con, f"DELETE FROM {of} WHERE repeated OR conflicting")
+    accepted = count(con, of)
+    return TableCounts(
+        mapping.table, records, accepted, records - accepted - duplicates, duplicates
+    )
 
 
-def _columns(
-    con: Connection, mapping: TableMapping, lost: Sequence[str], zone: str
-) -> list[ColumnTrial]:
+def _columns(con: Connection, mapping: TableMapping, zone: str) -> list[ColumnTrial]:
     """Return what every mapped column gave; identities and birth dates are counted, not shown."""
     origin = origins(mapping)
     trials = []
@@ -171,7 +225,7 @@ def _columns(
             f"{'NULL, NULL' if private else spread}, {mean} FROM parsed",
         )[0]
         missing = run(con, f"SELECT count(*) FROM parsed WHERE {fault} = 'missing_value'")[0][0]
-        shown = "–" if target in lost else origin.shown(column) if column.sources else "="
+        shown = origin.shown(column) if column.sources else "="
         trials.append(ColumnTrial(target, shown, read + faults - missing, read, faults,
                                   low, high, average, distinct))  # fmt: skip
     return trials
@@ -181,10 +235,16 @@ def _faults(con: Connection, table_name: str) -> list[FaultTrial]:
     """Return the kinds of faults, errors first, most frequent first."""
     found = run(
         con,
-        """SELECT severity, reason_en, reason_zh, count(*),
+        """SELECT severity, code, column_name, count(*),
             min_by(source_file, (source_file, row_number)),
             min_by(row_number, (source_file, row_number))
-        FROM faults WHERE table_name = ? GROUP BY ALL ORDER BY severity, 4 DESC, 2""",
+        FROM tried WHERE table_name = ? GROUP BY ALL ORDER BY severity, 4 DESC, 2, 3""",
         [table_name],
     )
-    return [FaultTrial(s, (en, zh), int(n), file, int(row)) for s, en, zh, n, file, row in found]
+    return [
+        FaultTrial(
+            severity, (sentence(code, "en", column=column), sentence(code, "zh", column=column)),
+            int(number), file, int(row),
+        )
+        for severity, code, column, number, file, row in found
+    ]  # fmt: skip

@@ -8,13 +8,18 @@ files 0600) and is never inside an output folder, a bundle or the model registry
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import json
 import os
 import secrets
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from claims.files import replace_text
 
 #: Kind of identity -> prefix of its pseudonyms.
 PREFIXES = {
@@ -78,26 +83,85 @@ def pseudonym_key(folder: Path | None = None) -> bytes:
     return key
 
 
+_IDENTITIES = pa.schema([(n, pa.string()) for n in ("kind", "pseudonym", "original")])
+
+
+class IdentityWriter:
+    """Writes the way back from pseudonyms to identities, in pieces; kept whole or not at all."""
+
+    def __init__(self, dataset: str, folder: Path | None = None) -> None:
+        """Begin the file of a dataset or part; nothing is visible before the end."""
+        self.target = _identity_file(dataset, folder)
+        self.target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._begin()
+
+    def _begin(self) -> None:
+        descriptor, name = tempfile.mkstemp(prefix=f".{self.target.stem}-", dir=self.target.parent)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)  # tells it from what a killed run left
+        self.partial = Path(name)
+        self._file = os.fdopen(descriptor, "wb")
+        self._out = pq.ParquetWriter(self._file, _IDENTITIES, compression="zstd")
+
+    def write(self, rows: pa.Table) -> None:
+        """Add rows of kind, pseudonym and original."""
+        self._out.write_table(rows.cast(_IDENTITIES))
+
+    def discard(self) -> None:
+        """Forget what was written so far."""
+        self._close()
+        self.partial.unlink()
+        self._begin()
+
+    def _close(self) -> None:
+        self._out.close()
+        self._file.close()
+
+    def __enter__(self) -> IdentityWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            self._close()
+            if kind is None:
+                self.partial.replace(self.target)
+        finally:
+            self.partial.unlink(missing_ok=True)
+
+
+def _identity_file(dataset: str, folder: Path | None, suffix: str = "parquet") -> Path:
+    return (folder or vault_folder()) / "identities" / f"{dataset}.{suffix}"
+
+
 def keep_identities(rows: pa.Table, dataset: str, folder: Path | None = None) -> Path:
     """Keep the way back from pseudonyms to identities (kind, pseudonym, original)."""
-    target = (folder or vault_folder()) / "identities" / f"{dataset}.parquet"
+    with IdentityWriter(dataset, folder) as writer:
+        writer.write(rows)
+    return writer.target
+
+
+def has_identities(dataset: str, folder: Path | None = None) -> bool:
+    """Tell whether the identities of a dataset or part are kept."""
+    return _identity_file(dataset, folder).exists()
+
+
+def keep_members(dataset: str, parts: Sequence[str], folder: Path | None = None) -> Path:
+    """Keep of which parts a dataset's identities are the union."""
+    target = _identity_file(dataset, folder, "json")
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor, partial = tempfile.mkstemp(prefix=f".{dataset}-", dir=target.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            pq.write_table(rows, file, compression="zstd")
-        Path(partial).replace(target)
-    finally:
-        Path(partial).unlink(missing_ok=True)
+    replace_text(target, json.dumps(sorted(set(parts))) + "\n", mode=0o600)
     return target
 
 
 def identities(dataset: str, folder: Path | None = None) -> pa.Table:
     """Return the kept identities of a dataset; raises VaultError where there are none."""
-    path = (folder or vault_folder()) / "identities" / f"{dataset}.parquet"
-    if not path.exists():
+    members = _identity_file(dataset, folder, "json")
+    names = json.loads(private_bytes(members)) if members.exists() else [dataset]
+    files = [_identity_file(name, folder) for name in names]
+    if not all(file.exists() for file in files):
         raise VaultError(
             f"The vault has no identities of dataset {dataset}; load it on this machine."
         )
-    private_bytes(path)
-    return pq.read_table(path)
+    for file in files:
+        private_bytes(file)
+    found = pa.concat_tables([_IDENTITIES.empty_table(), *map(pq.read_table, files)])
+    return found if len(files) == 1 else found.group_by(_IDENTITIES.names).aggregate([])

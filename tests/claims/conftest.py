@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 
-from claims.load import load
-from claims.mapping import source_mapping
+from claims.load import LoadReport, load
+from claims.mapping import SourceMapping, source_mapping
 from claims.store import open_store
 
 Row = dict[str, str]
@@ -50,11 +50,15 @@ DEFAULTS = {
 
 def loaded(source: str, folder: Path, home: Path) -> SimpleNamespace:
     """Load a folder; return the report, the store version, and its tables as lists of rows."""
-    report = load(source_mapping(source), folder, home)
+    return shown(load(source_mapping(source), folder, home), home)
+
+
+def shown(report: LoadReport, home: Path) -> SimpleNamespace:
+    """Return a report with the store version and its tables as lists of rows."""
     version = open_store(home)
 
     def rows(table: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = pq.read_table(version.folder / f"{table}.parquet").to_pylist()
+        found: list[dict[str, Any]] = version.read(table).to_pylist()
         return found
 
     counts = {c.table: c for c in report.counts}
@@ -84,6 +88,31 @@ class Files:
         """Write one good row of each register."""
         for name in ("psn_info.csv", "fixmedins_info.csv", "dr_info.csv"):
             self.write(name, {})
+
+    def month(self, number: str, *changes: Row) -> None:
+        """Write the claims of a month and one line of each, into files named by the month."""
+        day = f"2024-{number}-05"
+        at = {"begntime": f"{day} 09:00:00", "endtime": f"{day} 10:00:00",
+              "setl_time": f"{day} 10:30:00"}  # fmt: skip
+        self.write("setl_list.csv", *({**at, **c} for c in changes)).rename(
+            self.folder / f"setl_list_{number}.csv"
+        )
+        lines = [{"setl_id": c["setl_id"], "feedetl_sn": f"F{c['setl_id']}",
+                  "fee_ocur_time": f"{day} 09:30:00"} for c in changes]  # fmt: skip
+        self.write("fee_detail.csv", *lines).rename(self.folder / f"fee_detail_{number}.csv")
+
+    @property
+    def several(self) -> SourceMapping:
+        """The source, whose claims, lines and insured come in any number of files."""
+        mapping = source_mapping("nhsa")
+        tables = dict(mapping.tables)
+        for table, name in (("claims", "setl_list"), ("claim_lines", "fee_detail"),
+                            ("insured", "psn_info")):  # fmt: skip
+            tables[table] = replace(tables[table], files=(f"{name}*.csv",))
+        return replace(mapping, tables=tables)
+
+    def load_several(self, home: Path | None = None) -> SimpleNamespace:
+        return shown(load(self.several, self.folder, home or self.home), home or self.home)
 
     def load(self, home: Path | None = None) -> SimpleNamespace:
         return loaded("nhsa", self.folder, home or self.home)

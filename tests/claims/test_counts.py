@@ -226,5 +226,4 @@ def test_every_record_is_accepted_as_it_stands_or_accounted_for(
         again = load_source("nhsa", folder, Path(root) / "again")
         assert again.report.fingerprint == loaded.report.fingerprint
         assert again.report.counts == loaded.report.counts
-        if not refused + copies and "warning" not in faulty:
-            assert again.report.version == loaded.report.version
+        assert again.rows("claims") == loaded.rows("claims")

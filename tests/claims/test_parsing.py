@@ -12,7 +12,7 @@ import pytest
 from claims.contracts import Column
 from claims.engine import open_engine, run
 from claims.mapping import ColumnMapping, SourceMapping, TableMapping
-from claims.parsing import expand_counts, presentable
+from claims.parsing import expand_counts, parsed_sql, presentable
 from claims.quarantine import parse
 
 
@@ -45,14 +45,22 @@ def parsed(
     return [f"{fault}!" if fault else value for value, fault in rows]
 
 
+def warned(mapped: ColumnMapping, *texts: str, currency: str = "CNY") -> list[Any]:
+    """Return value, fault and warning of each text."""
+    con = open_engine()
+    con.register("raw", pa.table({"s": pa.array(texts, pa.string())}))
+    sql = parsed_sql({"t": mapped}, [], "Asia/Shanghai", currency, kept=())
+    return [tuple(row) for row in run(con, sql)]
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "2024-02-30", "2023-02-29", "2024-1-1", "20240101", "2024/01/01", "01-02-2024",
         "2024-13-01",
         "2024-00-10", "2024-01-01 10:00:00", "2024-01-01T10:00:00", "24-01-01", "2024年01月01日",
-        "2024-01-01x", "0001-01-01", "0000-00-00", "45292", "-2024-01-01", "2024-01- 1",
-        "２０２４-01-01", "today", "NaT", "1799-12-31",
+        "2024-01-01x", "0001-01-01", "0000-00-00", "-2024-01-01", "2024-01- 1",
+        "２０２４-0１-32", "二〇二四-01-01", "today", "NaT", "1799-12-31", "452920", "4529",
     ],
 )  # fmt: skip
 def test_date_is_never_guessed(text: str) -> None:
@@ -114,8 +122,9 @@ def test_money_is_exact(text: str, fen: int) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["1.234", "1.005", "1e5", "1E2", "1,000.00", "¥5", "￥5", "5元", "+5", ".5", "5.", "--5", "- 5",
-     "1 000", "NaN", "inf", "0x10", "１２", "1.2.3", "19912345678", "1.0" + "0" * 30 + "1", "(5)",
+    ["1.234", "1.005", "1e5", "1E2", "$5", "€5", "¥¥5", "5¥", "元5", "¥-", "¥", "+5", ".5",
+     "5.", "--5", "- 5",
+     "1 000", "NaN", "inf", "0x10", "一二", "1.2.3", "19912345678", "1.0" + "0" * 30 + "1", "(5)",
      "5-", "TRUE"],
 )  # fmt: skip
 def test_money_is_never_guessed(text: str) -> None:
@@ -198,3 +207,118 @@ def test_only_what_cannot_be_an_identity_is_shown(kind: str, text: str, shown: b
     assert run(con, sql) == [(text if shown else None,)]
     for hidden in (column(kind, identity="insured"), column(kind, private=True)):
         assert run(con, f"SELECT {presentable(hidden)} FROM raw") == [(None,)]
+
+
+@pytest.mark.parametrize(
+    ("text", "fen", "code"),
+    [
+        ("1,234.56", 123456, "formatted_number"), ("-1,234,567", -123456700, "formatted_number"),
+        ("9,999,999,999.99", 999999999999, "formatted_number"),
+        ("¥5", 500, "formatted_number"), ("￥1,000.5", 100050, "formatted_number"),
+        ("5.10元", 510, "formatted_number"), ("-¥5", -500, "formatted_number"),
+        ("¥-5", -500, "formatted_number"), ("１２．５", 1250, "full_width"),
+        ("１，２３４", 123400, "formatted_number"), ("－７", -700, "full_width"),
+        ("\u00a07\t", 700, "hidden_characters"), ("\ufeff7", 700, "hidden_characters"),
+        ("\u3000", None, "hidden_characters"), (" 7 ", 700, None),
+    ],
+)  # fmt: skip
+def test_numbers_written_for_people_keep_their_value_and_are_told(
+    text: str, fen: int | None, code: str | None
+) -> None:
+    assert warned(column("money"), text) == [(fen, None, code)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1,23", "1.234,56", "12,34", "1,2345", "1,234,56", "0,123", "01,234", ",123", "1,234,",
+     "1,,234",
+     "1，23", "99,999,999,999", "1,234.567"],
+)  # fmt: skip
+def test_commas_that_may_be_decimal_are_refused(text: str) -> None:
+    [(value, fault, _)] = warned(column("money"), text)
+    assert (value, fault) == (None, "ambiguous_number")
+
+
+def test_one_group_is_not_enough_where_three_decimals_are_kept() -> None:
+    milli = column("integer", scale=1000)
+    assert warned(milli, "1,234", "1,234.5", "1,234,567", "1.234") == [
+        (None, "ambiguous_number", "formatted_number"), (1234500, None, "formatted_number"),
+        (1234567000, None, "formatted_number"), (1234, None, None),
+    ]  # fmt: skip
+    assert warned(column("integer"), "1,234", "¥1") == [
+        (1234, None, "formatted_number"), (None, "bad_number", "formatted_number"),
+    ]  # fmt: skip
+
+
+def test_only_the_sign_of_the_own_currency_is_taken_off() -> None:
+    money = column("money")
+    assert warned(money, "$1,000", currency="USD") == [(100000, None, "formatted_number")]
+    assert warned(money, "¥1", "1元", currency="USD")[0][:2] == (None, "bad_number")
+    assert warned(money, "$1", "€1")[1][:2] == (None, "bad_number")
+    assert warned(money, "¥1", currency="XXX")[0][:2] == (None, "bad_number")
+
+
+def test_full_width_dates_are_dates_and_told() -> None:
+    assert warned(column("date"), "２０２４－０１－０２", "2024/01/02", "\t2024-01-02") == [
+        (date(2024, 1, 2), None, "full_width"), (None, "bad_date", None),
+        (date(2024, 1, 2), None, "hidden_characters"),
+    ]  # fmt: skip
+
+
+def test_day_numbers_are_refused_with_their_name_or_converted_where_the_mapping_says_so() -> None:
+    for kind in ("date", "timestamp"):
+        assert parsed(column(kind), "45352", "45352.5", "4535", "453520") == [
+            "excel_serial_date!", "excel_serial_date!", "bad_date!", "bad_date!",
+        ]  # fmt: skip
+    # Known pairs: 1 and 59 are the first of January and the last of February 1900; 60 never was;
+    # 25569 is the Unix epoch; 36526 the year 2000; 45351 a leap day (ECMA-376 part 1, 18.17.4).
+    dates = column("date", formats=("%Y-%m-%d", "excel"))
+    assert parsed(dates, "1", "59", "60", "61", "25569", "36526", "45351", "45352.0") == [
+        date(1900, 1, 1), date(1900, 2, 28), "bad_date!", date(1900, 3, 1), date(1970, 1, 1),
+        date(2000, 1, 1), date(2024, 2, 29), date(2024, 3, 1),
+    ]  # fmt: skip
+    assert parsed(dates, "2024-03-01", "45352.5", "0", "-1", "100000", "x") == [
+        date(2024, 3, 1), "excel_serial_date!", "bad_date!", "bad_date!", "bad_date!", "bad_date!",
+    ]  # fmt: skip
+    moments = column("timestamp", formats=("%Y-%m-%d %H:%M:%S", "excel"))
+    # 9:30 is 0.395833…; a spreadsheet writes sixteen digits of it.
+    assert parsed(moments, "45352.395833333336", "45352.99998842593", "45352", zone="UTC") == [
+        datetime(2024, 3, 1, 9, 30, tzinfo=UTC), datetime(2024, 3, 1, 23, 59, 59, tzinfo=UTC),
+        datetime(2024, 3, 1, tzinfo=UTC),
+    ]  # fmt: skip
+
+
+def test_identifiers_that_lost_digits_are_refused() -> None:
+    code = column("text", identity="insured")
+    texts = ["4.40106E+17", "1e+16", "440106199408010000.0", "4.4E17", "E11.9", "1.0", "+8610"]
+    assert parsed(code, *texts, "440106199408010000") == [
+        "scientific_id!", "scientific_id!", "rounded_id!", "4.4E17", "E11.9", "1.0", "+8610",
+        "440106199408010000",
+    ]  # fmt: skip
+    # A name may look like anything.
+    assert parsed(column("text"), "4.40106E+17") == ["4.40106E+17"]
+
+
+def test_invisible_characters_around_a_code_are_taken_off_and_inside_refused() -> None:
+    code = column("text", identity="insured")
+    assert warned(code, "\tN1", "N1\u200b \u00a0", "\ufeff N1 ", "Ｎ１", " N1 ") == [
+        ("N1", None, "hidden_characters"), ("N1", None, "hidden_characters"),
+        ("N1", None, "hidden_characters"), ("N1", None, "full_width"), ("N1", None, None),
+    ]  # fmt: skip
+    inside = ["N\u200b1", "N\u00a01", "N\t1", "N\x001", "N\u202e1", "N\n1", "N　1"]
+    assert parsed(code, *inside) == [*["hidden_inside!"] * 5, "line_break!", "hidden_inside!"]
+
+
+def test_text_that_people_read_keeps_its_width() -> None:
+    assert warned(column("text"), "ＣＴ室", "心内科\u3000", "心\u00a0内", "，") == [
+        ("ＣＴ室", None, None), ("心内科", None, "hidden_characters"), ("心\u00a0内", None, None),
+        ("，", None, None),
+    ]  # fmt: skip
+
+
+def test_coded_values_in_full_width() -> None:
+    coded = column("text", codes={"1": "M", "2": "F"}, values={"M": None, "F": None})
+    assert warned(coded, "１", "３") == [
+        ("M", None, "full_width"),
+        (None, "not_permitted", "full_width"),
+    ]

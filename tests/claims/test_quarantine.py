@@ -31,16 +31,18 @@ def test_all_faults_of_a_row_at_once(files: Any) -> None:
     files.write(
         "setl_list.csv", {},
         {"setl_id": "S2", "psn_no": "", "begntime": "2024-02-30 08:00:00", "med_type": "99",
-         "medfee_sumamt": "1e5", "fund_pay_sumamt": "-3.00", "acct_pay": "1,000.50"},
+         "medfee_sumamt": "1e5", "fund_pay_sumamt": "-3.00", "acct_pay": "1,0",
+         "psn_cash_pay": "1,000.50"},
     )  # fmt: skip
     loaded = files.load()
     assert told(loaded) == [
+        (3, "error", "ambiguous_number", "acct_pay", None),
         (3, "error", "bad_date", "begntime", "2024-02-30 08:00:00"),
-        (3, "error", "bad_number", "acct_pay", "1,000.50"),
         (3, "error", "bad_number", "medfee_sumamt", "1e5"),
         (3, "error", "missing_value", "psn_no", None),
         (3, "error", "negative_amount", "fund_pay_sumamt", "-3.00"),
         (3, "error", "not_permitted", "med_type", "99"),
+        (3, "warning", "formatted_number", "psn_cash_pay", "1,000.50"),
     ]
     assert counted(loaded) == (2, 1, 1, 0)
 
@@ -220,3 +222,41 @@ def test_without_a_column_for_reversals_nothing_may_be_negative(files: Any) -> N
     loaded = files.load()
     assert counted(loaded) == (2, 1, 1, 0)
     assert counted(loaded, "claim_lines") == (2, 1, 1, 0)
+
+
+def test_line_of_a_quarantined_claim_says_so(files: Any) -> None:
+    files.registers()
+    files.write("setl_list.csv", {}, {"setl_id": "S2", "begntime": ""}, {"setl_id": "S3"},
+                {"setl_id": "S3", "dscg_maindiag_code": "J44"})  # fmt: skip
+    lines = ({"feedetl_sn": f"F{i}", "setl_id": f"S{i}"} for i in range(1, 5))
+    files.write("fee_detail.csv", *lines)
+    loaded = files.load()
+    assert told(loaded, "claim_lines") == [
+        (3, "warning", "claim_quarantined", "setl_id", None),
+        (4, "warning", "claim_quarantined", "setl_id", None),
+        (5, "warning", "unknown_reference", "setl_id", None),
+    ]
+    assert counted(loaded, "claim_lines") == (4, 4, 0, 0)
+
+
+def test_money_that_arrived_and_money_that_was_refused(files: Any) -> None:
+    files.registers()
+    files.write(
+        "setl_list.csv", {}, {}, {"setl_id": "S2", "begntime": ""}, {"setl_id": "S3"},
+        {"setl_id": "S3", "dscg_maindiag_code": "J44"}, {"setl_id": "S4", "medfee_sumamt": "x"},
+    )  # fmt: skip
+    minus = {"feedetl_sn": "F2", "det_item_fee_sumamt": "-1.00"}
+    path = files.write("fee_detail.csv", {}, minus)
+    with path.open("a", encoding="utf-8") as file:
+        file.write("F3,only\n")
+    loaded = files.load()
+    claims, lines = loaded.counts["claims"], loaded.counts["claim_lines"]
+    # 100.50 each: five could be read; S2 and both S3 are refused, S1 arrived twice
+    assert (claims.amount_arrived, claims.amount_quarantined) == (5 * 10050, 3 * 10050)
+    assert (claims.amount_duplicates, claims.amount_unreadable) == (10050, 1)
+    assert (lines.amount_arrived, lines.amount_quarantined) == (9950, -100)
+    assert lines.amount_unreadable == 1
+    accepted = sum(c["total_amount"] for c in loaded.rows("claims"))
+    assert accepted == claims.amount_arrived - claims.amount_quarantined - claims.amount_duplicates
+    assert loaded.counts["insured"].amount_arrived is None
+    assert {c["table"]: c["amount_arrived"] for c in loaded.store.meta["counts"]}["claims"] == 50250

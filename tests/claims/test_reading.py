@@ -101,7 +101,8 @@ def test_empty_file(tmp_path: Path, data: bytes) -> None:
 def test_header_without_rows(tmp_path: Path, data: bytes) -> None:
     raw = read(tmp_path, data)
     assert raw.rows is not None
-    assert (raw.rows.num_rows, raw.records, raw.faults) == (0, 0, [])
+    assert (raw.rows.num_rows, raw.records, faults(raw)) == (0, 0, [(0, "no_rows", "")])
+    assert raw.faults[0].severity == "warning"
 
 
 def test_wrong_field_counts_carry_their_row_and_no_cell(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from collections import defaultdict
 from datetime import date
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 
 from features.clock import day_number
@@ -26,9 +25,9 @@ def replay(build, path, limit=CLAIMS):
     online = OnlineFeatures(path)
     lines = defaultdict(list)
     if "claim_lines" in build.store.tables:
-        for line in pq.read_table(build.store.folder / "claim_lines.parquet").to_pylist():
+        for line in build.store.read("claim_lines").to_pylist():
             lines[line["claim_id"]].append({**line, "line_day": day_number(line["line_date"])})
-    claims = pq.read_table(build.store.folder / "claims.parquet").to_pylist()
+    claims = build.store.read("claims").to_pylist()
     wanted = set(build.matrix("claim").unit_ids[:limit])
     rows = {
         claim["claim_id"]: online.row(claim_row(claim, build.zone), lines[claim["claim_id"]])
@@ -88,7 +87,7 @@ def test_amounts_beyond_what_a_float_holds(town, tmp_path):
 
 def test_the_row_of_a_claim_does_not_depend_on_the_rows_before(simulated_build, tmp_path):
     write_features(simulated_build, tmp_path / "f.sqlite", simulated_build.matrix("claim").names)
-    claim = next(iter(pq.read_table(simulated_build.store.folder / "claims.parquet").to_pylist()))
+    claim = next(iter(simulated_build.store.read("claims").to_pylist()))
     online = OnlineFeatures(tmp_path / "f.sqlite")
     first = online.row(claim_row(claim, simulated_build.zone))
     again = [online.row(claim_row(claim, simulated_build.zone)) for _ in range(3)]

@@ -1,0 +1,263 @@
+"""CSV files as a stream of blocks: nothing is interpreted, and no file has to fit in memory.
+
+In: CSV text, UTF-8 (with or without byte-order mark) or GB18030. Out: Arrow tables of strings with
+each record's number (the header is row 1; an empty line has a number but is no record), and faults
+of rows that cannot be told apart into fields.
+
+A file is read twice: first to see that all of it arrived and which encoding holds for all of it,
+then for its rows. So a file that is cut or of mixed encoding is refused before anything is taken.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.csv as pv
+
+from claims.archives import Readable
+from claims.raw_files import (
+    BLOCK_BYTES,
+    RawFile,
+    UnreadableError,
+    column_names,
+    empty_rows,
+    oversized,
+)
+
+#: A record appended to every file. Where it does not arrive, a quotation mark was never closed.
+_SEAL = "\x1e"
+#: What the parser takes at once. No record may be longer; small pieces stay in the cache.
+_PIECE = 4 << 20
+_READ = 1 << 20
+
+Opener = Callable[[], Readable]
+
+
+def read_csv(name: str, opened: Opener) -> RawFile:
+    """Return a CSV file, looked through once; raises what the file is damaged by."""
+    encoding = _encoding(opened)
+    names, before = _header(opened, encoding)
+    return RawFile(name, names, source=lambda raw: _Reading(raw, before).tables(opened, encoding))
+
+
+def _encoding(opened: Opener) -> str:
+    """Return UTF-8 or GB18030; a file that says it is UTF-8 is not taken for anything else."""
+    try:
+        return _decoded(opened, "utf-8")
+    except UnicodeDecodeError:
+        stream = opened()
+        marked = stream.read(3).startswith(codecs.BOM_UTF8)
+        stream.close()
+        if marked:
+            raise
+        return _decoded(opened, "gb18030")
+
+
+def _decoded(opened: Opener, encoding: str) -> str:
+    """Decode the whole text, keeping nothing; return the encoding if every byte belongs to it."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    stream = opened()
+    try:
+        while piece := stream.read(_READ):
+            # Plain ASCII after a whole character is the same in both encodings, and common.
+            if not (piece.isascii() and decoder.getstate() == (b"", 0)):
+                decoder.decode(piece)
+        decoder.decode(b"", final=True)
+    finally:
+        stream.close()
+    return encoding
+
+
+def _header(opened: Opener, encoding: str) -> tuple[tuple[str, ...], int]:
+    """Return the column names and the number of records before the first data row."""
+    stream = opened()
+    try:
+        # No header is longer than what the parser takes at once.
+        start = _start(stream)
+    finally:
+        stream.close()
+    text = codecs.getincrementaldecoder(encoding)().decode(start).removeprefix("\ufeff")
+    for place, cells in enumerate(csv.reader(io.StringIO(text, newline="")), start=1):
+        if any(cell.strip() for cell in cells):
+            return column_names(cells), place
+    raise UnreadableError("empty_file")
+
+
+def _start(stream: Readable) -> bytes:
+    pieces, size = [], 0
+    while size < _PIECE and (piece := stream.read(_PIECE - size)):
+        pieces.append(piece)
+        size += len(piece)
+    return b"".join(pieces)
+
+
+class _Text(io.RawIOBase):
+    """The text in UTF-8 without a byte-order mark, and the seal behind it."""
+
+    def __init__(self, stream: Readable, encoding: str, columns: int) -> None:
+        self._stream = stream
+        seal = b"\n" + ",".join([_SEAL] * columns).encode() + b"\n"
+        self._parts = self._converted(codecs.getincrementaldecoder(encoding)(), encoding, seal)
+        self._rest = memoryview(b"")
+
+    def _converted(
+        self, decoder: codecs.IncrementalDecoder, encoding: str, seal: bytes
+    ) -> Iterator[bytes]:
+        first = True
+        while piece := self._stream.read(_READ):
+            part = piece if encoding == "utf-8" else decoder.decode(piece).encode()
+            yield part.removeprefix(codecs.BOM_UTF8) if first else part
+            first = False
+        yield decoder.decode(b"", final=True).encode() + seal
+
+    def readable(self) -> bool:
+        """Say that bytes can be read."""
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return the next bytes, never more than asked for: the parser has room for no more."""
+        taken, room = [], size if size >= 0 else 1 << 62
+        while room:
+            if not self._rest:
+                self._rest = memoryview(next(self._parts, b""))
+                if not self._rest:
+                    break
+            taken.append(self._rest[:room])
+            self._rest = self._rest[len(taken[-1]) :]
+            room -= len(taken[-1])
+        return b"".join(taken)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._stream.close()
+        super().close()
+
+
+@dataclass
+class _Reading:
+    """One pass over the rows; ``next_row`` is the number of the next record of the file."""
+
+    raw: RawFile
+    before: int
+    skipped: list[tuple[int, str]] = field(default_factory=list)
+    next_row: int = 0
+
+    def tables(self, opened: Opener, encoding: str) -> Iterator[pa.Table]:
+        """Give the rows in blocks; the faults of rows go to the file."""
+        self.next_row = self.before + 1
+        self.skipped.clear()
+        stream = _Text(opened(), encoding, len(self.raw.columns))
+        try:
+            held: list[pa.RecordBatch] = []
+            for rows in self._numbered(stream):
+                held.append(rows)
+                if sum(b.nbytes for b in held) >= BLOCK_BYTES:
+                    yield pa.Table.from_batches(held)
+                    held = []
+            if held:
+                yield pa.Table.from_batches(held)
+        finally:
+            stream.close()
+
+    def _numbered(self, stream: _Text) -> Iterator[pa.RecordBatch]:
+        """Give the batches with row numbers, the last one without the seal."""
+        last: pa.RecordBatch | None = None
+        sealed = True
+        try:
+            for batch in self._parsed(stream):
+                if last is not None and last.num_rows:
+                    yield self._finished(last)
+                if batch.num_rows or last is None:
+                    last = batch
+        except pa.ArrowInvalid as error:
+            # One record fills all that the parser takes at once: its quotation mark never closes.
+            if "straddling" not in str(error):
+                raise
+            sealed = False
+        if last is None or not sealed:
+            if last is not None:
+                yield self._finished(last)
+            self._unclosed(self.next_row + len(self.skipped))
+            return
+        yield self._sealed(last)
+
+    def _sealed(self, last: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the last batch without its seal, or say which record swallowed the seal."""
+        if last.num_rows and all(c[-1].as_py() == _SEAL for c in last.columns):
+            finished = self._finished(last.slice(0, last.num_rows - 1))
+            self._report(self.next_row + len(self.skipped))
+            return finished
+        numbers = self._numbers(last.num_rows)
+        highest = max([self.next_row - 1, *(row for row, _ in self.skipped)])
+        keep = numbers != highest
+        finished = self._kept(last, numbers, keep)
+        self._unclosed(highest)
+        return finished
+
+    def _unclosed(self, row: int) -> None:
+        # Whatever followed the open quotation mark is inside the last record.
+        self.skipped = [s for s in self.skipped if s[0] != row]
+        self._report(row)
+        self.raw.add(row, "unclosed_quote")
+
+    def _parsed(self, stream: _Text) -> Iterator[pa.RecordBatch]:
+        def skip(row: pv.InvalidRow) -> str:
+            detail = f"{row.actual_columns} ≠ {row.expected_columns}"
+            self.skipped.append((row.number, detail))
+            return "skip"
+
+        names = self.raw.columns
+        yield from pv.open_csv(
+            pa.PythonFile(stream, mode="r"),
+            read_options=pv.ReadOptions(
+                use_threads=False, column_names=list(names), block_size=_PIECE,
+                skip_rows_after_names=self.before,
+            ),
+            parse_options=pv.ParseOptions(
+                newlines_in_values=True, invalid_row_handler=skip, ignore_empty_lines=False
+            ),
+            convert_options=pv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+            ),
+        )  # fmt: skip
+
+    def _numbers(self, count: int) -> npt.NDArray[np.int64]:
+        """Return the numbers of the next ``count`` rows: those that were skipped lie between."""
+        gaps = np.array([row for row, _ in self.skipped if row >= self.next_row], np.int64)
+        numbers = np.arange(self.next_row, self.next_row + count + len(gaps), dtype=np.int64)
+        if len(gaps):
+            numbers = np.setdiff1d(numbers, gaps, assume_unique=True)[:count]
+        if count:
+            self.next_row = int(numbers[-1]) + 1
+        return numbers
+
+    def _finished(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        numbers = self._numbers(batch.num_rows)
+        rows = self._kept(batch, numbers, np.ones(batch.num_rows, np.bool_))
+        self._report(self.next_row)
+        return rows
+
+    def _kept(
+        self, batch: pa.RecordBatch, numbers: npt.NDArray[np.int64], keep: npt.NDArray[np.bool_]
+    ) -> pa.RecordBatch:
+        keep = keep & ~empty_rows(batch)
+        for place, column in oversized(batch).items():
+            if keep[place]:
+                self.raw.add(int(numbers[place]), "oversized_cell", column)
+                keep[place] = False
+        rows = batch.append_column("row_number", pa.array(numbers, pa.int64()))
+        return rows if keep.all() else rows.filter(pa.array(keep))
+
+    def _report(self, until: int) -> None:
+        """Hand over the faults of skipped records before the record ``until``."""
+        for row, detail in self.skipped:
+            if row < until:
+                self.raw.add(row, "wrong_field_count", "", detail)
+        self.skipped = [s for s in self.skipped if s[0] >= until]
