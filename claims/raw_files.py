@@ -150,4 +150,4 @@ def oversized(rows: pa.RecordBatch) -> dict[int, str]:
             long = pc.greater(pc.utf8_length(column), LARGEST_CELL)
             for place in np.flatnonzero(long.to_numpy(zero_copy_only=False)):
                 found.setdefault(int(place), name)
-    return found
+    return dict(sorted(found.items()))

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from claims.load import load
-from claims.mapping import source_mapping
+from claims.mapping import SourceMapping, source_mapping
 from claims.store import open_store
 
 Row = dict[str, str]
@@ -48,9 +48,10 @@ DEFAULTS = {
 }  # fmt: skip
 
 
-def loaded(source: str, folder: Path, home: Path) -> SimpleNamespace:
+def loaded(source: str | SourceMapping, folder: Path, home: Path) -> SimpleNamespace:
     """Load a folder; return the report, the store version, and its tables as lists of rows."""
-    report = load(source_mapping(source), folder, home)
+    mapping = source_mapping(source) if isinstance(source, str) else source
+    report = load(mapping, folder, home)
     version = open_store(home)
 
     def rows(table: str) -> list[dict[str, Any]]:
@@ -96,6 +97,6 @@ def files(tmp_path: Path) -> Files:
 
 
 @pytest.fixture(scope="session")
-def load_source() -> Callable[[str, Path, Path], SimpleNamespace]:
+def load_source() -> Callable[[str | SourceMapping, Path, Path], SimpleNamespace]:
     """The function that loads any source and shows what became of it."""
     return loaded
