@@ -63,16 +63,26 @@ def _encoding(opened: Opener) -> str:
 def _decoded(opened: Opener, encoding: str) -> str:
     """Decode the whole text, keeping nothing; return the encoding if every byte belongs to it."""
     decoder = codecs.getincrementaldecoder(encoding)()
-    stream = opened()
+    stream, wide = opened(), False
     try:
         while piece := stream.read(_READ):
             # Plain ASCII after a whole character is the same in both encodings, and common.
             if not (piece.isascii() and decoder.getstate() == (b"", 0)):
-                decoder.decode(piece)
-        decoder.decode(b"", final=True)
+                wide |= not decoder.decode(piece).isascii()
+        _end(decoder, cut=wide and encoding == "utf-8")
     finally:
         stream.close()
     return encoding
+
+
+def _end(decoder: codecs.IncrementalDecoder, *, cut: bool) -> None:
+    """End the text; in UTF-8 throughout but for half a character at the end, it was cut."""
+    try:
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        if cut:  # the other encoding would often read it, as other characters
+            raise UnreadableError("cut_text") from None
+        raise
 
 
 def _header(opened: Opener, encoding: str) -> tuple[tuple[str, ...], int]:

@@ -71,6 +71,15 @@ def test_one_broken_byte_in_declared_utf8_is_not_taken_for_another_encoding(
     assert faults(read(tmp_path, data)) == [(0, "wrong_encoding", "")]
 
 
+def test_text_that_ends_within_a_character_was_cut(tmp_path: Path) -> None:
+    # In the other encoding these bytes are characters too, only not those that were written.
+    data = "a,b\n1,中文\n2,中".encode()[:-1]
+    assert data.decode("gb18030")
+    assert faults(read(tmp_path, data)) == [(0, "cut_text", "")]
+    assert faults(read(tmp_path, b"a,b\n1,x\xd6")) == [(0, "wrong_encoding", "")]
+    assert cells(read(tmp_path, "a,b\n1,中".encode("gb18030")), "b") == [("中",)]
+
+
 def test_utf16_is_refused(tmp_path: Path) -> None:
     assert faults(read(tmp_path, "a,b\n1,中\n".encode("utf-16"))) == [(0, "wrong_encoding", "")]
 
