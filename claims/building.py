@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -128,9 +129,20 @@ class _Builder:
         """Write all rows; of a file that turns out damaged, none."""
         start_known(self.con)
         usable = [f for f in self.files if not (f.refused or self._blocked(f))]
-        with pq.ParquetWriter(path, self.schema, **_LAYOUT, use_dictionary=self.repeating) as out:
+        repeating = self.repeating
+        with (
+            pq.ParquetWriter(path, self.schema, **_LAYOUT, use_dictionary=repeating) as out,
+            ThreadPoolExecutor(1) as beside,
+        ):
+            written: list[Future[None]] = []
             for rows, mapping in self._pieces(usable):
-                self._piece(rows, mapping, out, identities)
+                made = self._piece(rows, mapping)
+                # One piece is written while the next is read; the one before must be done.
+                while written:
+                    written.pop().result()
+                written.append(beside.submit(self._write, made, out, identities))
+            while written:
+                written.pop().result()
         if usable and all(f.refused for f in usable):
             self.tally, self.faults = _Tally(), []
             pq.write_table(self.schema.empty_table(), path, **_LAYOUT)
@@ -169,14 +181,8 @@ class _Builder:
         lost = lost_targets(columns, mapping) & DERIVED
         return replace(mapping, columns={t: c for t, c in mapping.columns.items() if t not in lost})
 
-    def _piece(
-        self,
-        rows: pa.Table,
-        mapping: TableMapping,
-        out: pq.ParquetWriter,
-        identities: IdentityWriter,
-    ) -> None:
-        """Type, judge and conceal some rows, and write those that have no error."""
+    def _piece(self, rows: pa.Table, mapping: TableMapping) -> pa.Table:
+        """Type, judge and conceal some rows; return those that have no error."""
         con, recipe = self.con, self.recipe
         columns, done = register_raw(con, rows, mapping, recipe.source)
         parse(con, mapping, recipe.source, columns, done, content_secret(recipe.key))
@@ -186,10 +192,7 @@ class _Builder:
         self._count(rows.num_rows, mapping, faulty)
         if faulty:
             self.faults.append(self._found())
-        made = conceal(con, mapping, recipe.source, recipe.key)
-        if kind := remembers(table(mapping.table)):
-            identities.write(_pairs(made, kind, table(mapping.table).key[0]))
-        self._write(made.drop_columns([ORIGINAL]).cast(self.schema), out)
+        return conceal(con, mapping, recipe.source, recipe.key)
 
     def _count(self, arrived: int, mapping: TableMapping, faulty: bool) -> None:
         amount = main_amount(mapping.table)
@@ -236,8 +239,12 @@ class _Builder:
             params={"inner": inner, "outer": outer},
         ).to_arrow_table()
 
-    def _write(self, rows: pa.Table, out: pq.ParquetWriter) -> None:
+    def _write(self, made: pa.Table, out: pq.ParquetWriter, identities: IdentityWriter) -> None:
         """Write rows in groups of one month each, so that a month is read without the others."""
+        contract = table(self.recipe.mapping.table)
+        if kind := remembers(contract):
+            identities.write(_pairs(made, kind, contract.key[0]))
+        rows = made.drop_columns([ORIGINAL]).cast(self.schema)
         months = sorted(pc.unique(rows[MONTH]).to_pylist())
         for month in months:
             own = rows if len(months) == 1 else rows.filter(pc.equal(rows[MONTH], month))

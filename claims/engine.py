@@ -18,6 +18,7 @@ def open_engine(memory_limit: str | None = None) -> Connection:
     con = duckdb.connect()
     run(con, "SET TimeZone = 'UTC'")
     run(con, "SET autoinstall_known_extensions = false")
+    run(con, "SET enable_progress_bar = false")
     if memory_limit:
         run(con, f"SET memory_limit = '{memory_limit}'")
     return con

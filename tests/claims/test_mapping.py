@@ -7,7 +7,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -62,7 +61,7 @@ def came_in(tmp_path: Path, mapping: Path, *rows: dict[str, str]) -> SimpleNames
     version = open_store(tmp_path / "home")
 
     def read(table: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = pq.read_table(version.folder / f"{table}.parquet").to_pylist()
+        found: list[dict[str, Any]] = version.read(table).to_pylist()
         return found
 
     return SimpleNamespace(report=report, claims=read("claims"), faults=read("quarantine"))

@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from claims import arrivals
@@ -171,6 +172,7 @@ def test_damaged_part_is_made_again_or_told(files: Any, monthly: Monthly) -> Non
     for path in parts.glob("*/rows.parquet"):
         path.write_bytes(path.read_bytes()[:-9])
     assert monthly().version == before.version
+    assert sum(pq.read_table(path).num_rows for path in parts.glob("*/rows.parquet")) == 7
     for path in parts.glob("*/rows.parquet"):
         path.write_bytes(path.read_bytes()[:-9])
     (files.folder / "fee_detail_01.csv").unlink()

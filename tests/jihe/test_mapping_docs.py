@@ -6,7 +6,6 @@ import re
 import shlex
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -88,11 +87,11 @@ def test_the_page_from_the_first_command_to_the_last(place: Path) -> None:
     assert "Claim lines: 44 rows, 44 accepted, 0 quarantined" in shown
     assert "Every required column is read" in shown
     _jihe(load)
-    claims = pq.read_table(open_store(place / "group").folder / "claims.parquet")
+    claims = open_store(place / "group").read("claims")
     # By hand: 10 visits of 62.20, 5 stays of 2,744.40, 5 days of 286.00, 4 purchases of 55.05.
     assert sum(claims["total_amount"].to_pylist()) == 1_599_420
     assert claims["service_end_at"].null_count == 0
-    lines = pq.read_table(open_store(place / "group").folder / "claim_lines.parquet")
+    lines = open_store(place / "group").read("claim_lines")
     assert sum(lines["amount"].to_pylist()) == 1_599_420  # in fen, and the bills in yuan
     assert "The head of the drawn list" in _jihe(run)
     assert (place / "group_list" / "list.csv").exists()
