@@ -84,6 +84,11 @@ def test_new_month_is_added_and_earlier_ones_are_kept(files: Any, monthly: Month
     store = open_store(files.home)
     assert store.meta["tables"]["claims"]["rows"] == 3
     assert {c.table: c.records for c in report.counts}["claims"] == 3
+    place = "claims/known_month=2024-01/part-0.parquet"
+    old = open_store(files.home, first.version).folder
+    assert (store.folder / place).samefile(old / place)
+    assert not (store.folder / "manifest.json").samefile(old / "manifest.json")
+    assert not list(store.folder.rglob("*.same"))
     # Both months at once make the same version as one after the other.
     for name, data in january.items():
         (files.folder / name).write_bytes(data)
