@@ -63,16 +63,26 @@ def _encoding(opened: Opener) -> str:
 def _decoded(opened: Opener, encoding: str) -> str:
     """Decode the whole text, keeping nothing; return the encoding if every byte belongs to it."""
     decoder = codecs.getincrementaldecoder(encoding)()
-    stream = opened()
+    stream, wide = opened(), False
     try:
         while piece := stream.read(_READ):
             # Plain ASCII after a whole character is the same in both encodings, and common.
             if not (piece.isascii() and decoder.getstate() == (b"", 0)):
-                decoder.decode(piece)
-        decoder.decode(b"", final=True)
+                wide |= not decoder.decode(piece).isascii()
+        _end(decoder, cut=wide and encoding == "utf-8")
     finally:
         stream.close()
     return encoding
+
+
+def _end(decoder: codecs.IncrementalDecoder, *, cut: bool) -> None:
+    """End the text; in UTF-8 throughout but for half a character at the end, it was cut."""
+    try:
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        if cut:  # the other encoding would often read it, as other characters
+            raise UnreadableError("cut_text") from None
+        raise
 
 
 def _header(opened: Opener, encoding: str) -> tuple[tuple[str, ...], int]:
@@ -181,25 +191,28 @@ class _Reading:
             if "straddling" not in str(error):
                 raise
             sealed = False
-        if last is None or not sealed:
+        if sealed:
+            if last is not None and self._arrived(last):
+                yield self._finished(last.slice(0, last.num_rows - 1))
+                self._report(self.next_row + len(self.skipped))
+            else:
+                yield from self._swallowed(last)
+        else:
             if last is not None:
                 yield self._finished(last)
             self._unclosed(self.next_row + len(self.skipped))
-            return
-        yield self._sealed(last)
 
-    def _sealed(self, last: pa.RecordBatch) -> pa.RecordBatch:
-        """Return the last batch without its seal, or say which record swallowed the seal."""
-        if last.num_rows and all(c[-1].as_py() == _SEAL for c in last.columns):
-            finished = self._finished(last.slice(0, last.num_rows - 1))
-            self._report(self.next_row + len(self.skipped))
-            return finished
-        numbers = self._numbers(last.num_rows)
+    def _arrived(self, last: pa.RecordBatch) -> bool:
+        """Tell whether the last record is the seal."""
+        return bool(last.num_rows) and all(c[-1].as_py() == _SEAL for c in last.columns)
+
+    def _swallowed(self, last: pa.RecordBatch | None) -> Iterator[pa.RecordBatch]:
+        """Give the last batch without the record that swallowed the seal, and say which it is."""
+        numbers = self._numbers(last.num_rows if last is not None else 0)
         highest = max([self.next_row - 1, *(row for row, _ in self.skipped)])
-        keep = numbers != highest
-        finished = self._kept(last, numbers, keep)
+        if last is not None:
+            yield self._kept(last, numbers, numbers != highest)
         self._unclosed(highest)
-        return finished
 
     def _unclosed(self, row: int) -> None:
         # Whatever followed the open quotation mark is inside the last record.

@@ -27,7 +27,7 @@ from claims.raw_files import (
     empty_rows,
 )
 
-_ROWS = 65_536
+_ROWS, _CELLS = 65_536, 1 << 22
 #: Whole numbers up to here are exact in a float; above, a '.0' says that digits may be lost.
 _EXACT = 10.0**15
 
@@ -52,8 +52,8 @@ def read_parquet(path: Path, zone: str = "", limits: Limits = LIMITS) -> RawFile
         texts = [n for n, t in zip(schema.names, schema.types, strict=True) if _is_text(t)]
         with path.open("rb") as stream:
             file = pq.ParquetFile(stream, read_dictionary=texts, thrift_string_size_limit=16 << 20)
-            first = 2
-            for batch in file.iter_batches(batch_size=_ROWS):
+            first, rows = 2, min(_ROWS, max(256, _CELLS // max(1, len(columns))))
+            for batch in file.iter_batches(batch_size=rows):
                 yield from _tables(raw, batch, first, zone)
                 first += batch.num_rows
 

@@ -23,8 +23,10 @@ import pyarrow.compute as pc
 ADDED = ("row_number", "source_file")
 #: Characters of one cell; spreadsheet programs keep no more, and no code, name or note is longer.
 LARGEST_CELL = 32_767
-#: Columns of one file; as many as a spreadsheet has.
-MOST_COLUMNS = 16_384
+#: Columns of one file; far more than any table of claims has.
+MOST_COLUMNS = 2_048
+#: Faults of rows that are kept at once; a file with more is not what it should be.
+MOST_FAULTS = 500_000
 #: Bytes of text that one block holds, about; what is read of a file at once.
 BLOCK_BYTES = 64 << 20
 
@@ -35,7 +37,7 @@ DAMAGE = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RowFault:
     """A fault found while reading; row 0 means the whole file."""
 
@@ -97,6 +99,8 @@ class RawFile:
 
     def add(self, row: int, code: str, column: str = "", detail: str = "") -> None:
         """Add the fault of one record that is not among the rows."""
+        if len(self.faults) >= MOST_FAULTS:
+            raise UnreadableError("too_many_faults", f"> {MOST_FAULTS:,}")
         self.faults.append(RowFault(self.name, row, code, column, detail))
         self.records += 1
 
@@ -146,4 +150,4 @@ def oversized(rows: pa.RecordBatch) -> dict[int, str]:
             long = pc.greater(pc.utf8_length(column), LARGEST_CELL)
             for place in np.flatnonzero(long.to_numpy(zero_copy_only=False)):
                 found.setdefault(int(place), name)
-    return found
+    return dict(sorted(found.items()))

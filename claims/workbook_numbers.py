@@ -47,7 +47,7 @@ def style_of(number: int, layout: str) -> Style:
 
 def number_text(value: str, style: Style, *, from_1904: bool = False) -> str:
     """Return a number as it is meant: a date, padded digits, or plain digits without exponent."""
-    number = float(value)
+    number = float(value) + 0.0  # minus nought is nought
     if not abs(number) < 1e300:
         return value
     if (style.date or style.time) and 0 <= number < 2_958_466:

@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -24,7 +26,7 @@ from claims.workbook_parts import Markup, Parts, Sheet, find_sheet, unescaped
 
 _MOST_ROWS, _MOST_MERGED = 1_048_576, 65_536
 _READ = 1 << 18
-_ROWS = 8_192
+_ROWS, _CELLS = 8_192, 1 << 20
 _LARGEST_TEXT = 1 << 16
 _OLD = b"\xd0\xcf\x11\xe0"
 _MERGED = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]*?ref="([A-Z]+)([0-9]+):([A-Z]+)([0-9]+)"')
@@ -65,16 +67,17 @@ def read_workbook(path: Path, wanted: str = "", limits: Limits = LIMITS) -> RawF
     return raw
 
 
-def _merged_rows(parts: Parts, part: str) -> bytearray:
+def _merged_rows(parts: Parts, part: str) -> npt.NDArray[np.bool_]:
     """Look through a sheet to its end; mark the rows in which cells are merged."""
-    rows = bytearray(_MOST_ROWS + 1)
+    change = np.zeros(_MOST_ROWS + 2, np.int32)
     stream, rest, found = parts.open(part), b"", 0
     try:
         while piece := stream.read(_READ):
             data = rest + piece
             for match in _MERGED.finditer(data):
-                first, last = int(match[2]), min(int(match[4]), _MOST_ROWS)
-                rows[first : last + 1] = b"\1" * max(0, last + 1 - first)
+                first, last = (min(int(row), _MOST_ROWS) for row in (match[2], match[4]))
+                change[first] += 1
+                change[max(first, last) + 1] -= 1
                 found += 1
             if found > _MOST_MERGED:
                 raise UnreadableError("unreadable_file", "mergeCell")
@@ -82,7 +85,7 @@ def _merged_rows(parts: Parts, part: str) -> bytearray:
             rest = data[-200:]
     finally:
         stream.close()
-    return rows
+    return np.cumsum(change) > 0
 
 
 @dataclass
@@ -226,15 +229,16 @@ class _Blocks:
 
     raw: RawFile
     sheet: Sheet
-    merged: bytearray
+    merged: npt.NDArray[np.bool_]
     header: int
 
     def tables(self, rows: Iterator[_Row]) -> Iterator[pa.Table]:
         held: list[_Row] = []
+        rows_at_once = min(_ROWS, max(1, _CELLS // len(self.raw.columns)))
         for row in rows:
             if row.number > self.header and self._sound(row):
                 held.append(row)
-            if len(held) == _ROWS:
+            if len(held) >= rows_at_once:
                 yield self._table(held)
                 held.clear()
         if held:

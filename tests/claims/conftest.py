@@ -48,9 +48,10 @@ DEFAULTS = {
 }  # fmt: skip
 
 
-def loaded(source: str, folder: Path, home: Path) -> SimpleNamespace:
+def loaded(source: str | SourceMapping, folder: Path, home: Path) -> SimpleNamespace:
     """Load a folder; return the report, the store version, and its tables as lists of rows."""
-    return shown(load(source_mapping(source), folder, home), home)
+    mapping = source_mapping(source) if isinstance(source, str) else source
+    return shown(load(mapping, folder, home), home)
 
 
 def shown(report: LoadReport, home: Path) -> SimpleNamespace:
@@ -125,6 +126,6 @@ def files(tmp_path: Path) -> Files:
 
 
 @pytest.fixture(scope="session")
-def load_source() -> Callable[[str, Path, Path], SimpleNamespace]:
+def load_source() -> Callable[[str | SourceMapping, Path, Path], SimpleNamespace]:
     """The function that loads any source and shows what became of it."""
     return loaded

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from claims.reading import RawTable, find_files, read_file, read_files
+from claims.reading import RawFile, RawTable, find_files, open_file, read_file, read_files
 
 
 def read(folder: Path, data: bytes, name: str = "f.csv") -> RawTable:
@@ -23,7 +23,7 @@ def cells(raw: RawTable, *columns: str) -> list[tuple[Any, ...]]:
     return [tuple(row.values()) for row in rows]
 
 
-def faults(raw: RawTable) -> list[tuple[int, str, str]]:
+def faults(raw: RawTable | RawFile) -> list[tuple[int, str, str]]:
     return [(f.row_number, f.code, f.detail) for f in raw.faults]
 
 
@@ -69,6 +69,15 @@ def test_one_broken_byte_in_declared_utf8_is_not_taken_for_another_encoding(
 ) -> None:
     data = b"\xef\xbb\xbf" + "a,b\n1,中文\n".encode() + b"2,\xd6\xd0\n"
     assert faults(read(tmp_path, data)) == [(0, "wrong_encoding", "")]
+
+
+def test_text_that_ends_within_a_character_was_cut(tmp_path: Path) -> None:
+    # In the other encoding these bytes are characters too, only not those that were written.
+    data = "a,b\n1,中文\n2,中".encode()[:-1]
+    assert data.decode("gb18030")
+    assert faults(read(tmp_path, data)) == [(0, "cut_text", "")]
+    assert faults(read(tmp_path, b"a,b\n1,x\xd6")) == [(0, "wrong_encoding", "")]
+    assert cells(read(tmp_path, "a,b\n1,中".encode("gb18030")), "b") == [("中",)]
 
 
 def test_utf16_is_refused(tmp_path: Path) -> None:
@@ -136,6 +145,47 @@ def test_quote_that_never_closes_swallows_nothing_silently(tmp_path: Path, rest:
     assert cells(raw, "a", "b") == [("1", "x")]
     assert faults(raw) == [(3, "unclosed_quote", "")]
     assert raw.records == 2
+
+
+def test_quote_that_never_closes_where_no_row_is_sound(tmp_path: Path) -> None:
+    raw = read(tmp_path, b'a,b,c\n1,2,3,4\nS0,"never\nclosed')
+    assert faults(raw) == [(2, "wrong_field_count", "4 ≠ 3"), (3, "unclosed_quote", "")]
+    assert raw.records == 2
+
+
+def test_quote_that_never_closes_behind_megabytes(tmp_path: Path) -> None:
+    good = b"1,x\n" * 2_000_000
+    path = tmp_path / "f.csv"
+    path.write_bytes(b"a,b\n" + good + b'bad\n2,"y\n' + b"3,z\n" * 2_000_000)
+    raw = open_file(path)
+    assert sum(block.num_rows for block in raw.blocks()) == 2_000_000
+    assert faults(raw) == [
+        (2_000_002, "wrong_field_count", "1 ≠ 2"), (2_000_003, "unclosed_quote", ""),
+    ]  # fmt: skip
+    assert raw.records == 2_000_002
+
+
+def test_cells_longer_than_any_should_be_are_faults_of_their_row(tmp_path: Path) -> None:
+    long = "长" * 32_768
+    raw = read(tmp_path, f"a,b\n1,{long}\n2,{long[1:]}\n{long},3\n4,y\n".encode())
+    assert cells(raw, "a", "row_number") == [("2", 3), ("4", 5)]
+    assert [(f.row_number, f.code, f.column_name) for f in raw.faults] == [
+        (2, "oversized_cell", "b"), (4, "oversized_cell", "a"),
+    ]  # fmt: skip
+    assert raw.records == 4
+
+
+def test_blocks_may_be_read_twice_and_faults_taken_out_meanwhile(tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    path.write_bytes(b"a,b\n1,x\nbad\n2,y\n")
+    raw = open_file(path)
+    assert (raw.name, raw.columns, raw.faults) == ("f.csv", ("a", "b"), [])
+    for _ in range(2):
+        assert [block.column_names for block in raw.blocks()] == [["a", "b", "row_number"]]
+        assert (raw.records, raw.refused) == (3, False)
+        assert [fault.row_number for fault in raw.faults] == [3]
+        raw.faults.clear()
+    assert open_file(tmp_path / "none.csv").columns == ()
 
 
 def test_repeated_column_is_told_by_place_because_a_cell_may_be_a_name(tmp_path: Path) -> None:

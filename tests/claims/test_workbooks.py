@@ -143,6 +143,17 @@ def test_formulas_that_were_never_calculated_are_refused(tmp_path: Path) -> None
     assert faults(raw) == [(2, "formula_without_value", "a")]
 
 
+def test_formulas_to_be_calculated_on_opening_have_no_value_yet(tmp_path: Path) -> None:
+    book = xlsxwriter.Workbook(tmp_path / "a.xlsx")
+    page = book.add_worksheet()
+    page.write_column(0, 0, ["a", 1])
+    page.write_formula(2, 0, "=A2+1")  # with nought beside it, which is not its value
+    book.close()
+    raw = open_file(tmp_path / "a.xlsx")
+    assert rows(raw) == [(2, "1")]
+    assert faults(raw) == [(3, "formula_without_value", "a")]
+
+
 def test_shared_texts_rich_texts_and_escapes(tmp_path: Path) -> None:
     path = bare(
         tmp_path / "a.xlsx",
@@ -285,6 +296,14 @@ def test_parquet_row_numbers_empty_rows_and_long_cells(tmp_path: Path) -> None:
     assert dict(found)[2 + 140_000] == "y" * 32_767
     assert faults(raw) == [(70_002, "oversized_cell", "a")]
     assert raw.records == 149_999
+
+
+def test_parquet_blocks_stay_small_where_a_text_is_repeated(tmp_path: Path) -> None:
+    texts = pa.DictionaryArray.from_arrays(pa.array([0] * 20_000, pa.int32()), ["x" * 30_000])
+    raw = parquet(tmp_path / "a.parquet", {"a": texts})
+    sizes = [(block.num_rows, block.nbytes) for block in raw.blocks()]
+    assert sum(count for count, _ in sizes) == raw.records == 20_000
+    assert max(size for _, size in sizes) < 80 << 20
 
 
 def test_parquet_times_with_a_zone_need_the_sources(tmp_path: Path) -> None:
