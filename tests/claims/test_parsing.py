@@ -11,9 +11,8 @@ import pytest
 
 from claims.contracts import Column
 from claims.engine import open_engine, run
-from claims.mapping import ColumnMapping, SourceMapping, TableMapping
+from claims.mapping import ColumnMapping
 from claims.parsing import expand_counts, parsed_sql, presentable
-from claims.quarantine import parse
 
 
 def column(kind: str, **more: Any) -> ColumnMapping:
@@ -37,8 +36,7 @@ def parsed(
     raw["row_number"] = pa.array(range(len(texts)), pa.int64())
     raw["source_file"] = pa.array(["f"] * len(texts))
     con.register("raw", pa.table(raw))
-    mapping = TableMapping("claims", ("f",), {"t": mapped})
-    parse(con, mapping, SourceMapping("x", "CNY", zone, "claim", tuple(nulls), {}))
+    con.execute(f"CREATE TEMP TABLE parsed AS {parsed_sql({'t': mapped}, nulls, zone, 'CNY')}")
     made = con.sql('SELECT t, "fault:t" FROM parsed ORDER BY row_number').to_arrow_table()
     rows = list(zip(*(c.to_pylist() for c in made.columns), strict=True))
     assert all(value is None or fault is None for value, fault in rows)
