@@ -33,21 +33,27 @@ def judge(
     con: Connection, source: SourceMapping, parts: Mapping[str, Sequence[Part]]
 ) -> list[TableCounts]:
     """Judge the rows of all parts together; return the counts of each table that has parts."""
+    for table_name in parts:
+        _gather(con, table_name, parts[table_name])
+    judge_gathered(con, source, list(parts))
+    return [_counts(con, name, parts[name]) for name in source.tables if name in parts]
+
+
+def judge_gathered(con: Connection, source: SourceMapping, tables: Sequence[str]) -> None:
+    """Judge the rows of relations ``rows_<table>``, with the faults of ``faults_<table>``."""
     run(
         con,
         """CREATE OR REPLACE TEMP TABLE all_faults (table_name TEXT, source_file TEXT,
         row_number BIGINT, severity TEXT, code TEXT, column_name TEXT, detail TEXT, value TEXT)""",
     )
     # Whether a line may be negative depends on its claim, so claims come first.
-    order = sorted(parts, key=lambda name: (name != "claims", list(source.tables).index(name)))
+    order = sorted(tables, key=lambda name: (name != "claims", list(source.tables).index(name)))
     for table_name in order:
-        _gather(con, table_name, parts[table_name])
-        _resolve(con, table_name, reversals="claims" in parts)
+        _resolve(con, table_name, reversals="claims" in tables)
         _find_copies(con, source.tables[table_name])
         _accept(con, table_name)
     for table_name in order:
-        _check_references(con, source.tables[table_name], set(parts))
-    return [_counts(con, name, parts[name]) for name in source.tables if name in parts]
+        _check_references(con, source.tables[table_name], set(tables))
 
 
 def _gather(con: Connection, table_name: str, parts: Sequence[Part]) -> None:

@@ -10,8 +10,10 @@ split over other files give the same fingerprint.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -99,8 +101,8 @@ def write_version(
     root.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=root))
     try:
-        partial.chmod(0o755)
         manifest = _write_tables(con, partial, names, meta)
+        _share_files(partial, manifest, root / (current(root) or partial.name))
         version = digest(partial / "manifest.json")[:16]
         written = StoreVersion(partial, version, manifest["fingerprint"], manifest)
         told = before_visible(written) if before_visible else {}
@@ -146,6 +148,18 @@ def _write_table(con: Connection, folder: Path, table_name: str, zone: str) -> d
         )
         files[place] = {"rows": int(rows), "sha256": digest(folder / place)}
     return {"rows": sum(f["rows"] for f in files.values()), "files": files}
+
+
+def _share_files(folder: Path, manifest: Mapping[str, Any], earlier: Path) -> None:
+    """Let files that are as they were in an earlier version lie on disk once for both."""
+    for body in manifest["tables"].values():
+        for place, about in body["files"].items():
+            there, spare = earlier / place, folder / f"{place}.same"
+            # Not every file system can do it, and a damaged file is not worth sharing.
+            with contextlib.suppress(OSError):
+                if there != folder / place and digest(there) == about["sha256"]:
+                    os.link(there, spare)
+                    spare.replace(folder / place)
 
 
 def _order(table_name: str) -> Sequence[str]:

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from claims import arrivals
+from claims import arrivals, quarantine
 from claims.load import LoadError, LoadReport, load
 from claims.mapping import source_mapping
 from claims.store import open_store
@@ -84,6 +84,11 @@ def test_new_month_is_added_and_earlier_ones_are_kept(files: Any, monthly: Month
     store = open_store(files.home)
     assert store.meta["tables"]["claims"]["rows"] == 3
     assert {c.table: c.records for c in report.counts}["claims"] == 3
+    place = "claims/known_month=2024-01/part-0.parquet"
+    old = open_store(files.home, first.version).folder
+    assert (store.folder / place).samefile(old / place)
+    assert not (store.folder / "manifest.json").samefile(old / "manifest.json")
+    assert not list(store.folder.rglob("*.same"))
     # Both months at once make the same version as one after the other.
     for name, data in january.items():
         (files.folder / name).write_bytes(data)
@@ -194,9 +199,15 @@ def test_time_that_lay_ahead_is_read_again_when_it_is_past(
     opened: list[str] = []
     read = arrivals.open_file
     monkeypatch.setattr(arrivals, "open_file", lambda p: (opened.append(p.name), read(p))[1])
+    # The year 2199 is over: the part is out of date and the time is none that lies ahead.
     monkeypatch.setattr("claims.parts.Part.current", lambda part: not part.about["ahead_until"])
-    monthly()
+    past = [replace(c, condition=c.condition.replace("now()", "TIMESTAMPTZ '2200-01-01'"))
+            for c in quarantine.CHECKS]  # fmt: skip
+    monkeypatch.setattr(quarantine, "CHECKS", past)
+    report = monthly()
     assert opened == ["setl_list_02.csv"]
+    assert changes(report)["claims"] == (1, 0, 0)
+    assert open_store(files.home).version == report.version
 
 
 def test_lost_history_and_current_are_mended(files: Any, monthly: Monthly) -> None:
