@@ -18,7 +18,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from claims.simulator.arrays import Noise
+from claims.simulator.basket import without_included
 from claims.simulator.cycles import make_cycles
+from claims.simulator.drg import comorbidity, group_of
 from claims.simulator.faults import break_rows
 from claims.simulator.ledger import Ledger
 from claims.simulator.nhsa_files import Identifiers, number_rows, write_claims
@@ -33,7 +36,8 @@ from claims.simulator.parameters import (
 from claims.simulator.registers import write_registers
 from claims.simulator.schemes import NAMES, plant
 from claims.simulator.settlement import settle
-from claims.simulator.stays import StayIndex, make_admissions
+from claims.simulator.staff import sign
+from claims.simulator.stays import StayIndex, license_beds, make_admissions
 from claims.simulator.truth_files import write_truth
 from claims.simulator.visits import make_visits
 from claims.simulator.ward import ward_lines
@@ -49,8 +53,8 @@ __all__ = [
     "Summary",
     "simulate",
 ]
-VERSION = "1.0"
-PARTS = 8
+VERSION = "2.0"
+PARTS = 12
 Progress = Callable[[str, float], None]
 
 
@@ -110,8 +114,10 @@ def simulate(
     world = make_world(seeds[:3], chosen, **sizes)
     tell("care", 0.1)
     ledger = make_care(world, seeds[3:5])
+    world = license_beds(world, ledger)
     tell("schemes", 0.3)
     plant(world, ledger, seeds[PARTS:])
+    sign(world.doctors, ledger)
     facts = {"simulator_version": VERSION, "seed": seed, "sizes": sizes, "faults": faults}
     about = facts | {"parameters": chosen.as_dict()}
     with _published(out) as folder:
@@ -138,9 +144,9 @@ def make_care(world: World, seeds: list[np.random.SeedSequence]) -> Ledger:
     stays = make_admissions(beds, world)
     index = StayIndex(stays)
     ledger = Ledger()
-    ledger.add(stays, ward_lines(beds, world, stays))
+    ledger.add(stays, without_included(world, ward_lines(beds, world, stays)))
     for claims, lines in make_visits(desks, world, index) + make_cycles(desks, world, index):
-        ledger.add(claims, lines)
+        ledger.add(claims, without_included(world, lines))
     return ledger
 
 
@@ -154,13 +160,15 @@ def _write(
     tell: Progress,
 ) -> tuple[dict[str, int], dict[str, int], int]:
     """Settle, number and write everything."""
-    settling, registering, breaking = (np.random.default_rng(seed) for seed in seeds)
+    registering, breaking = (np.random.default_rng(seed) for seed in seeds[1:3])
     tell("settlement", 0.4)
-    settlements = settle(settling, world, ledger)
+    chances = Noise(seeds[0])
+    settlements = settle(chances, world, ledger)
+    others = comorbidity(chances, world, ledger)
     ids = number_rows(ledger, settlements)
     (folder / "truth").mkdir(parents=True)
     tell("files", 0.5)
-    files = write_claims(folder, world, ledger, settlements, ids)
+    files = write_claims(folder, world, ledger, settlements, ids, group_of(world, ledger, others))
     files |= write_registers(folder, world, registering)
     tell("truth", 0.9)
     planted = write_truth(folder / "truth", world, ledger, ids, about)

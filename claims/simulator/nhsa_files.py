@@ -18,17 +18,13 @@ import pyarrow.csv as pacsv
 
 from claims.simulator.arrays import DAY, Bools, Ints
 from claims.simulator.diagnoses import GROUPS, SPECIALTY
+from claims.simulator.drg import CODES
 from claims.simulator.items import NATIONAL_CLASS
-from claims.simulator.ledger import INPATIENT, Ledger
+from claims.simulator.ledger import Ledger
 from claims.simulator.settlement import Settlements
 from claims.simulator.world import World
 
 EPOCH = np.datetime64("1970-01-01", "D")
-# The adjacent diagnosis-related group of each diagnosis group; a digit for severity follows.
-_ADJACENT_GROUPS = (
-    "ES2 GZ1 FV1 KS1 FR2 BR2 ET1 KT1 HZ1 TS1 IU2 LJ1 NZ1 OB1 PU1 LR1 RU1 JU1 CB3 DT1 DS1 IF3"
-)
-GROUPED = dict(zip(GROUPS, _ADJACENT_GROUPS.split(" "), strict=True))
 
 
 @dataclass(frozen=True)
@@ -127,10 +123,18 @@ def write(path: Path, columns: dict[str, pa.Array]) -> int:
 
 
 def write_claims(
-    folder: Path, world: World, ledger: Ledger, settlements: Settlements, ids: Identifiers
+    folder: Path,
+    world: World,
+    ledger: Ledger,
+    settlements: Settlements,
+    ids: Identifiers,
+    drg: Ints,
 ) -> dict[str, int]:
-    """Write setl_list.csv and fee_detail.csv; returns their numbers of rows."""
-    settlement_columns = _settlement_columns(world, ledger, settlements, ids)
+    """Write setl_list.csv and fee_detail.csv; returns their numbers of rows.
+
+    `drg` is the row of the payment groups of each claim, -1 outside hospital beds.
+    """
+    settlement_columns = _settlement_columns(world, ledger, settlements, ids, drg)
     line_columns = _line_columns(world, ledger, ids)
     claim_order, line_order = pa.array(ids.claim_order), pa.array(ids.line_order)
     return {
@@ -145,7 +149,7 @@ def write_claims(
 
 
 def _settlement_columns(
-    world: World, ledger: Ledger, settlements: Settlements, ids: Identifiers
+    world: World, ledger: Ledger, settlements: Settlements, ids: Identifiers, drg: Ints
 ) -> dict[str, pa.Array]:
     claims, people = ledger.claims, world.people
     group = np.where(claims.diagnosis >= 0, world.diagnoses.group[claims.diagnosis], -1)
@@ -171,21 +175,10 @@ def _settlement_columns(
         "dscg_maindiag_code": look_up(world.diagnoses.codes, claims.diagnosis),
         "atddr_no": look_up(world.doctors.codes, claims.doctor),
         "dscg_dept_codg": look_up([SPECIALTY[one] for one in GROUPS], group),
-        "drg_code": _drg_codes(world, ledger, group),
+        "drg_code": look_up(CODES, drg),
         "refd_setl_flag": pa.array((claims.cancels >= 0).astype(np.int64)),
         "refd_setl_id": cancelled,
     }
-
-
-def _drg_codes(world: World, ledger: Ledger, group: Ints) -> pa.Array:
-    """The group of a stay: severity rises with age and length; null outside hospital beds."""
-    claims = ledger.claims
-    old = world.people.age(claims.person, claims.begin // DAY) >= 70
-    long = (claims.end - claims.begin) > 12 * DAY
-    severity = np.where(old & long, 0, np.where(old | long, 1, 2))
-    codes = [GROUPED[one] + digit for one in GROUPS for digit in ("1", "3", "5")]
-    stays = claims.kind == INPATIENT
-    return look_up(codes, np.where(stays, 3 * np.maximum(group, 0) + severity, -1))
 
 
 def _line_columns(world: World, ledger: Ledger, ids: Identifiers) -> dict[str, pa.Array]:

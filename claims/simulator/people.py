@@ -158,8 +158,13 @@ def _chronic_items(
     group = diagnoses.group[chronic[ill]]
     first = (rng.random(len(ill)) * usual.counts[group]).astype(np.int64)
     drugs[ill, 0] = usual.at(group, first)
-    drugs[ill, 1] = np.where(rng.random(len(ill)) < 0.45, usual.at(group, first + 1), -1)
-    drugs[drugs[:, 1] == drugs[:, 0], 1] = -1
+    wanted = rng.random(len(ill)) < 0.45
+    _, kind = np.unique(np.asarray(items.drug_class), return_inverse=True)
+    # The second drug is of another class; two of one class would be a duplicate.
+    for step in range(1, 8):
+        other = usual.at(group, first + step)
+        free = wanted & (drugs[ill, 1] < 0) & (kind[other] != kind[drugs[ill, 0]])
+        drugs[ill[free], 1] = other[free]
     return drugs
 
 

@@ -126,10 +126,10 @@ def _places(world: World) -> dict[str, pa.Array]:
 def _doctors(world: World, rng: np.random.Generator) -> dict[str, pa.Array]:
     doctors = world.doctors
     return {
-        "dr_codg": pa.array(doctors.codes),
-        "dr_name": pa.array(_names(rng, len(doctors.codes))),
-        "fixmedins_code": look_up(world.places.codes, doctors.place),
-        "caty": pa.array(doctors.specialty),
+        "dr_codg": pa.array(doctors.codes[: doctors.number]),
+        "dr_name": pa.array(_names(rng, doctors.number)),
+        "fixmedins_code": look_up(world.places.codes, doctors.place[: doctors.number]),
+        "caty": pa.array(doctors.specialty[: doctors.number]),
     }
 
 
@@ -182,11 +182,12 @@ def _price_caps(world: World) -> dict[str, pa.Array]:
     Drugs have one cap for all levels, tests a lower one after the reform.
     """
     items = world.items
-    before, after = world.calendar.start - timedelta(days=365), world.calendar.turn_of_year()
-    reform = world.calendar.start + timedelta(days=after)
+    before = world.calendar.start - timedelta(days=365)
     rows: list[tuple[int, int, int, object, object]] = []
     for item in range(len(items.codes)):
         for level in (0,) if items.is_drug[item] else LEVELS:
+            after = items.tender_day if items.is_tendered[item] else items.reform_day
+            reform = world.calendar.start + timedelta(days=after)
             day = np.asarray([0, after])
             asked = np.full(2, item, dtype=np.int64)
             cap = items.cap(asked, np.full(2, level or 2, dtype=np.int64), day)

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from claims.simulator.arrays import DAY, Bools, Ints, some
+from claims.simulator.basket import in_hours
 from claims.simulator.ledger import INPATIENT, Claims, Ledger, Lines, pick
 from claims.simulator.parameters import SchemeParameters
+from claims.simulator.people import YEAR
 from claims.simulator.stays import StayIndex
 from claims.simulator.world import World
 
@@ -29,6 +31,7 @@ class Plot:
     spec: SchemeParameters
     number: int
     rng: np.random.Generator
+    _stays: tuple[int, StayIndex] | None = None
 
     @property
     def onset(self) -> int:
@@ -88,7 +91,10 @@ class Plot:
 
     def stay_index(self) -> StayIndex:
         """Who is in hospital when, as the ledger stands."""
-        return StayIndex(self.ledger.claims)
+        at = len(self.ledger.claims)
+        if self._stays is None or self._stays[0] != at:
+            self._stays = (at, StayIndex(self.ledger.claims))
+        return self._stays[1]
 
     def clean(self) -> Bools:
         """Claims without anything planted."""
@@ -123,16 +129,25 @@ class Plot:
                     found[cases] = self.rng.choice(pool, size=len(cases))
         return found
 
-    def replay(self, templates: Ints, person: Ints, place: Ints, begin: Ints) -> None:
+    def replay(
+        self, templates: Ints, person: Ints, place: Ints, begin: Ints, *, any_hour: bool = False
+    ) -> Ints:
         """Plant copies of templates for other people, places and times, as a whole wrong.
 
-        -1 is left out.
+        -1 is left out. Returns the positions of the lines.
         """
+        claims, lines = self.copies(templates, person, place, begin)
+        return self.plant_whole(claims, lines, any_hour=any_hour)
+
+    def copies(
+        self, templates: Ints, person: Ints, place: Ints, begin: Ints
+    ) -> tuple[Claims, Lines]:
+        """Copies of templates for other people, places and times; -1 is left out."""
         usable = templates >= 0
         claims, lines = self.ledger.copy(templates[usable], begin[usable])
         claims.person = person[usable]
         self.move(claims, lines, place[usable])
-        self.plant_whole(claims, lines)
+        return claims, lines
 
     def move(self, claims: Claims, lines: Lines, place: Ints) -> None:
         """Move a block to other places.
@@ -147,18 +162,49 @@ class Plot:
         price = self.world.price(lines.item, place[lines.claim], lines.time // DAY)
         lines.price = np.where(moved[lines.claim], price, lines.price)
 
-    def plant_whole(self, claims: Claims, lines: Lines) -> None:
-        """Add a block all of whose lines should not have been billed.
+    def plant_whole(self, claims: Claims, lines: Lines, *, any_hour: bool = False) -> Ints:
+        """Add a block all of whose lines should not have been billed; returns their positions.
 
-        What ends after the period is left out.
+        What ends after the period is left out; what falls outside opening hours is moved into them,
+        unless the hour is the point.
         """
         claims, lines = pick(claims, lines, claims.end < self.world.calendar.days * DAY)
-        if len(claims):
-            # A copy may be later than its template, and a price cap may have fallen in between.
-            cap = self.world.cap(lines.item, claims.place[lines.claim], lines.time // DAY)
-            lines.price = np.minimum(lines.price, cap)
-            _, new = self.ledger.add(claims, lines)
-            self.ledger.mark_whole(new, self.number)
+        if len(claims) == 0:
+            return claims.person
+        if not any_hour:
+            in_hours(self.world, claims, lines)
+        # A copy may be later than its template, and a price cap may have fallen in between.
+        cap = self.world.cap(lines.item, claims.place[lines.claim], lines.time // DAY)
+        lines.price = np.minimum(lines.price, cap)
+        _, new = self.ledger.add(claims, lines)
+        self.ledger.mark_whole(new, self.number)
+        return new
+
+    def never_bought(self, lines: Ints) -> None:
+        """Note that these goods never were on the shelf, so that no purchase shows them."""
+        self.ledger.notes.unbought.append((lines, np.zeros_like(lines)))
+
+    def activity(self, kinds: tuple[int, ...]) -> Ints:
+        """Innocent claims of these kinds at each place."""
+        claims = self.ledger.claims
+        usable = self.clean() & np.isin(claims.kind, kinds)
+        return np.bincount(claims.place[usable], minlength=len(self.world.places.codes))
+
+    def adults(self, age: int) -> Ints:
+        """Who is at least so old at the start, survives the period and lives at home."""
+        people = self.world.people
+        fits = (people.birth < -age * YEAR) & (people.death > self.world.calendar.days)
+        return np.flatnonzero(fits & ~people.care_home).astype(np.int64)
+
+    def days(self, size: int, *, spare: int = 2) -> Ints:
+        """Days after the onset, `spare` days before the end at the latest."""
+        last = max(self.onset + 1, self.world.calendar.days - spare)
+        return self.rng.integers(self.onset, last, size)
+
+    def number_of(self, actor: int, count: Ints, least: int = 1) -> int:
+        """How many cases an actor plants: a share of what it does after the onset."""
+        left = 1 - self.onset / self.world.calendar.days
+        return max(least, round(self.spec.share * left * int(count[actor])))
 
     def nights(self) -> Ints:
         """Nights of each claim that is a stay settled at once, 0 of the others."""
