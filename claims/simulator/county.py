@@ -20,11 +20,16 @@ import pyarrow as pa
 
 from claims.simulator.arrays import Noise
 from claims.simulator.basket import without_included
+from claims.simulator.books import Books
+from claims.simulator.claim_files import write_claims
 from claims.simulator.cycles import make_cycles
-from claims.simulator.drg import comorbidity, group_of
+from claims.simulator.drg import comorbidity
 from claims.simulator.faults import break_rows
+from claims.simulator.history import write_history
+from claims.simulator.house_files import house_files
 from claims.simulator.ledger import Ledger
-from claims.simulator.nhsa_files import Identifiers, number_rows, write_claims
+from claims.simulator.money_files import money_files
+from claims.simulator.nhsa_files import Identifiers, number_rows, write
 from claims.simulator.parameters import (
     CareParameters,
     Parameters,
@@ -33,11 +38,15 @@ from claims.simulator.parameters import (
     SettlementParameters,
     SimulationError,
 )
+from claims.simulator.record_files import record_files
+from claims.simulator.ref_files import ref_files
 from claims.simulator.registers import write_registers
 from claims.simulator.schemes import NAMES, plant
 from claims.simulator.settlement import settle
 from claims.simulator.staff import sign
 from claims.simulator.stays import StayIndex, license_beds, make_admissions
+from claims.simulator.stock_files import stock_files
+from claims.simulator.supervision_files import supervision_files
 from claims.simulator.truth_files import write_truth
 from claims.simulator.visits import make_visits
 from claims.simulator.ward import ward_lines
@@ -168,14 +177,32 @@ def _write(
     ids = number_rows(ledger, settlements)
     (folder / "truth").mkdir(parents=True)
     tell("files", 0.5)
-    files = write_claims(folder, world, ledger, settlements, ids, group_of(world, ledger, others))
-    files |= write_registers(folder, world, registering)
-    tell("truth", 0.9)
+    books = Books(world, ledger, settlements, ids, others, chances)
+    files = write_claims(folder, books)
+    files |= write_registers(folder, books, registering)
+    files |= _further(folder, books, seeds[3])
+    tell("truth", 0.8)
     planted = write_truth(folder / "truth", world, ledger, ids, about)
+    history, days = world.parameters.history, world.calendar.days
+    files |= write_history(folder, history, start=world.calendar.start, days=days, seed=seeds[4])
     broken = break_rows(breaking, folder, faults, _spared(ledger, ids))
     for name, (_, added) in broken.items():
         files[name] += added
     return files, planted, sum(number for number, _ in broken.values())
+
+
+def _further(folder: Path, books: Books, seed: np.random.SeedSequence) -> dict[str, int]:
+    """The registers beside those that every county has."""
+    houses, money, supervision = (np.random.default_rng(one) for one in seed.spawn(3))
+    files = (
+        record_files(books)
+        | stock_files(books)
+        | house_files(books, houses)
+        | money_files(books, money)
+        | supervision_files(books, supervision)
+        | ref_files(books.world)
+    )
+    return {name: write(folder / name, columns) for name, columns in files.items()}
 
 
 def _spared(ledger: Ledger, ids: Identifiers) -> set[str]:

@@ -80,8 +80,8 @@ def weights(world: World) -> Floats:
     """The relative weight of each of `CODES`: what stays of the group cost, times its severity."""
     kinds, cost = world.diagnoses.group, world.diagnoses.cost
     mean = np.asarray([cost[kinds == row].mean() for row in range(len(GROUPS))])
-    exact: Floats = np.round(np.outer(mean, SEVERITY_FACTOR).ravel(), 4)
-    return exact
+    grid = mean[:, None] * np.asarray(SEVERITY_FACTOR)[None, :]
+    return np.asarray(np.round(grid.ravel(), 4), dtype=np.float64)
 
 
 def standard(world: World, code: Ints, level: Ints) -> Ints:

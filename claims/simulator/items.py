@@ -29,6 +29,7 @@ NATIONAL_CLASS = {
 LEVEL_FACTOR = {1: 0.82, 2: 1.0, 3: 1.28, 9: 0.72}
 LEVELS = (1, 2, 3, 9)
 REFORM = 0.95
+SURGERY_FROM = 900_00
 TENDERED = frozenset({"C09", "C10", "A02"})
 
 
@@ -56,6 +57,20 @@ class Items:
     def number(self, name: str) -> int:
         """The row of the item called `name`."""
         return self.names.index(name)
+
+    def national_classes(self) -> list[str]:
+        """The national class of each item.
+
+        Consultations and operations have classes of their own where the interface knows them.
+        """
+        other = NATIONAL_CLASS["treatment"]
+        asked = [
+            "consultation" if "诊查费" in name or "诊疗费" in name
+            else "surgery" if kind == "treatment" and base >= SURGERY_FROM
+            else kind
+            for name, kind, base in zip(self.names, self.kind, self.base.tolist(), strict=True)
+        ]  # fmt: skip
+        return [NATIONAL_CLASS.get(kind, other) for kind in asked]
 
     def numbers(self, *names: str) -> Ints:
         """The rows of several items."""

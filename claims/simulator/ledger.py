@@ -164,8 +164,8 @@ class Growing(Generic[Block]):
 
     def __init__(self, empty: Block) -> None:
         """Begin with no rows."""
-        self.rows = empty
-        self._room = empty
+        self.rows: Block = empty
+        self._room: Block = empty
         self._number = 0
 
     def __len__(self) -> int:
@@ -203,17 +203,20 @@ class Ledger:
     @property
     def claims(self) -> Claims:
         """The columns of all claims; they may be altered in place until the next addition."""
-        return self._claims.rows
+        rows: Claims = self._claims.rows
+        return rows
 
     @property
     def lines(self) -> Lines:
         """The columns of all lines; they may be altered in place until the next addition."""
-        return self._lines.rows
+        rows: Lines = self._lines.rows
+        return rows
 
     @property
     def truth(self) -> Truth:
         """The columns of the truth."""
-        return self._truth.rows
+        rows: Truth = self._truth.rows
+        return rows
 
     def add(self, claims: Claims, lines: Lines) -> tuple[Ints, Ints]:
         """Append a block (its lines and visits point into the block); returns the new positions."""

@@ -34,6 +34,7 @@ class PeopleParameters:
     dialysis_share: float
     chemotherapy_share: float
     care_home_share: float
+    poor_share: float
     villages: int
     insured_per_employer: int
 
@@ -52,6 +53,7 @@ class CareParameters:
     relative_share: float
     village_rounds_per_year: float
     doctor_turnover: float
+    leave_share: float
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,21 @@ class PolicyParameters:
 
 
 @dataclass(frozen=True)
+class HistoryParameters:
+    """How the county was inspected before this program: whom, and with what mistakes."""
+
+    past_months: int
+    past_cases_per_year: float
+    looked_at_share: float
+    tip_off_share: float
+    high_amount_share: float
+    missed_share: float
+    wrong_share: float
+    absent_share: float
+    appeal_share: float
+
+
+@dataclass(frozen=True)
 class SchemeParameters:
     """One violation scheme; the keys are explained at the head of the schemes in `county.toml`."""
 
@@ -99,6 +116,7 @@ class Parameters:
     care: CareParameters
     settlement: SettlementParameters
     policy: PolicyParameters
+    history: HistoryParameters
     schemes: Mapping[str, SchemeParameters]
 
     @classmethod
@@ -120,6 +138,7 @@ class Parameters:
             care=CareParameters(**merged["care"]),
             settlement=SettlementParameters(**merged["settlement"]),
             policy=PolicyParameters(**merged["policy"]),
+            history=HistoryParameters(**merged["history"]),
             schemes={k: SchemeParameters(**v) for k, v in merged["schemes"].items()},
         )
 

@@ -32,7 +32,8 @@ DEATH_BY_AGE = (0.1, 0.05, 0.1, 0.15, 0.3, 0.8, 2.0, 5.5, 15.0, 40.0)
 class People:
     """One row per insured.
 
-    Days count from the start, `death` is NEVER for the living, `chronic` is -1 for none.
+    Days count from the start, `death` is NEVER for the living, `chronic` is -1 for none. `poor` are
+    those under medical assistance; `wage` is monthly, in fen, 0 for residents.
     """
 
     sex: Ints
@@ -48,6 +49,8 @@ class People:
     dialysis: Bools
     chemotherapy: Bools
     care_home: Bools
+    poor: Bools
+    wage: Ints
     usual: Ints
     frailty: Floats
 
@@ -104,6 +107,10 @@ def make_people(
         care_home=care_home,
         usual=_usual(rng, district, places),
         frailty=rng.gamma(1.6, 1 / 1.6, number),
+        poor=~employee & (rng.random(number) < wanted.poor_share),
+        wage=np.where(employee, 100 * np.rint(4600 * rng.lognormal(0, 0.38, number)), 0).astype(
+            np.int64
+        ),
     )
 
 

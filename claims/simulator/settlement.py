@@ -26,6 +26,7 @@ SUPPLEMENTARY_FROM = 2500_00
 SUPPLEMENTARY_RATE = 0.55
 CIVIL_SERVANT_RATE = 0.5
 READMISSION = 0.5
+ASSISTED_RATE = 0.92
 
 
 @dataclass
@@ -186,7 +187,10 @@ def _pooled(world: World, ledger: Ledger, total: Ints) -> Ints:
     late = claims.begin // DAY >= world.calendar.turn_of_year()
     raised = late & ~employee & (claims.kind == INPATIENT)
     rate = rate + np.where(raised, world.parameters.policy.stay_rate_rise, 0.0)
-    paid = np.floor(np.maximum(total - deductibles(world, ledger), 0) * rate)
+    poor = world.people.poor[claims.person] & (claims.kind == INPATIENT)
+    rate = np.where(poor, np.maximum(rate, ASSISTED_RATE), rate)
+    first = np.where(poor, 0, deductibles(world, ledger))
+    paid = np.floor(np.maximum(total - first, 0) * rate)
     return np.where(claims.kind == PHARMACY, 0, paid).astype(np.int64)
 
 

@@ -22,8 +22,8 @@ class Doctors:
 
     One row per post comes first, then the successors of those who leave, `number` rows in all.
     Claims are written for a post and signed by whoever holds it on the day; `successor` is -1 where
-    nobody leaves. Further rows, one per doctor who leaves, stand for the departed: a claim that
-    carries one keeps it.
+    nobody leaves, and `cover` stands in while a doctor is away on leave. Further rows, one per
+    doctor who leaves, stand for the departed: a claim that carries one keeps it.
     """
 
     codes: list[str]
@@ -34,6 +34,9 @@ class Doctors:
     left: Ints
     successor: Ints
     departed: Ints
+    away_from: Ints
+    away_to: Ints
+    cover: Ints
     number: int
 
     def draw(self, rng: np.random.Generator, place: Ints, group: Ints) -> Ints:
@@ -41,9 +44,11 @@ class Doctors:
         return self.seen.draw(rng, place * len(GROUPS) + group)
 
     def incumbent(self, doctor: Ints, day: Ints) -> Ints:
-        """Who holds the post of each doctor on a day; -1 stays -1."""
-        gone = (doctor >= 0) & (day >= self.left[doctor])
-        return np.where(gone, self.successor[doctor], doctor)
+        """Who stands in for each doctor, or holds the post, on a day; -1 stays -1."""
+        away = (doctor >= 0) & (day >= self.away_from[doctor]) & (day <= self.away_to[doctor])
+        present = np.where(away, self.cover[doctor], doctor)
+        gone = (present >= 0) & (day >= self.left[present])
+        return np.where(gone, self.successor[present], present)
 
 
 def make_doctors(rng: np.random.Generator, places: Places, numbers: Ints) -> Doctors:
@@ -71,7 +76,18 @@ def make_doctors(rng: np.random.Generator, places: Places, numbers: Ints) -> Doc
     codes = [f"D{i:06d}" for i in range(1, n + 1)]
     always, never = np.full(n, -1, dtype=np.int64), np.full(n, NEVER, dtype=np.int64)
     return Doctors(
-        codes, ints(place_of), specialty, Choices(rows), always, never, always, always, n
+        codes=codes,
+        place=ints(place_of),
+        specialty=specialty,
+        seen=Choices(rows),
+        begun=always,
+        left=never,
+        successor=always,
+        departed=always,
+        away_from=never,
+        away_to=never,
+        cover=always,
+        number=n,
     )
 
 
@@ -83,9 +99,16 @@ def with_turnover(rng: np.random.Generator, doctors: Doctors, share: float, days
     day = rng.integers(max(1, days // 8), max(2, days * 3 // 4), wanted)
     new = np.arange(n, n + wanted, dtype=np.int64)
     never = np.full(2 * wanted, NEVER, dtype=np.int64)
-    left, successor, departed = (
+    left, successor, departed, away_from, away_to, cover = (
         np.concatenate([column, never])
-        for column in (doctors.left, doctors.successor, doctors.departed)
+        for column in (
+            doctors.left,
+            doctors.successor,
+            doctors.departed,
+            doctors.away_from,
+            doctors.away_to,
+            doctors.cover,
+        )
     )
     left[leaver], successor[leaver], departed[leaver] = day, new, new + wanted
     codes = [f"D{i + 1:06d}" for i in new] + [doctors.codes[i] for i in leaver]
@@ -99,8 +122,29 @@ def with_turnover(rng: np.random.Generator, doctors: Doctors, share: float, days
         left=left,
         successor=successor,
         departed=departed,
+        away_from=away_from,
+        away_to=away_to,
+        cover=cover,
         number=n + wanted,
     )
+
+
+def with_leave(rng: np.random.Generator, doctors: Doctors, share: float, days: int) -> Doctors:
+    """Send a share of the doctors on one long leave; a colleague who stays covers each of them."""
+    stays = doctors.left[: doctors.number] == NEVER
+    stays &= doctors.begun[: doctors.number] < 0
+    goes = stays & (rng.random(doctors.number) < share)
+    from_day, to_day, cover = (
+        column.copy() for column in (doctors.away_from, doctors.away_to, doctors.cover)
+    )
+    for one in np.flatnonzero(goes).tolist():
+        alike = stays & ~goes & (doctors.place[: doctors.number] == doctors.place[one])
+        colleagues = np.flatnonzero(alike)
+        if len(colleagues):
+            from_day[one] = rng.integers(1, max(2, days - 40))
+            to_day[one] = from_day[one] + rng.integers(5, 30)
+            cover[one] = colleagues[rng.integers(0, len(colleagues))]
+    return replace(doctors, away_from=from_day, away_to=to_day, cover=cover)
 
 
 def sign(doctors: Doctors, ledger: Ledger) -> None:

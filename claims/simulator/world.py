@@ -16,7 +16,7 @@ from claims.simulator.items import Items, load_items
 from claims.simulator.parameters import Parameters
 from claims.simulator.people import People, make_people
 from claims.simulator.places import Places, make_places
-from claims.simulator.staff import Doctors, make_doctors, with_turnover
+from claims.simulator.staff import Doctors, make_doctors, with_leave, with_turnover
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,10 @@ def make_world(
     items = load_items(calendar.turn_of_year(), tender_day, policy.tender_share)
     places, numbers = make_places(np.random.default_rng(seeds[0]), institutions, pharmacies)
     staffing = np.random.default_rng(seeds[1])
-    doctors = with_turnover(
-        staffing,
-        make_doctors(staffing, places, numbers),
-        parameters.care.doctor_turnover,
-        calendar.days,
-    )
+    care, days = parameters.care, calendar.days
+    doctors = make_doctors(staffing, places, numbers)
+    doctors = with_turnover(staffing, doctors, care.doctor_turnover, days)
+    doctors = with_leave(staffing, doctors, care.leave_share, days)
     people = make_people(
         np.random.default_rng(seeds[2]),
         insured,

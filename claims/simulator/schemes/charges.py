@@ -30,7 +30,8 @@ def _lines_with(plot: Plot, items: Ints) -> Bools:
     """Lines of these items after the onset, on claims of institutions without anything planted."""
     lines, claims = plot.ledger.lines, plot.ledger.claims
     free = plot.begun() & plot.clean() & (claims.kind != PHARMACY)
-    return free[lines.claim] & np.isin(lines.item, items)
+    found: Bools = free[lines.claim] & np.isin(lines.item, items)
+    return found
 
 
 def _without(plot: Plot, cases: Ints, item: Ints) -> Ints:
