@@ -27,7 +27,7 @@ COLUMNS = ["setl_id", "fixmedins_code", "setl_time", "medfee_sumamt", "refd_setl
 OPEN, UPHELD, REDUCED, OVERTURNED = 0, 1, 2, 3
 PENALTY_FROM, RECOVERY_FROM = 3000_00, 500_00
 # Whoever tips off knows: a real violation is told of so many times as often as an innocent claim.
-TOLD_OFTENER = 60.0
+TOLD_OFTENER = 25.0
 REASONS = {
     DISMISSED: "Nothing to object to.",
     NOT_RECEIVED: "The documents were not received in time.",
@@ -165,7 +165,7 @@ def _during(
         free[pool[chosen]] = False
         rows.append(pool[chosen])
         channels.append(channel)
-        on.append(first + rng.integers(0, 28, number))
+        on.append(np.minimum(first + rng.integers(0, 28, number), days - 1))
     row, channel, when = (
         np.concatenate([np.zeros(0, dtype=np.int64), *parts]) for parts in (rows, channels, on)
     )

@@ -21,6 +21,7 @@ EMPLOYER_PERMILLE, PERSON_PERMILLE = 80, 20
 FLOOR, CEILING = 2900_00, 14_500_00
 RISE = 0.05
 RESIDENT_PREMIUM, STATE_SHARE = 380_00, 640_00
+SURPLUS = 1.04
 FUNDS = ("310100", "310200", "320100", "330100", "390100")
 
 
@@ -147,15 +148,21 @@ def _by_month(month: Ints, amount: Ints, months: int) -> Ints:
 
 
 def _income(books: Books, spent: list[Ints]) -> list[Ints]:
-    """Contributions monthly; residents pay from September to December, the state in December."""
-    world, people = books.world, books.world.people
+    """Contributions monthly; residents pay from September to December, the state in December.
+
+    What the pool keeps for this county is in proportion to what the county spends.
+    """
+    world = books.world
     months = world.calendar.months
-    wages = int(np.clip(people.wage[people.employee], FLOOR, CEILING).sum())
-    steady = np.full(months, wages * EMPLOYER_PERMILLE // 1000, dtype=np.int64)
-    account = np.full(months, wages * PERSON_PERMILLE // 1000, dtype=np.int64)
     number = (world.calendar.start.month - 1 + np.arange(months)) % 12 + 1
-    residents = int((~people.employee).sum())
-    premium = np.where(np.isin(number, (9, 10, 11, 12)), residents * RESIDENT_PREMIUM // 4, 0)
-    state = np.where(number == 12, residents * STATE_SHARE, 0)
-    even = [np.full(months, int(column.mean() * 1.02), dtype=np.int64) for column in spent]
-    return [steady, account, even[2], even[3], (premium + state).astype(np.int64)]
+    premium = np.where(np.isin(number, (9, 10, 11, 12)), RESIDENT_PREMIUM // 4, 0)
+    state = np.where(number == 12, STATE_SHARE, 0)
+    monthly = (premium + state).astype(np.float64)
+    # A county shorter than its year's premiums has had them before.
+    yearly = monthly if monthly.sum() else np.ones(months)
+    steady = 1 + 0.05 * (number == 3)
+    shapes = [steady, steady, np.ones(months), np.ones(months), yearly]
+    return [
+        (shape * (column.sum() * SURPLUS / shape.sum())).astype(np.int64)
+        for shape, column in zip(shapes, spent, strict=True)
+    ]

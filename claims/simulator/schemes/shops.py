@@ -205,12 +205,13 @@ def identity_misuse(plot: Plot) -> None:
         (people.sex == 2) & (people.birth < -44 * YEAR) & (people.birth > -50 * YEAR)
         & (people.death > world.calendar.days)
     ).astype(np.int64)  # fmt: skip
-    just = rng.random(len(holder)) < plot.spec.adaptive_share
+    first = plot.days(len(holder), spare=200)
+    just = plot.adapts(first)
     if len(near):
         holder = np.where(just, rng.choice(near, size=len(holder)), holder)
     which, turn = spread(1 + rng.binomial(5, plot.spec.share, len(holder)))
     person = holder[which]
-    day = plot.days(len(holder), spare=200)[which] + turn * rng.integers(21, 32, len(which))
+    day = first[which] + turn * rng.integers(21, 32, len(which))
     begin = day * DAY + 9 * HOUR + rng.integers(0, 6 * HOUR, len(which))
     woman = people.sex[person] == 2
     reasons = [world.diagnoses.number(code) for code in ("Z34.9", "P59.9")]
