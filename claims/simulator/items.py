@@ -7,7 +7,7 @@ reform, those of some standing drugs by a third or so after a joint tender. Hone
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -53,6 +53,7 @@ class Items:
     reform_day: int
     tender_day: int
     tender_cut: float
+    lists: dict[tuple[str, bool, int], Choices] = field(default_factory=dict)
 
     def number(self, name: str) -> int:
         """The row of the item called `name`."""
@@ -101,6 +102,12 @@ class Items:
         Row 2 × group holds what a man of that group may get, the next row what a woman may. `ward`
         adds what inpatients of any group get.
         """
+        asked = (kind, ward, dearest)
+        if asked not in self.lists:
+            self.lists[asked] = Choices(self._rows(kind, ward=ward, dearest=dearest))
+        return self.lists[asked]
+
+    def _rows(self, kind: str, *, ward: bool, dearest: int) -> list[list[int]]:
         rows = []
         for group in GROUPS:
             wanted = {group, "w", "*"} if ward else {group, "*"}
@@ -115,7 +122,7 @@ class Items:
                         and self.base[i] < dearest * 100
                     ]
                 )
-        return Choices(rows)
+        return rows
 
 
 def load_items(reform_day: int, tender_day: int, tender_cut: float) -> Items:

@@ -159,6 +159,12 @@ def pick(claims: Claims, lines: Lines, keep: Bools) -> tuple[Claims, Lines]:
     return chosen, kept
 
 
+def _runs(owners: Ints, claims: Ints) -> tuple[Ints, Ints]:
+    """Where the run of each claim begins among sorted owners, and how long it is."""
+    first = np.searchsorted(owners, claims).astype(np.int64)
+    return first, np.searchsorted(owners, claims, side="right").astype(np.int64) - first
+
+
 class Growing(Generic[Block]):
     """Columns with room for more rows, so that adding many small blocks costs little."""
 
@@ -198,6 +204,8 @@ class Ledger:
         self._lines = Growing(Lines(*[none] * 7))
         self._truth = Growing(Truth(*[none] * 4))
         self._order: Ints | None = None
+        self._owners = none
+        self.stays = 0
         self.notes = Notes([], [], [], [], [])
 
     @property
@@ -221,12 +229,12 @@ class Ledger:
     def add(self, claims: Claims, lines: Lines) -> tuple[Ints, Ints]:
         """Append a block (its lines and visits point into the block); returns the new positions."""
         at = len(self._claims)
+        self.stays += int((claims.kind == INPATIENT).sum())
         new = self._claims.append(replace(claims, visit=claims.visit + at))
         return new, self.add_lines(replace(lines, claim=lines.claim + at))
 
     def add_lines(self, lines: Lines) -> Ints:
         """Append lines to claims that are already in the ledger; returns their positions."""
-        self._order = None
         return self._lines.append(lines)
 
     def forget_order(self) -> None:
@@ -260,14 +268,24 @@ class Ledger:
         return amounts
 
     def lines_of(self, claims: Ints) -> tuple[Ints, Ints]:
-        """For some claims: which of them (0, 1, …), and the position of each of their lines."""
-        if self._order is None:
+        """For some claims: which of them (0, 1, …), and the position of each of their lines.
+
+        The bulk is sorted once; what was added since is looked up beside it.
+        """
+        if self._order is None or len(self.lines) > 1.1 * len(self._order):
             self._order = np.argsort(self.lines.claim, kind="stable").astype(np.int64)
-        owners = self.lines.claim[self._order]
-        first = np.searchsorted(owners, claims)
-        counts = np.searchsorted(owners, claims, side="right") - first
-        owner, position = spread(counts.astype(np.int64))
-        return owner, self._order[first[owner] + position]
+            self._owners = self.lines.claim[self._order]
+        at = len(self._order)
+        late = np.argsort(self.lines.claim[at:], kind="stable").astype(np.int64) + at
+        (first, number), (more, extra) = (
+            _runs(owners, claims) for owners in (self._owners, self.lines.claim[late])
+        )
+        owner, position = spread(number + extra)
+        old = position < number[owner]
+        found = np.empty(len(owner), dtype=np.int64)
+        found[old] = self._order[(first[owner] + position)[old]]
+        found[~old] = late[(more[owner] + position - number[owner])[~old]]
+        return owner, found
 
     def copy(self, templates: Ints, begin: Ints) -> tuple[Claims, Lines]:
         """Copies of claims moved to another beginning, lines with them; not yet in the ledger."""

@@ -100,10 +100,11 @@ def excess_supply(plot: Plot) -> None:
         (people.birth < -30 * YEAR) & (people.death > world.calendar.days) & ~people.care_home
     )
     number = min(len(adults), max(1, round(plot.spec.actors * len(people.sex) / 10_000)))
-    if plot.spec.actors == 0 or plot.spec.share <= 0 or len(_sellers(plot)) == 0:
+    sellers = _sellers(plot)
+    if plot.spec.actors == 0 or plot.spec.share <= 0 or len(sellers) == 0:
         return
     for person in rng.choice(adults, size=number, replace=False):
-        _hoard(plot, int(person))
+        _hoard(plot, int(person), sellers)
 
 
 def _sellers(plot: Plot) -> Ints:
@@ -113,13 +114,12 @@ def _sellers(plot: Plot) -> Ints:
     return pool[pool != plot.world.places.dialysis] if len(pool) > 1 else pool
 
 
-def _hoard(plot: Plot, person: int) -> None:
+def _hoard(plot: Plot, person: int, sellers: Ints) -> None:
     """One person's purchases; the adaptive one spreads them over more places, in smaller packs."""
     world, rng = plot.world, plot.rng
     names = [name for name, sex in HOARDED if sex in (0, world.people.sex[person])]
     item = world.items.number(names[int(rng.integers(0, len(names)))])
     adaptive = bool(rng.random() < plot.spec.adaptive_share)
-    sellers = _sellers(plot)
     places = rng.choice(sellers, size=min(len(sellers), 9 if adaptive else 5), replace=False)
     weeks = np.arange(plot.onset, world.calendar.days - 2, 4 if adaptive else 7, dtype=np.int64)
     bought = weeks[rng.random(len(weeks)) < max(plot.spec.share, 2.1 / max(len(weeks), 1))]

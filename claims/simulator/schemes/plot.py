@@ -7,7 +7,7 @@ In: the world, the ledger and the parameters of one scheme. Out: positions in th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -32,6 +32,7 @@ class Plot:
     number: int
     rng: np.random.Generator
     _stays: tuple[int, StayIndex] | None = None
+    _templates: dict[tuple[int, ...], tuple[Ints, Ints, Ints]] = field(default_factory=dict)
 
     @property
     def onset(self) -> int:
@@ -91,9 +92,9 @@ class Plot:
 
     def stay_index(self) -> StayIndex:
         """Who is in hospital when, as the ledger stands."""
-        at = len(self.ledger.claims)
-        if self._stays is None or self._stays[0] != at:
-            self._stays = (at, StayIndex(self.ledger.claims))
+        known = self.ledger.stays
+        if self._stays is None or self._stays[0] != known:
+            self._stays = (known, StayIndex(self.ledger.claims))
         return self._stays[1]
 
     def clean(self) -> Bools:
@@ -112,22 +113,35 @@ class Plot:
 
         At the place if it has one, -1 if nobody has.
         """
-        claims = self.ledger.claims
-        usable = self.clean() & np.isin(claims.kind, kinds)
+        rows, home, sexes = self._by_place(kinds)
         shop = self.world.places.is_pharmacy
-        theirs = self.world.people.sex[claims.person]
         found = np.full(len(place), -1, dtype=np.int64)
-        for one in np.unique(place):
+        for one in np.unique(place).tolist():
+            here = slice(*np.searchsorted(home, (one, one + 1)).tolist())
             for each in (1, 2):
                 cases = np.flatnonzero((place == one) & (sex == each))
-                alike = np.flatnonzero(
-                    usable & (shop[claims.place] == shop[one]) & (theirs == each)
-                )
-                here = alike[claims.place[alike] == one]
-                pool = here if len(here) else alike
-                if len(cases) and len(pool):
+                if len(cases) == 0:
+                    continue
+                pool = rows[here][sexes[here] == each]
+                if len(pool) == 0:
+                    pool = rows[(shop[home] == shop[one]) & (sexes == each)]
+                if len(pool):
                     found[cases] = self.rng.choice(pool, size=len(cases))
         return found
+
+    def _by_place(self, kinds: tuple[int, ...]) -> tuple[Ints, Ints, Ints]:
+        """Innocent claims of these kinds in order of place, with place and the person's sex.
+
+        As they were when first asked for.
+        """
+        if kinds not in self._templates:
+            claims = self.ledger.claims
+            usable = np.flatnonzero(self.clean() & np.isin(claims.kind, kinds))
+            order = np.argsort(claims.place[usable], kind="stable")
+            rows = usable[order].astype(np.int64)
+            sexes = self.world.people.sex[claims.person[rows]]
+            self._templates[kinds] = (rows, claims.place[rows], sexes)
+        return self._templates[kinds]
 
     def replay(
         self, templates: Ints, person: Ints, place: Ints, begin: Ints, *, any_hour: bool = False

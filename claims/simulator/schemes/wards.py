@@ -52,10 +52,10 @@ def cloned_stays(plot: Plot) -> None:
     """One record for four to seven people; the adaptive ones vary the quantities a little."""
     world, ledger, rng = plot.world, plot.ledger, plot.rng
     admitted = plot.activity((INPATIENT,))
+    nights = plot.nights()
+    usable = np.flatnonzero(plot.clean() & (nights >= 3) & (nights <= 12)).astype(np.int64)
     for actor in plot.actors(_private_wards(plot), admitted).tolist():
-        nights = plot.nights()
-        here = np.flatnonzero((ledger.claims.place == actor) & (nights >= 3) & (nights <= 12))
-        here = here[plot.clean()[here]]
+        here = usable[ledger.claims.place[usable] == actor]
         if len(here) == 0:
             continue
         groups = plot.number_of(actor, admitted) // 5 + 1
