@@ -22,6 +22,7 @@ from claims.simulator.arrays import Noise
 from claims.simulator.basket import without_included
 from claims.simulator.books import Books
 from claims.simulator.claim_files import write_claims
+from claims.simulator.clearing_files import clearing_files
 from claims.simulator.cycles import make_cycles
 from claims.simulator.drg import comorbidity
 from claims.simulator.faults import break_rows
@@ -199,6 +200,7 @@ def _further(folder: Path, books: Books, seed: np.random.SeedSequence) -> dict[s
         | stock_files(books)
         | house_files(books, houses)
         | money_files(books, money)
+        | clearing_files(books)
         | supervision_files(books, supervision)
         | ref_files(books.world)
     )

@@ -220,7 +220,8 @@ def _value_faults(name: str, shipped: object, value: object) -> list[str]:
     if isinstance(shipped, int) and not isinstance(value, int):
         return [f"'{name}' must be a whole number. Got {value!r} instead."]
     lowest = 1 if name.endswith(("villages", "insured_per_employer", "late_days")) else 0
-    highest = 1 if name.endswith(("share", "scattered", "turnover")) else 100_000
+    amount = 100_000 if "yuan" in name else 400
+    highest = 1 if name.endswith(("share", "scattered", "turnover")) else amount
     if not lowest <= value <= highest:
         return [f"'{name}' must lie between {lowest} and {highest}. Got {value!r} instead."]
     return []

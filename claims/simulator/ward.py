@@ -217,6 +217,11 @@ def _target(rng: np.random.Generator, world: World, claims: Claims) -> Floats:
     long = np.sqrt(days_in(claims) / world.diagnoses.stay_days[claims.diagnosis])
     chance = rng.lognormal(-0.06, 0.35, len(claims))
     relative = by_level(RELATIVE_COST)[world.places.level[claims.place]]
-    usual = 100 * world.parameters.care.yuan_per_stay * relative / max(relative.mean(), 1e-9)
+    usual = (
+        100
+        * world.parameters.care.yuan_per_stay
+        * relative
+        / max(relative.sum() / max(len(claims), 1), 1e-9)
+    )
     target: Floats = usual * cost * long * chance
     return target

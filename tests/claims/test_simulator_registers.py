@@ -349,6 +349,22 @@ def test_groups_are_paid_by_weight_and_every_stay_has_one(county: Folder) -> Non
     assert set(stays["drg_code"].str[-1]) == {"1", "3", "5"}
 
 
+def test_hospitals_are_cleared_by_group_within_their_quota(county: Folder) -> None:
+    rows = county.read("medins_clr.csv")
+    for column in ("fund_appl_amt", "drg_pay_amt", "quota_amt", "clr_amt"):
+        rows[column] = rows[column].astype(float)
+    by_item = rows["setl_ym"] < "202407"
+    assert (rows["fund_appl_amt"] == rows["drg_pay_amt"])[by_item].all()
+    assert (rows["fund_appl_amt"] != rows["drg_pay_amt"])[~by_item].mean() > 0.9
+    assert (rows["clr_amt"] <= rows["drg_pay_amt"]).all()
+    year = rows["setl_ym"].str.slice(0, 4)
+    yearly = rows.groupby(["fixmedins_code", year])[["clr_amt", "quota_amt"]].sum()
+    most = 12 * rows.groupby(["fixmedins_code", year])["quota_amt"].first()
+    assert (yearly["clr_amt"] <= most + 0.01).all()
+    short = rows["clr_amt"] < rows["drg_pay_amt"]
+    assert short[rows["setl_ym"].str.slice(4) == "12"].mean() > short[~by_item].mean()
+
+
 def test_the_funds_ledger_agrees_with_the_settlements(county: Folder) -> None:
     ledger = county.read("fund_ledger.csv")
     spent = ledger[ledger["fund_pay_type"] == "310200"]["expd_amt"].str.replace(
@@ -380,7 +396,8 @@ def test_planting_does_not_change_what_the_innocent_were_billed(
         claims = folder.claims[~folder.claims["psn_no"].isin(guilty)][own]
         both.append(claims.sort_values(own).reset_index(drop=True))
     assert len(both[0]) > 0.5 * len(honest.claims)
-    pd.testing.assert_frame_equal(*both)
+    without, planted = both
+    pd.testing.assert_frame_equal(without, planted)
 
 
 def test_identities_cannot_be_anybodys(county: Folder) -> None:
@@ -388,3 +405,43 @@ def test_identities_cannot_be_anybodys(county: Folder) -> None:
     assert county.people["tel"].str.slice(0, 4).eq("1000").all()
     for name in HEADERS:
         assert not {"psn_name", "certno", "tel", "emp_name"} & set(county.read(name).columns)
+
+
+def _changed(**tables: dict[str, float]) -> Parameters:
+    """The shipped parameters with some values of some tables replaced."""
+    shipped = Parameters.load(None)
+    return replace(
+        shipped, **{name: replace(getattr(shipped, name), **new) for name, new in tables.items()}
+    )
+
+
+EXTREMES = {
+    "nobody_comes": _changed(
+        care={"visits_per_year": 0.0, "chronic_visits_per_year": 0.0, "swipes_per_year": 0.0}
+    ),
+    "nobody_is_admitted": _changed(
+        care={"stays_per_year": 0.0}, people={"births_per_year": 0.0, "chemotherapy_share": 0.0}
+    ),
+    "nobody_is_ill": _changed(
+        people={"chronic_share": 0.0, "dialysis_share": 0.0, "care_home_share": 0.0}
+    ),
+    "only_men_at_home": _changed(people={"female_share": 0.0, "employee_share": 0.0}),
+    "only_women_at_work": _changed(people={"female_share": 1.0, "employee_share": 1.0}),
+    "everybody_leaves": _changed(care={"doctor_turnover": 1.0, "leave_share": 1.0}),
+    "no_policy_ever": _changed(
+        policy={"community_month": 400, "tender_month": 400, "drg_month": 400, "trace_month": 400}
+    ),
+    "no_history": _changed(history={"past_cases_per_year": 0.0, "looked_at_share": 0.0}),
+    "everything_told": _changed(history={"looked_at_share": 1.0, "tip_off_share": 1.0}),
+}
+
+
+@pytest.mark.parametrize("name", EXTREMES)
+def test_extreme_counties_are_simulated(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "county"
+    summary = simulate(
+        folder, insured=300, months=6, institutions=6, pharmacies=3, seed=2,
+        parameters=EXTREMES[name],
+    )  # fmt: skip
+    assert summary.files["setl_list.csv"] > 0
+    assert (folder / "truth" / "county.json").exists()

@@ -148,7 +148,8 @@ def drug_resale(plot: Plot) -> None:
     people, places = world.people, world.places
     adults = plot.adults(30)
     number = min(len(adults), max(1, round(plot.spec.actors * len(people.sex) / 10_000)))
-    if plot.spec.actors == 0 or plot.spec.share <= 0:
+    pool = np.flatnonzero(plot.activity((OUTPATIENT, PHARMACY)) > 0)
+    if plot.spec.actors == 0 or plot.spec.share <= 0 or len(pool) == 0:
         return
     buyer = rng.choice(adults, size=number, replace=False)
     weeks = np.arange(plot.onset, world.calendar.days - 3, 14, dtype=np.int64)
@@ -157,7 +158,6 @@ def drug_resale(plot: Plot) -> None:
     row, column, turn = np.repeat(row, 2), np.repeat(column, 2), np.tile([0, 1], len(row))
     day = weeks[column] + np.repeat(rng.integers(0, 3, len(row) // 2), 2)
     begin = day * DAY + 13 * HOUR + turn * 90 * MINUTE + rng.integers(0, HOUR, len(row))
-    pool = np.flatnonzero(plot.activity((OUTPATIENT, PHARMACY)) > 0)
     place = pool[rng.integers(0, len(pool), len(row))]
     names = [name for name in RESOLD if world.items.sex[world.items.number(name)] == 0]
     item = world.items.numbers(*names)[(row * 2 + rng.integers(0, 3, len(row))) % len(names)]
