@@ -27,8 +27,7 @@ from claims.simulator.county import simulate
 folder = Path(tempfile.mkdtemp()) / "county"
 insured, months = 6_000, 24
 summary = simulate(folder, insured=insured, months=months, seed=4, faults=0.0)
-rows = pd.Series(summary.files, name="rows").to_frame().T
-rows
+pd.Series(summary.files, name="rows").to_frame().transpose()
 
 # %%
 claims = pd.read_csv(
