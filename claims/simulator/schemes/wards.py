@@ -131,18 +131,30 @@ def bed_over_capacity(plot: Plot) -> None:
     suitable = world.places.has_beds & (world.places.beds <= 40)
     for actor in plot.actors(suitable, admitted * suitable).tolist():
         runs = plot.number_of(actor, admitted, 24) // 12
-        day = plot.days(runs, spare=20)
+        slots = np.arange(plot.onset, max(plot.onset + 1, world.calendar.days - 20), 21)
+        runs = min(runs, len(slots))
+        day = rng.choice(slots, size=runs, replace=False).astype(np.int64)
         adaptive = plot.adapts(day)
-        beds = int(world.places.beds[actor])
-        # The adaptive ones stay within a bed or two of the licence.
-        extra = np.where(adaptive, rng.integers(0, 2, runs), rng.integers(3, 7, runs))
-        run, _ = spread(beds + extra)
+        free = world.places.beds[actor] - _lying(plot, actor, day + 7)
+        # The adaptive ones fill the last bed and stop.
+        extra = np.where(adaptive, 0, rng.integers(4, 8, runs))
+        run, _ = spread(np.maximum(free + extra, 0))
         adults = plot.adults(40)
         person = rng.permutation(adults)[: len(run)]
         run = run[: len(person)]
         begin = day[run] * DAY + 8 * HOUR + rng.integers(0, 9 * HOUR, len(run))
         place = np.full(len(run), actor, dtype=np.int64)
         _admit(plot, person, place, begin, rng.integers(12, 16, len(run)), _vague(plot, len(run)))
+
+
+def _lying(plot: Plot, actor: int, day: Ints) -> Ints:
+    """How many innocent patients lie at a place on each day."""
+    claims = plot.ledger.claims
+    here = np.flatnonzero((claims.kind == INPATIENT) & (claims.place == actor) & plot.clean())
+    begun = np.sort(claims.begin[here] // DAY)
+    ended = np.sort(claims.end[here] // DAY)
+    left = np.searchsorted(ended, day, side="right")
+    return np.searchsorted(begun, day, side="right").astype(np.int64) - left
 
 
 def drg_upcoding(plot: Plot) -> None:
