@@ -22,9 +22,8 @@ OUTPATIENT, CHRONIC, INPATIENT, PHARMACY = 11, 14, 21, 41
 class Claims:
     """Columns of claims.
 
-    `visit` is the position of the first claim of the same visit or stay; `lag` is an additional
-    delay of the settlement in seconds; `cancels` is the position of the claim a reversal cancels,
-    or -1.
+    `visit` is the position of the first claim of the same visit or stay, `lag` a further delay of
+    the settlement in seconds, `cancels` the position of the claim a reversal cancels, or -1.
     """
 
     person: Ints
@@ -169,7 +168,7 @@ class Growing(Generic[Block]):
     """Columns with room for more rows, so that adding many small blocks costs little."""
 
     def __init__(self, empty: Block) -> None:
-        """Begin with no rows."""
+        """No rows yet."""
         self.rows: Block = empty
         self._room: Block = empty
         self._number = 0
@@ -237,8 +236,9 @@ class Ledger:
         """Append lines to claims that are already in the ledger; returns their positions."""
         return self._lines.append(lines)
 
-    def forget_order(self) -> None:
-        """Look lines up anew, after lines have been moved from one claim to another."""
+    def move_lines(self, line: Ints, claim: Ints) -> None:
+        """Move lines from one claim to another."""
+        self.lines.claim[line] = claim
         self._order = None
 
     def mark(self, line: Ints, scheme: int, overpaid: Ints) -> None:
@@ -268,10 +268,8 @@ class Ledger:
         return amounts
 
     def lines_of(self, claims: Ints) -> tuple[Ints, Ints]:
-        """For some claims: which of them (0, 1, …), and the position of each of their lines.
-
-        The bulk is sorted once; what was added since is looked up beside it.
-        """
+        """For some claims: which of them (0, 1, …), and the position of each of their lines."""
+        # The bulk is sorted once; what was added since is looked up beside it.
         if self._order is None or len(self.lines) > 1.1 * len(self._order):
             self._order = np.argsort(self.lines.claim, kind="stable").astype(np.int64)
             self._owners = self.lines.claim[self._order]

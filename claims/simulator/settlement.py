@@ -74,8 +74,7 @@ def _bill_long_stays_twice(world: World, ledger: Ledger) -> Ints:
     claims.end[first] = middle
     new, _ = ledger.add(copies, empty)
     ledger.claims.visit[new] = ledger.claims.visit[first]
-    ledger.lines.claim[line[moved]] = new[which[moved]]
-    ledger.forget_order()
+    ledger.move_lines(line[moved], new[which[moved]])
     return first
 
 

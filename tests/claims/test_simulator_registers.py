@@ -381,6 +381,7 @@ def test_contributions_are_reset_in_march(county: Folder) -> None:
     rows = county.read("emp_contr.csv")
     base = rows["psn_clctstd"].astype(float).groupby(rows["clct_ym"]).mean()
     assert base["202403"] / base["202402"] == pytest.approx(1.05, abs=0.02)
+    assert base["202503"] / base["202502"] == pytest.approx(1.05, abs=0.02)
     assert base["202405"] / base["202404"] == pytest.approx(1.0, abs=0.01)
     assert set(rows["psn_no"]) <= set(county.people[county.people["insutype"] == "310"].index)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from claims.simulator.arrays import DAY, MINUTE, Bools, Ints
+from claims.simulator.arrays import DAY, HOUR, MINUTE, Bools, Ints
 from claims.simulator.basket import make_lines
 from claims.simulator.diagnoses import GROUPS
 from claims.simulator.ledger import CHRONIC, INPATIENT, OUTPATIENT, PHARMACY
@@ -161,7 +161,11 @@ def restricted_payment(plot: Plot) -> None:
     cases, item = cases[wrong], item[wrong]
     day = claims.begin[cases] // DAY
     count = np.where(plot.adapts(day), 1, rng.integers(1, 4, len(cases)))
-    time = np.minimum(claims.begin[cases] + 6 * MINUTE, claims.end[cases])
+    # The first round of the second day in bed; a visit's lines all have the same time.
+    round_ = np.clip((day + 1) * DAY + 9 * HOUR, claims.begin[cases], claims.end[cases] - 1)
+    visit = claims.begin[cases]
+    visit = visit + np.minimum(5 * MINUTE, claims.end[cases] - visit)
+    time = np.where(claims.kind[cases] == INPATIENT, round_, visit)
     lines = make_lines(world, claims, cases, item, count, time)
     lines.days = np.where(claims.kind[cases] == INPATIENT, -1, lines.days)
     ledger.mark_whole(ledger.add_lines(lines), plot.number)

@@ -22,7 +22,7 @@ from claims.simulator.ledger import (
     separate,
 )
 from claims.simulator.schemes.plot import Plot
-from claims.simulator.visits import fee_lines
+from claims.simulator.visits import fee_lines, spend_time
 
 VISITS = (OUTPATIENT, CHRONIC)
 LONG_TREATMENTS = ("针灸", "推拿治疗", "康复运动疗法")
@@ -43,7 +43,7 @@ def split_prescription(plot: Plot) -> None:
     of = cases[owner]
     begin = claims.begin[of] + step
     block = make_claims(
-        claims.person[of], claims.place[of], OUTPATIENT, begin, begin + 3 * MINUTE,
+        claims.person[of], claims.place[of], OUTPATIENT, begin, spend_time(rng, begin, 7),
         claims.diagnosis[of], claims.doctor[of],
     )  # fmt: skip
     block.kind = claims.kind[of]
@@ -75,10 +75,12 @@ def impossible_day(plot: Plot) -> None:
         adults = plot.adults(30)
         person = adults[rng.integers(0, len(adults), len(which))]
         begin = days[which] * DAY + 8 * HOUR + 10 * MINUTE + turn * 17 * MINUTE
+        begin = begin + rng.integers(0, 3 * MINUTE, len(begin))
         reason = np.full(len(which), world.diagnoses.number("M54.5"), dtype=np.int64)
         place = np.full(len(which), actor, dtype=np.int64)
         doctor = np.full_like(place, world.doctor(rng, place[:1], reason[:1])[0])
-        claims = make_claims(person, place, OUTPATIENT, begin, begin + 16 * MINUTE, reason, doctor)
+        end = spend_time(rng, begin, 20)
+        claims = make_claims(person, place, OUTPATIENT, begin, end, reason, doctor)
         first = np.unique(which * 10**7 + person, return_index=True)[1]
         alone = np.zeros(len(person), dtype=bool)
         alone[first] = True
@@ -154,7 +156,9 @@ def _bill_roster(plot: Plot, actor: int, person: Ints) -> None:
     first = plot.days(1, spare=32)
     wide = 28 if plot.adapts(first)[0] else 2
     begin = (first + rng.integers(0, wide, len(person))) * DAY + 8 * HOUR + 15 * MINUTE
-    begin = begin + np.arange(len(person)) % 120 * 4 * MINUTE
+    begin = (
+        begin + np.arange(len(person)) % 120 * 4 * MINUTE + rng.integers(0, 4 * MINUTE, len(person))
+    )
     place = np.full(len(person), actor, dtype=np.int64)
     templates = plot.templates(place[:2], np.asarray([1, 2])[: len(place)], (OUTPATIENT,))
     if len(templates) < 2 or templates.min() < 0:

@@ -14,6 +14,7 @@ from claims.simulator.ledger import CHRONIC, OUTPATIENT, PHARMACY, Claims, make_
 from claims.simulator.people import YEAR
 from claims.simulator.places import PRIMARY
 from claims.simulator.schemes.plot import Plot
+from claims.simulator.visits import spend_time
 
 # The drug a hoarder resells, with the sex it is limited to (0 none).
 HOARDED = (
@@ -134,7 +135,7 @@ def _hoard(plot: Plot, person: int, sellers: Ints) -> None:
     diagnosis = np.where(shop, -1, world.diagnoses.number(PRETEXT[group]))
     doctor = np.where(shop, -1, world.doctor(rng, place, np.maximum(diagnosis, 0)))
     kind = np.where(shop, PHARMACY, CHRONIC)
-    claims = make_claims(who, place, kind, begin, begin + 12 * MINUTE, diagnosis, doctor)
+    claims = make_claims(who, place, kind, begin, spend_time(rng, begin, 14), diagnosis, doctor)
     _plant_hoard(plot, claims, item, adaptive)
 
 

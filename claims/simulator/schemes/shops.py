@@ -25,7 +25,7 @@ from claims.simulator.limits import INDICATIONS, RESOLD
 from claims.simulator.people import YEAR
 from claims.simulator.places import LEVEL_2
 from claims.simulator.schemes.plot import Plot
-from claims.simulator.visits import fee_lines
+from claims.simulator.visits import fee_lines, spend_time
 
 CASHED = (200_00, 300_00, 500_00, 1000_00)
 PER_UNIT = 20_00
@@ -39,6 +39,11 @@ def _shop_actors(plot: Plot) -> list[int]:
     shops = plot.world.places.is_pharmacy
     found: list[int] = plot.actors(shops, plot.activity((PHARMACY,)) * shops).tolist()
     return found
+
+
+def _at_the_counter(plot: Plot, begin: Ints) -> Ints:
+    """The end of purchases: as long as innocent ones take."""
+    return begin + plot.rng.integers(2 * MINUTE, 9 * MINUTE, len(begin))
 
 
 def account_drain(plot: Plot) -> None:
@@ -57,7 +62,9 @@ def account_drain(plot: Plot) -> None:
         begin = rng.choice(days, number) * DAY + 9 * HOUR + rng.integers(0, 10 * HOUR, number)
         free = plot.available(person, begin, begin + HOUR)
         place, none = np.full(number, actor, dtype=np.int64), np.full(number, -1, dtype=np.int64)
-        claims = make_claims(person, place, PHARMACY, begin, begin + 3 * MINUTE, none, none)
+        claims = make_claims(
+            person, place, PHARMACY, begin, _at_the_counter(plot, begin), none, none
+        )
         claims = separate(claims, free)
         total = np.asarray(CASHED)[rng.integers(0, len(CASHED), len(claims))]
         owner = np.arange(len(claims), dtype=np.int64)
@@ -130,7 +137,7 @@ def cost_shifting(plot: Plot) -> None:
     day = claims.end[cases] // DAY + np.where(adaptive, 1, -1)
     begin = day * DAY + 10 * HOUR + rng.integers(0, 7 * HOUR, len(cases))
     place, none = world.people.usual[person, 4], np.full(len(cases), -1, dtype=np.int64)
-    block = make_claims(person, place, PHARMACY, begin, begin + 4 * MINUTE, none, none)
+    block = make_claims(person, place, PHARMACY, begin, _at_the_counter(plot, begin), none, none)
     alive = world.people.alive(person, day) & world.places.is_pharmacy[place]
     block = separate(block, alive)
     ward = np.asarray(["w" in groups for groups in world.items.groups])
@@ -165,9 +172,8 @@ def drug_resale(plot: Plot) -> None:
     shop = places.is_pharmacy[place]
     doctor = np.where(shop, -1, world.doctor(rng, place, reason))
     person = buyer[row]
-    claims = make_claims(
-        person, place, CHRONIC, begin, begin + 11 * MINUTE, np.where(shop, -1, reason), doctor
-    )
+    end = np.where(shop, _at_the_counter(plot, begin), spend_time(rng, begin, 14))
+    claims = make_claims(person, place, CHRONIC, begin, end, np.where(shop, -1, reason), doctor)
     claims.kind = np.where(shop, PHARMACY, CHRONIC)
     free = plot.available(person, begin, begin + HOUR)
     claims, item = separate(claims, free), item[free]
@@ -222,7 +228,7 @@ def identity_misuse(plot: Plot) -> None:
         place,
         OUTPATIENT,
         begin,
-        begin + 25 * MINUTE,
+        spend_time(rng, begin, 32),
         reason,
         world.doctor(rng, place, reason),
     )
