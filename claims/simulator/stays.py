@@ -14,12 +14,13 @@ import numpy as np
 from claims.simulator.arrays import DAY, HOUR, Bools, Ints, spread, weighted
 from claims.simulator.calendar import clinic_clock, draw_days
 from claims.simulator.ledger import INPATIENT, Claims, Ledger, make_claims, separate
-from claims.simulator.people import STAY_BY_AGE, YEAR
+from claims.simulator.people import NEVER, STAY_BY_AGE, YEAR
 from claims.simulator.places import LEVEL_2, LEVEL_3
 from claims.simulator.world import World
 
 CATEGORY_SHARE = (0.22, 0.20, 0.33, 0.25)
 CHRONIC_ADMISSION = 0.3
+DIE_IN_HOSPITAL = 0.4
 
 
 @dataclass
@@ -38,6 +39,7 @@ def make_admissions(rng: np.random.Generator, world: World) -> Claims:
     parts = [_ordinary(rng, world)]
     parts.append(_transfers(rng, world, parts[0]))
     parts.append(_chemotherapy(rng, world))
+    parts.append(_last_stays(rng, world))
     parts += _births(rng, world)
     joined = Admissions(
         *[
@@ -146,6 +148,19 @@ def _chemotherapy(rng: np.random.Generator, world: World) -> Admissions:
     end = leave(rng, begin, rng.integers(1, 4, len(owner)))
     reason = np.full(len(owner), world.diagnoses.number("Z51.1"), dtype=np.int64)
     return Admissions(patients[owner], place[owner], begin, end, reason)
+
+
+def _last_stays(rng: np.random.Generator, world: World) -> Admissions:
+    """Two in five of those who die do so in a hospital, after some days."""
+    people, number = world.people, world.diagnoses.number
+    dying = np.flatnonzero((people.death < NEVER) & (people.death > 14)).astype(np.int64)
+    dying = dying[rng.random(len(dying)) < DIE_IN_HOSPITAL]
+    day = people.death[dying] - rng.integers(2, 14, len(dying))
+    begin = day * DAY + clinic_clock(rng, len(dying))
+    grave = np.asarray([number(code) for code in ("I63.9", "I50.9", "J44.1", "J18.9")])
+    reason = grave[rng.integers(0, len(grave), len(dying))]
+    end = (people.death[dying] + 1) * DAY
+    return Admissions(dying, bedded_place(rng, world, dying), begin, end, reason)
 
 
 def _births(rng: np.random.Generator, world: World) -> list[Admissions]:

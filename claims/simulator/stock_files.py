@@ -55,7 +55,7 @@ def _inventory(books: Books) -> Columns:
     for quarter in range(out.shape[1]):
         bought = -(-np.maximum(out[:, quarter] + opening - stock, 0) // PACK) * PACK
         stock = stock + bought - out[:, quarter]
-        day = quarter * QUARTER + 1 + cell % 17
+        day = np.minimum(quarter * QUARTER + 1 + cell % 17, world.calendar.days - 1)
         bought_here = bought > 0
         kind = np.full(int(bought_here.sum()), 3503, dtype=np.int64)
         rows.append((cell[bought_here], kind, bought[bought_here], day[bought_here]))
@@ -63,8 +63,6 @@ def _inventory(books: Books) -> Columns:
         (cell, np.full_like(cell, 3501), stock, np.full_like(cell, world.calendar.days - 1))
     )
     cells, kinds, counts, days = (np.concatenate([row[at] for row in rows]) for at in range(4))
-    keep = days < world.calendar.days
-    cells, kinds, counts, days = cells[keep], kinds[keep], counts[keep], days[keep]
     order = np.lexsort((kinds, cells, days))
     cells, kinds, counts, days = cells[order], kinds[order], counts[order], days[order]
     place, item = cells // len(world.items.codes), cells % len(world.items.codes)

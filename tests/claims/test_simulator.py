@@ -117,7 +117,9 @@ def county(tmp_path_factory: pytest.TempPathFactory) -> County:
     """A county large enough for figures, without broken rows, with a price reform in it."""
     folder = tmp_path_factory.mktemp("simulated") / "county"
     parameters = replace(Parameters.load(None), start=dt.date(2024, 7, 1))
-    summary = simulate(folder, insured=8000, months=12, seed=11, faults=0.0, parameters=parameters)
+    summary = simulate(
+        folder, insured=12_000, months=12, seed=11, faults=0.0, parameters=parameters
+    )
     return County(folder, summary)
 
 
@@ -237,7 +239,7 @@ def test_a_visit_is_of_one_person_at_one_place(county: County) -> None:
 
 
 def test_hardly_anybody_innocent_is_in_two_places(county: County) -> None:
-    """Relatives who collect drugs are 3 % of the visits that would fall into a stay."""
+    """Relatives who collect drugs are 8 % of the visits that would fall into a stay."""
     claims = county.innocent().reset_index()
     pairs = claims[claims["med_type"] != "21"].merge(
         claims[claims["med_type"] == "21"], on="psn_no", suffixes=("", "_stay")
@@ -460,7 +462,7 @@ def test_need_is_not_called_hoarding() -> None:
 
 def test_faults_are_broken_as_listed(tmp_path: Path) -> None:
     folder = tmp_path / "county"
-    summary = tiny(folder, seed=2, faults=0.02)
+    summary = tiny(folder, seed=2, faults=0.03)
     listed = pd.read_csv(folder / "truth" / "faults.csv", dtype=str)
     assert len(listed) == summary.faults > 20
     spoiled = set(pd.read_csv(folder / "truth" / "claims.csv", dtype=str)["setl_id"])

@@ -120,6 +120,8 @@ def test_a_scheme_plants_after_its_onset_within_the_amounts(
     onset = case.world.calendar.onset(case.spec.onset_month)
     assert claims.begin[case.claim].min() >= onset * DAY
     assert claims.end[case.claim].max() < case.world.calendar.days * DAY
+    assert (ledger.lines.count[case.line] >= 1).all()
+    assert (ledger.lines.price[case.line] >= 1).all()
     assert case.claim.max() < len(claims)
     lines = true_lines(ledger)
     position = lines["line"].to_numpy()
@@ -267,9 +269,9 @@ def test_frequent_admission(planted: Callable[[str], Planted]) -> None:
 def _census(ledger: Ledger, place: int, days: int) -> Ints:
     claims = ledger.claims
     stay = (claims.kind == INPATIENT) & (claims.place == place)
-    change = np.zeros(days + 2, dtype=np.int64)
+    change = np.zeros(days + 3, dtype=np.int64)
     np.add.at(change, claims.begin[stay] // DAY, 1)
-    np.add.at(change, claims.end[stay] // DAY, -1)
+    np.add.at(change, claims.end[stay] // DAY + 1, -1)
     return np.cumsum(change)
 
 
