@@ -356,6 +356,30 @@ def test_ways_of_leaving(honest: Folder) -> None:
     assert ((stays["dscg_way"] == "2") == moved).all()
 
 
+def test_some_patients_are_sent_on_to_a_higher_hospital(honest: Folder) -> None:
+    """3 % of the visits below level 2 lead to one above, of the same disease, within five days."""
+    visits = _ordinary(honest)
+    visits = visits[visits["med_type"] == "11"]
+    level = visits["fixmedins_code"].map(honest.places["hosp_lv"])
+    low, high = visits[level.isin(["1", "9"])], visits[level.isin(["2", "3"])]
+    pairs = low.merge(high, on=["psn_no", "dscg_maindiag_code"], suffixes=("", "_then"))
+    wait = pairs["begntime_then"].dt.normalize() - pairs["begntime"].dt.normalize()
+    sent = ((wait >= DAY) & (wait <= 5 * DAY)).sum()
+    assert sent / len(low) == pytest.approx(0.03, rel=0.25)
+
+
+def test_what_is_sold_was_bought_by_the_end_of_the_quarter(honest: Folder) -> None:
+    moves = honest.read("invt_list.csv")
+    bought = moves[moves["inv_chg_type"].isin(["108", "3503"])]
+    detail = honest.detailed()
+    for last in ("2024-03-31", "2024-12-28", "2025-06-28"):
+        key = ["fixmedins_code", "med_list_codg"]
+        had = bought[bought["inv_chg_time"] <= f"{last} 23:59:59"]
+        stock = had.astype({"cnt": int}).groupby(key)["cnt"].sum()
+        sold = detail[detail["day"] <= last].groupby(key)["cnt"].sum()
+        assert (stock - sold.reindex(stock.index).fillna(0) >= 0).all(), last
+
+
 def test_groups_are_paid_by_weight_and_every_stay_has_one(county: Folder) -> None:
     groups = county.read("ref_drg.csv")
     stays = county.claims[county.claims["med_type"] == "21"]
