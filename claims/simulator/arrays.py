@@ -72,6 +72,40 @@ def some(rng: np.random.Generator, pool: Ints, share: float) -> Ints:
     return np.sort(rng.choice(pool, size=wanted, replace=False))
 
 
+class Noise:
+    """Uniform numbers that belong to a row and a stream, whatever other rows there are.
+
+    A number is a hash (SplitMix64, Steele et al. 2014) of the key, the stream and the row: what is
+    planted beside an innocent claim cannot change the claim's own chances.
+    """
+
+    def __init__(self, seed: np.random.SeedSequence) -> None:
+        """Take the key from a seed."""
+        self.key = seed.generate_state(1, np.uint64)[0]
+
+    def uniform(self, rows: Ints, stream: int) -> Floats:
+        """Numbers between 0 and 1, neither of them included."""
+        step = np.uint64(0x9E3779B97F4A7C15)
+        with np.errstate(over="ignore"):
+            start = _mixed(self.key + np.uint64(stream + 1) * step)
+            mixed = _mixed(start + (rows.astype(np.uint64) + np.uint64(1)) * step)
+        found: Floats = ((mixed >> np.uint64(12)).astype(np.float64) + 0.5) / 2.0**52
+        return found
+
+    def normal(self, rows: Ints, stream: int) -> Floats:
+        """Standard normal numbers from two streams (Box and Muller 1958)."""
+        radius = np.sqrt(-2.0 * np.log(self.uniform(rows, stream)))
+        found: Floats = radius * np.cos(2.0 * np.pi * self.uniform(rows, stream + 1000))
+        return found
+
+
+def _mixed(value: NDArray[np.uint64] | np.uint64) -> NDArray[np.uint64]:
+    one, two = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+    first = (value ^ (value >> np.uint64(30))) * one
+    second = (first ^ (first >> np.uint64(27))) * two
+    return np.asarray(second ^ (second >> np.uint64(31)), dtype=np.uint64)
+
+
 def spread(counts: Ints) -> tuple[Ints, Ints]:
     """For counts (2, 0, 3): the owner (0, 0, 2, 2, 2) and the position in it (0, 1, 0, 1, 2)."""
     owner = np.repeat(np.arange(len(counts), dtype=np.int64), counts)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from claims.simulator.arrays import DAY, MINUTE, Choices, Ints, spread
-from claims.simulator.ledger import Claims, Lines
+from claims.simulator.ledger import Claims, Lines, take
+from claims.simulator.limits import EXCLUSIVE_PAIRS
 from claims.simulator.world import World
 
 ORDINARY_SUPPLY = 7
@@ -41,6 +42,29 @@ def make_lines(
         time = claims.begin[owner] + np.minimum(5 * MINUTE, claims.end[owner] - claims.begin[owner])
     price = world.price(item, place, time // DAY)
     return Lines(owner, item, count, price, time, supply(world, item, count), claims.doctor[owner])
+
+
+def in_hours(world: World, claims: Claims, lines: Lines) -> None:
+    """Move what falls before opening or after closing into the day, lines with it."""
+    opens, closes = world.places.opens[claims.place], world.places.closes[claims.place]
+    clock = claims.begin % DAY
+    shut = (clock < opens) | (clock >= closes - 15 * MINUTE)
+    within = opens + clock % (closes - opens - 15 * MINUTE)
+    shift = np.where(shut & (closes - opens < DAY), within - clock, 0)
+    claims.begin, claims.end = claims.begin + shift, claims.end + shift
+    lines.time = lines.time + shift[lines.claim]
+
+
+def without_included(world: World, lines: Lines) -> Lines:
+    """Leave out what is included in another item of the same claim and day."""
+    wide = len(world.items.codes)
+    key = (lines.claim * 4096 + lines.time // DAY % 4096) * wide
+    drop = np.zeros(len(lines), dtype=bool)
+    for whole, part in EXCLUSIVE_PAIRS:
+        covering = lines.item == world.items.number(whole)
+        included = np.flatnonzero(lines.item == world.items.number(part))
+        drop[included] |= np.isin(key[included], key[covering])
+    return take(lines, ~drop)
 
 
 def supply(world: World, item: Ints, count: Ints) -> Ints:

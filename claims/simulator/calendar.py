@@ -52,6 +52,15 @@ class Calendar:
         """
         return int(self.month_starts[min(months, self.months // 3)])
 
+    def day_of(self, month: int) -> int:
+        """The first day of a month counted from the start; the day after the end if never."""
+        return int(self.month_starts[month]) if month < self.months else self.days
+
+    def year_of(self, day: Ints) -> Ints:
+        """Calendar years since that of the start."""
+        months = self.start.month - 1 + self.month_of(np.clip(day, 0, self.days - 1))
+        return months // 12
+
     def turn_of_year(self) -> int:
         """The day number of the first 1 January after the start."""
         return (date(self.start.year + 1, 1, 1) - self.start).days

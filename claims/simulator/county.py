@@ -18,10 +18,19 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from claims.simulator.arrays import Noise
+from claims.simulator.basket import without_included
+from claims.simulator.books import Books
+from claims.simulator.claim_files import write_claims
+from claims.simulator.clearing_files import clearing_files
 from claims.simulator.cycles import make_cycles
+from claims.simulator.drg import comorbidity
 from claims.simulator.faults import break_rows
+from claims.simulator.history import write_history
+from claims.simulator.house_files import house_files
 from claims.simulator.ledger import Ledger
-from claims.simulator.nhsa_files import Identifiers, number_rows, write_claims
+from claims.simulator.money_files import money_files
+from claims.simulator.nhsa_files import Identifiers, number_rows, write
 from claims.simulator.parameters import (
     CareParameters,
     Parameters,
@@ -30,10 +39,15 @@ from claims.simulator.parameters import (
     SettlementParameters,
     SimulationError,
 )
+from claims.simulator.record_files import record_files
+from claims.simulator.ref_files import ref_files
 from claims.simulator.registers import write_registers
 from claims.simulator.schemes import NAMES, plant
 from claims.simulator.settlement import settle
-from claims.simulator.stays import StayIndex, make_admissions
+from claims.simulator.staff import sign
+from claims.simulator.stays import StayIndex, license_beds, make_admissions
+from claims.simulator.stock_files import stock_files
+from claims.simulator.supervision_files import supervision_files
 from claims.simulator.truth_files import write_truth
 from claims.simulator.visits import make_visits
 from claims.simulator.ward import ward_lines
@@ -49,8 +63,8 @@ __all__ = [
     "Summary",
     "simulate",
 ]
-VERSION = "1.0"
-PARTS = 8
+VERSION = "2.0"
+PARTS = 12
 Progress = Callable[[str, float], None]
 
 
@@ -110,8 +124,10 @@ def simulate(
     world = make_world(seeds[:3], chosen, **sizes)
     tell("care", 0.1)
     ledger = make_care(world, seeds[3:5])
+    world = license_beds(world, ledger)
     tell("schemes", 0.3)
     plant(world, ledger, seeds[PARTS:])
+    sign(world.doctors, ledger)
     facts = {"simulator_version": VERSION, "seed": seed, "sizes": sizes, "faults": faults}
     about = facts | {"parameters": chosen.as_dict()}
     with _published(out) as folder:
@@ -138,9 +154,9 @@ def make_care(world: World, seeds: list[np.random.SeedSequence]) -> Ledger:
     stays = make_admissions(beds, world)
     index = StayIndex(stays)
     ledger = Ledger()
-    ledger.add(stays, ward_lines(beds, world, stays))
+    ledger.add(stays, without_included(world, ward_lines(beds, world, stays)))
     for claims, lines in make_visits(desks, world, index) + make_cycles(desks, world, index):
-        ledger.add(claims, lines)
+        ledger.add(claims, without_included(world, lines))
     return ledger
 
 
@@ -154,20 +170,41 @@ def _write(
     tell: Progress,
 ) -> tuple[dict[str, int], dict[str, int], int]:
     """Settle, number and write everything."""
-    settling, registering, breaking = (np.random.default_rng(seed) for seed in seeds)
+    registering, breaking = (np.random.default_rng(seed) for seed in seeds[1:3])
     tell("settlement", 0.4)
-    settlements = settle(settling, world, ledger)
+    chances = Noise(seeds[0])
+    settlements = settle(chances, world, ledger)
+    others = comorbidity(chances, world, ledger)
     ids = number_rows(ledger, settlements)
     (folder / "truth").mkdir(parents=True)
     tell("files", 0.5)
-    files = write_claims(folder, world, ledger, settlements, ids)
-    files |= write_registers(folder, world, registering)
-    tell("truth", 0.9)
+    books = Books(world, ledger, settlements, ids, others, chances)
+    files = write_claims(folder, books)
+    files |= write_registers(folder, books, registering)
+    files |= _further(folder, books, seeds[3])
+    tell("truth", 0.8)
     planted = write_truth(folder / "truth", world, ledger, ids, about)
+    history, days = world.parameters.history, world.calendar.days
+    files |= write_history(folder, history, start=world.calendar.start, days=days, seed=seeds[4])
     broken = break_rows(breaking, folder, faults, _spared(ledger, ids))
     for name, (_, added) in broken.items():
         files[name] += added
     return files, planted, sum(number for number, _ in broken.values())
+
+
+def _further(folder: Path, books: Books, seed: np.random.SeedSequence) -> dict[str, int]:
+    """The registers beside those that every county has."""
+    houses, money, supervision = (np.random.default_rng(one) for one in seed.spawn(3))
+    files = (
+        record_files(books)
+        | stock_files(books)
+        | house_files(books, houses)
+        | money_files(books, money)
+        | clearing_files(books)
+        | supervision_files(books, supervision)
+        | ref_files(books.world)
+    )
+    return {name: write(folder / name, columns) for name, columns in files.items()}
 
 
 def _spared(ledger: Ledger, ids: Identifiers) -> set[str]:

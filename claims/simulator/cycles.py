@@ -1,6 +1,6 @@
 """Innocent care at fixed intervals, which looks like misuse and is not.
 
-Dialysis and the care home's round.
+Dialysis, the care home's round, mornings in the villages.
 
 In: the world, the innocent stays and a generator. Out: blocks of claims with their lines.
 """
@@ -12,10 +12,13 @@ import numpy as np
 from claims.simulator.arrays import DAY, HOUR, MINUTE, Ints, spread
 from claims.simulator.basket import make_lines
 from claims.simulator.ledger import CHRONIC, Claims, Lines, join, make_claims
-from claims.simulator.places import LEVEL_3
+from claims.simulator.people import YEAR
+from claims.simulator.places import LEVEL_3, PRIMARY
 from claims.simulator.stays import StayIndex
 from claims.simulator.visits import Block, fee_lines, present, standing_lines
 from claims.simulator.world import World
+
+MOST_A_MORNING = 30
 
 
 def make_cycles(rng: np.random.Generator, world: World, stays: StayIndex) -> list[Block]:
@@ -23,6 +26,7 @@ def make_cycles(rng: np.random.Generator, world: World, stays: StayIndex) -> lis
     return [
         present(rng, world, stays, *_dialysis(rng, world)),
         present(rng, world, stays, *_care_home(rng, world)),
+        present(rng, world, stays, *_village_rounds(rng, world)),
     ]
 
 
@@ -78,6 +82,13 @@ def _care_home(rng: np.random.Generator, world: World) -> Block:
     turn = np.cumsum(attends, axis=1)[row, column]
     begin = day * DAY + 8 * HOUR + turn * 3 * MINUTE + rng.integers(0, MINUTE, len(person))
     place = np.full(len(person), world.places.care_home, dtype=np.int64)
+    return _seen_in_turn(rng, world, person, place, begin)
+
+
+def _seen_in_turn(
+    rng: np.random.Generator, world: World, person: Ints, place: Ints, begin: Ints
+) -> Block:
+    """Short visits of the chronically ill: a fortnight's drugs, for some a glucose test."""
     complaint = world.diagnoses.number("I10")
     diagnosis = np.where(world.people.chronic[person] >= 0, world.people.chronic[person], complaint)
     doctor = world.doctor(rng, place, diagnosis)
@@ -89,3 +100,33 @@ def _care_home(rng: np.random.Generator, world: World) -> Block:
     lines = [fee_lines(rng, world, claims), standing_lines(world, claims, 0, fortnight)]
     lines.append(make_lines(world, claims, glucose, item, np.ones_like(item)))
     return claims, join(lines)
+
+
+def _village_rounds(rng: np.random.Generator, world: World) -> Block:
+    """A doctor spends a morning in each village and sees half of its chronically ill.
+
+    At most thirty a morning; the others come on the next days.
+    """
+    people, calendar = world.people, world.calendar
+    number = world.parameters.people.villages
+    rounds = rng.poisson(
+        world.parameters.care.village_rounds_per_year * calendar.days / YEAR, number
+    )
+    village, _ = spread(rounds.astype(np.int64))
+    workday = np.flatnonzero(calendar.weekday < 5)
+    day = workday[rng.integers(0, len(workday), len(village))] if len(village) else village
+    pool = world.places.of(PRIMARY)
+    pool = pool if len(pool) else world.places.of(0, 1, 2, 3)
+    place = pool[rng.integers(0, len(pool), len(village))]
+    ill = np.flatnonzero((people.chronic >= 0) & ~people.care_home).astype(np.int64)
+    home = ill[np.argsort(people.village[ill], kind="stable")]
+    first = np.searchsorted(people.village[home], village)
+    last = np.searchsorted(people.village[home], village, side="right")
+    which, position = spread((last - first).astype(np.int64))
+    person = home[first[which] + position]
+    comes = rng.random(len(person)) < 0.5
+    which, person = which[comes], person[comes]
+    turn = np.arange(len(which)) - np.searchsorted(which, which)
+    begin = (day[which] + turn // MOST_A_MORNING) * DAY + 8 * HOUR + 30 * MINUTE
+    begin = begin + turn % MOST_A_MORNING * 5 * MINUTE + rng.integers(0, MINUTE, len(which))
+    return _seen_in_turn(rng, world, person, place[which], begin)

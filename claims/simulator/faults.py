@@ -100,19 +100,22 @@ def break_rows(
 def _break_file(
     rng: np.random.Generator, path: Path, share: float, spared: set[str], kinds: Kinds
 ) -> list[tuple[str, int, str, str]]:
-    rows = path.read_text(encoding="utf-8").split("\n")[:-1]
-    if share <= 0 or len(rows) < 2:
+    text = path.read_bytes()
+    ends = np.flatnonzero(np.frombuffer(text, dtype=np.uint8) == ord("\n")).tolist()
+    if share <= 0 or len(ends) < 2:
         return []
-    header = rows[0].split(",")
-    wanted = min(len(rows) - 1, max(len(kinds), round(share * (len(rows) - 1))))
-    drawn = rng.choice(np.arange(1, len(rows)), size=wanted, replace=False)
+    header = text[: ends[0]].decode().split(",")
+    wanted = min(len(ends) - 1, max(len(kinds), round(share * (len(ends) - 1))))
+    drawn = rng.choice(np.arange(1, len(ends)), size=wanted, replace=False)
     chosen: list[int] = np.sort(drawn).tolist()
     order: list[int] = rng.permutation(np.arange(wanted) % len(kinds)).tolist()
     place = header.index("setl_id")
     listed: list[tuple[str, int, str, str]] = []
-    added = 0
+    pieces: list[bytes] = []
+    added = last = 0
     for number, which in zip(chosen, order, strict=True):
-        values = rows[number].split(",")
+        first, end = ends[number - 1] + 1, ends[number]
+        values = text[first:end].decode().split(",")
         if values[place] in spared:
             continue
         row = dict(zip(header, values, strict=True))
@@ -122,7 +125,8 @@ def _break_file(
         if kind == "duplicate_id":
             added += 1
             broken = f"{broken}\n{broken}"
-        rows[number] = broken
+        pieces += [text[last:first], broken.encode()]
+        last = end
         listed.append((path.name, number + added, column, kind))
-    path.write_text("\n".join(rows) + "\n", encoding="utf-8", newline="\n")
+    path.write_bytes(b"".join([*pieces, text[last:]]))
     return listed

@@ -1,13 +1,13 @@
 """The item catalogue as arrays, and what an item may cost, how often it may be billed and to whom.
 
 In: the rows of `catalogue.py`. Out: `Items`. A price cap depends on the item, the level and the
-day; the caps of laboratory tests fall by five per cent at the first turn of a year, as after a
-price reform, and honest prices follow.
+day: those of laboratory tests fall by five per cent at the first turn of a year, as after a price
+reform, those of some standing drugs by a third or so after a joint tender. Honest prices follow.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -31,6 +31,8 @@ NATIONAL_CLASS = {
 LEVEL_FACTOR = {1: 0.82, 2: 1.0, 3: 1.28, 9: 0.72}
 LEVELS = (1, 2, 3, 9)
 REFORM = 0.95
+SURGERY_FROM = 900_00
+TENDERED = frozenset({"C09", "C10", "A02"})
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,33 @@ class Items:
     groups: list[frozenset[str]]
     is_drug: Bools
     is_lab: Bools
+    is_tendered: Bools
     reform_day: int
+    tender_day: int
+    tender_cut: float
+    lists: dict[tuple[str, bool, int], Choices] = field(default_factory=dict)
 
     def number(self, name: str) -> int:
         """The row of the item called `name`."""
         return self.names.index(name)
+
+    def national_classes(self) -> list[str]:
+        """The national class of each item.
+
+        Consultations and operations have classes of their own where the interface knows them.
+        """
+        other = NATIONAL_CLASS["treatment"]
+        asked = [
+            "consultation" if "诊查费" in name or "诊疗费" in name
+            else "surgery" if kind == "treatment" and base >= SURGERY_FROM
+            else kind
+            for name, kind, base in zip(self.names, self.kind, self.base.tolist(), strict=True)
+        ]  # fmt: skip
+        return [NATIONAL_CLASS.get(kind, other) for kind in asked]
+
+    def numbers(self, *names: str) -> Ints:
+        """The rows of several items."""
+        return ints([self.names.index(name) for name in names])
 
     def of_kind(self, *kinds: str) -> Bools:
         """Which items are of one of `kinds`."""
@@ -63,6 +87,8 @@ class Items:
         """The permitted maximum price of each item at a level on a day."""
         factor = np.where(self.is_drug[item], 1.0, by_level(LEVEL_FACTOR)[level])
         reformed = self.is_lab[item] & (day >= self.reform_day)
+        tendered = self.is_tendered[item] & (day >= self.tender_day)
+        factor = factor * np.where(tendered, 1 - self.tender_cut, 1.0)
         exact = self.base[item] * factor * np.where(reformed, REFORM, 1.0)
         whole: Ints = np.floor(exact + 1e-9).astype(np.int64)
         return whole
@@ -78,6 +104,12 @@ class Items:
         Row 2 × group holds what a man of that group may get, the next row what a woman may. `ward`
         adds what inpatients of any group get.
         """
+        asked = (kind, ward, dearest)
+        if asked not in self.lists:
+            self.lists[asked] = Choices(self._rows(kind, ward=ward, dearest=dearest))
+        return self.lists[asked]
+
+    def _rows(self, kind: str, *, ward: bool, dearest: int) -> list[list[int]]:
         rows = []
         for group in GROUPS:
             wanted = {group, "w", "*"} if ward else {group, "*"}
@@ -92,11 +124,11 @@ class Items:
                         and self.base[i] < dearest * 100
                     ]
                 )
-        return Choices(rows)
+        return rows
 
 
-def load_items(reform_day: int) -> Items:
-    """Parse the catalogue; `reform_day` is the day from which laboratory caps are lower."""
+def load_items(reform_day: int, tender_day: int, tender_cut: float) -> Items:
+    """Parse the catalogue; from the two days laboratory caps and tendered drugs cost less."""
     rows = [line.split("|") for line in ITEMS.strip().splitlines()]
     groups = [frozenset(row[3].split(",")) for row in rows]
     kind = [row[1] for row in rows]
@@ -115,5 +147,8 @@ def load_items(reform_day: int) -> Items:
         groups=groups,
         is_drug=np.asarray([k == "drug" for k in kind]),
         is_lab=np.asarray([k == "lab" for k in kind]),
+        is_tendered=np.asarray([row[6] in TENDERED and "w" not in row[3] for row in rows]),
         reform_day=reform_day,
+        tender_day=tender_day,
+        tender_cut=tender_cut,
     )

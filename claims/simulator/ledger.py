@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -22,9 +22,8 @@ OUTPATIENT, CHRONIC, INPATIENT, PHARMACY = 11, 14, 21, 41
 class Claims:
     """Columns of claims.
 
-    `visit` is the position of the first claim of the same visit or stay; `lag` is an additional
-    delay of the settlement in seconds; `cancels` is the position of the claim a reversal cancels,
-    or -1.
+    `visit` is the position of the first claim of the same visit or stay, `lag` a further delay of
+    the settlement in seconds, `cancels` the position of the claim a reversal cancels, or -1.
     """
 
     person: Ints
@@ -62,11 +61,41 @@ class Lines:
 
 @dataclass
 class Truth:
-    """What is wrong: the line, the scheme's number and the amount overpaid in fen."""
+    """What is wrong: the line, its claim, the scheme's number and the amount overpaid in fen.
+
+    The line is -1 where the claim as a whole is wrong and no line of it is (a group too heavy).
+    """
 
     line: Ints
+    claim: Ints
     scheme: Ints
     overpaid: Ints
+
+
+@dataclass
+class Notes:
+    """Facts behind the claims that only other registers show, as pairs of columns.
+
+    `returned`: the line of a reversal, and the line it takes back. `delivered`: the line, and the
+    item that was really given. `reused`: the line, and the line whose boxes it settles again.
+    `upcoded`: the claim, and the secondary diagnosis added to it. `unbought`: the line of goods
+    that never were on the shelf, and 0.
+    """
+
+    returned: list[tuple[Ints, Ints]]
+    delivered: list[tuple[Ints, Ints]]
+    reused: list[tuple[Ints, Ints]]
+    upcoded: list[tuple[Ints, Ints]]
+    unbought: list[tuple[Ints, Ints]]
+
+    @staticmethod
+    def pairs(noted: list[tuple[Ints, Ints]]) -> tuple[Ints, Ints]:
+        """The columns of a kind of note, joined."""
+        empty = ints([])
+        return (
+            np.concatenate([empty, *[first for first, _ in noted]]),
+            np.concatenate([empty, *[second for _, second in noted]]),
+        )
 
 
 Block = TypeVar("Block", Claims, Lines, Truth)
@@ -129,54 +158,107 @@ def pick(claims: Claims, lines: Lines, keep: Bools) -> tuple[Claims, Lines]:
     return chosen, kept
 
 
+def _runs(owners: Ints, claims: Ints) -> tuple[Ints, Ints]:
+    """Where the run of each claim begins among sorted owners, and how long it is."""
+    first = np.searchsorted(owners, claims).astype(np.int64)
+    return first, np.searchsorted(owners, claims, side="right").astype(np.int64) - first
+
+
+class Growing(Generic[Block]):
+    """Columns with room for more rows, so that adding many small blocks costs little."""
+
+    def __init__(self, empty: Block) -> None:
+        """No rows yet."""
+        self.rows: Block = empty
+        self._room: Block = empty
+        self._number = 0
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return self._number
+
+    def append(self, block: Block) -> Ints:
+        """Add rows; returns their positions."""
+        names = [f.name for f in fields(block)]
+        at, added = self._number, len(getattr(block, names[0]))
+        self._number = end = at + added
+        if end > len(getattr(self._room, names[0])):
+            wide = {name: np.empty(end + end // 4, dtype=np.int64) for name in names}
+            for name, column in wide.items():
+                column[:at] = getattr(self.rows, name)
+            self._room = replace(self._room, **wide)
+        for name in names:
+            getattr(self._room, name)[at:end] = getattr(block, name)
+        self.rows = replace(self._room, **{name: getattr(self._room, name)[:end] for name in names})
+        return np.arange(at, end, dtype=np.int64)
+
+
 class Ledger:
     """All claims so far. Positions never change, rows are only added or altered in place."""
 
     def __init__(self) -> None:
         """An empty ledger."""
         none = ints([])
-        self.claims = Claims(*[none] * 10)
-        self.lines = Lines(*[none] * 7)
-        self.truth = Truth(none, none, none)
+        self._claims = Growing(Claims(*[none] * 10))
+        self._lines = Growing(Lines(*[none] * 7))
+        self._truth = Growing(Truth(*[none] * 4))
         self._order: Ints | None = None
+        self._owners = none
+        self.stays = 0
+        self.notes = Notes([], [], [], [], [])
+
+    @property
+    def claims(self) -> Claims:
+        """The columns of all claims; they may be altered in place until the next addition."""
+        rows: Claims = self._claims.rows
+        return rows
+
+    @property
+    def lines(self) -> Lines:
+        """The columns of all lines; they may be altered in place until the next addition."""
+        rows: Lines = self._lines.rows
+        return rows
+
+    @property
+    def truth(self) -> Truth:
+        """The columns of the truth."""
+        rows: Truth = self._truth.rows
+        return rows
 
     def add(self, claims: Claims, lines: Lines) -> tuple[Ints, Ints]:
         """Append a block (its lines and visits point into the block); returns the new positions."""
-        at, line_at = len(self.claims), len(self.lines)
-        claims = replace(claims, visit=claims.visit + at)
-        lines = replace(lines, claim=lines.claim + at)
-        self.claims = join([self.claims, claims])
-        self._append(lines)
-        new = np.arange(at, len(self.claims), dtype=np.int64)
-        return new, np.arange(line_at, len(self.lines), dtype=np.int64)
+        at = len(self._claims)
+        self.stays += int((claims.kind == INPATIENT).sum())
+        new = self._claims.append(replace(claims, visit=claims.visit + at))
+        return new, self.add_lines(replace(lines, claim=lines.claim + at))
 
     def add_lines(self, lines: Lines) -> Ints:
         """Append lines to claims that are already in the ledger; returns their positions."""
-        line_at = len(self.lines)
-        self._append(lines)
-        return np.arange(line_at, len(self.lines), dtype=np.int64)
+        return self._lines.append(lines)
 
-    def _append(self, lines: Lines) -> None:
-        self.lines = join([self.lines, lines])
-        self._order = None
-
-    def forget_order(self) -> None:
-        """Look lines up anew, after lines have been moved from one claim to another."""
+    def move_lines(self, line: Ints, claim: Ints) -> None:
+        """Move lines from one claim to another."""
+        self.lines.claim[line] = claim
         self._order = None
 
     def mark(self, line: Ints, scheme: int, overpaid: Ints) -> None:
         """Write down that these lines are overpaid by so much."""
         numbers = np.full(len(line), scheme, dtype=np.int64)
-        self.truth = join([self.truth, Truth(line, numbers, overpaid)])
+        self._truth.append(Truth(line, self.lines.claim[line], numbers, overpaid))
 
     def mark_whole(self, line: Ints, scheme: int) -> None:
         """Write down that these lines should not have been billed at all."""
         self.mark(line, scheme, self.lines.count[line] * self.lines.price[line])
 
+    def mark_claims(self, claim: Ints, scheme: int, overpaid: Ints) -> None:
+        """Write down that these claims are overpaid by so much, though no line of them is."""
+        numbers = np.full(len(claim), scheme, dtype=np.int64)
+        self._truth.append(Truth(np.full_like(claim, -1), claim, numbers, overpaid))
+
     def tainted(self) -> Bools:
-        """Which claims carry a planted line."""
-        found = np.zeros(len(self.claims), dtype=bool)
-        found[self.lines.claim[self.truth.line]] = True
+        """Which claims carry something planted."""
+        found = np.zeros(len(self._claims), dtype=bool)
+        found[self.truth.claim] = True
         return found
 
     def totals(self) -> Ints:
@@ -187,13 +269,21 @@ class Ledger:
 
     def lines_of(self, claims: Ints) -> tuple[Ints, Ints]:
         """For some claims: which of them (0, 1, …), and the position of each of their lines."""
-        if self._order is None:
+        # The bulk is sorted once; what was added since is looked up beside it.
+        if self._order is None or len(self.lines) > 1.1 * len(self._order):
             self._order = np.argsort(self.lines.claim, kind="stable").astype(np.int64)
-        owners = self.lines.claim[self._order]
-        first = np.searchsorted(owners, claims)
-        counts = np.searchsorted(owners, claims, side="right") - first
-        owner, position = spread(counts.astype(np.int64))
-        return owner, self._order[first[owner] + position]
+            self._owners = self.lines.claim[self._order]
+        at = len(self._order)
+        late = np.argsort(self.lines.claim[at:], kind="stable").astype(np.int64) + at
+        (first, number), (more, extra) = (
+            _runs(owners, claims) for owners in (self._owners, self.lines.claim[late])
+        )
+        owner, position = spread(number + extra)
+        old = position < number[owner]
+        found = np.empty(len(owner), dtype=np.int64)
+        found[old] = self._order[(first[owner] + position)[old]]
+        found[~old] = late[(more[owner] + position - number[owner])[~old]]
+        return owner, found
 
     def copy(self, templates: Ints, begin: Ints) -> tuple[Claims, Lines]:
         """Copies of claims moved to another beginning, lines with them; not yet in the ledger."""

@@ -1,9 +1,8 @@
-"""The county's files in the layout of the national interface.
+"""How values are written in the layout of the national interface, and how rows are numbered.
 
-In: the world, the ledger, the settlements. Out: CSV files with a header row, UTF-8, money in yuan
-with two decimals, local times; nothing in them tells planted rows from others. The settlement file
-is in order of settlement, the lines in the order in which their settlement reached the fund.
-Identifiers count up in that order.
+In: columns. Out: CSV files with a header row, UTF-8, money in yuan with two decimals, local times.
+Settlements are numbered in order of settlement, lines in the order in which their settlement
+reached the fund, so that nothing tells planted rows from others.
 """
 
 from __future__ import annotations
@@ -17,18 +16,11 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from claims.simulator.arrays import DAY, Bools, Ints
-from claims.simulator.diagnoses import GROUPS, SPECIALTY
-from claims.simulator.items import NATIONAL_CLASS
-from claims.simulator.ledger import INPATIENT, Ledger
+from claims.simulator.ledger import Ledger
 from claims.simulator.settlement import Settlements
 from claims.simulator.world import World
 
 EPOCH = np.datetime64("1970-01-01", "D")
-# The adjacent diagnosis-related group of each diagnosis group; a digit for severity follows.
-_ADJACENT_GROUPS = (
-    "ES2 GZ1 FV1 KS1 FR2 BR2 ET1 KT1 HZ1 TS1 IU2 LJ1 NZ1 OB1 PU1 LR1 RU1 JU1 CB3 DT1 DS1 IF3"
-)
-GROUPED = dict(zip(GROUPS, _ADJACENT_GROUPS.split(" "), strict=True))
 
 
 @dataclass(frozen=True)
@@ -124,83 +116,3 @@ def write(path: Path, columns: dict[str, pa.Array]) -> int:
     options = pacsv.WriteOptions(quoting_style="none", quoting_header="none")
     pacsv.write_csv(table, path, options)
     return int(table.num_rows)
-
-
-def write_claims(
-    folder: Path, world: World, ledger: Ledger, settlements: Settlements, ids: Identifiers
-) -> dict[str, int]:
-    """Write setl_list.csv and fee_detail.csv; returns their numbers of rows."""
-    settlement_columns = _settlement_columns(world, ledger, settlements, ids)
-    line_columns = _line_columns(world, ledger, ids)
-    claim_order, line_order = pa.array(ids.claim_order), pa.array(ids.line_order)
-    return {
-        "setl_list.csv": write(
-            folder / "setl_list.csv",
-            {k: v.take(claim_order) for k, v in settlement_columns.items()},
-        ),
-        "fee_detail.csv": write(
-            folder / "fee_detail.csv", {k: v.take(line_order) for k, v in line_columns.items()}
-        ),
-    }
-
-
-def _settlement_columns(
-    world: World, ledger: Ledger, settlements: Settlements, ids: Identifiers
-) -> dict[str, pa.Array]:
-    claims, people = ledger.claims, world.people
-    group = np.where(claims.diagnosis >= 0, world.diagnoses.group[claims.diagnosis], -1)
-    fund = settlements.pooled + settlements.supplementary + settlements.civil_servant
-    cancelled = look_up(ids.setl_id.to_pylist(), claims.cancels)
-    return {
-        "setl_id": ids.setl_id,
-        "mdtrt_id": ids.mdtrt_id,
-        "psn_no": look_up(person_codes(len(people.sex)), claims.person),
-        "fixmedins_code": look_up(world.places.codes, claims.place),
-        "med_type": pa.array(claims.kind),
-        "insutype": pa.array(np.where(people.employee[claims.person], 310, 390)),
-        "begntime": moment(world, claims.begin),
-        "endtime": moment(world, claims.end),
-        "setl_time": moment(world, settlements.settled),
-        "medfee_sumamt": money(settlements.total),
-        "fund_pay_sumamt": money(fund),
-        "hifp_pay": money(settlements.pooled),
-        "hifob_pay": money(settlements.supplementary),
-        "cvlserv_pay": money(settlements.civil_servant),
-        "acct_pay": money(settlements.account),
-        "psn_cash_pay": money(settlements.cash),
-        "dscg_maindiag_code": look_up(world.diagnoses.codes, claims.diagnosis),
-        "atddr_no": look_up(world.doctors.codes, claims.doctor),
-        "dscg_dept_codg": look_up([SPECIALTY[one] for one in GROUPS], group),
-        "drg_code": _drg_codes(world, ledger, group),
-        "refd_setl_flag": pa.array((claims.cancels >= 0).astype(np.int64)),
-        "refd_setl_id": cancelled,
-    }
-
-
-def _drg_codes(world: World, ledger: Ledger, group: Ints) -> pa.Array:
-    """The group of a stay: severity rises with age and length; null outside hospital beds."""
-    claims = ledger.claims
-    old = world.people.age(claims.person, claims.begin // DAY) >= 70
-    long = (claims.end - claims.begin) > 12 * DAY
-    severity = np.where(old & long, 0, np.where(old | long, 1, 2))
-    codes = [GROUPED[one] + digit for one in GROUPS for digit in ("1", "3", "5")]
-    stays = claims.kind == INPATIENT
-    return look_up(codes, np.where(stays, 3 * np.maximum(group, 0) + severity, -1))
-
-
-def _line_columns(world: World, ledger: Ledger, ids: Identifiers) -> dict[str, pa.Array]:
-    lines, items = ledger.lines, world.items
-    classes = [NATIONAL_CLASS[kind] for kind in items.kind]
-    return {
-        "feedetl_sn": ids.feedetl_sn,
-        "setl_id": ids.setl_id.take(pa.array(lines.claim)),
-        "fee_ocur_time": moment(world, lines.time),
-        "med_list_codg": look_up(items.codes, lines.item),
-        "medins_list_name": look_up(items.names, lines.item),
-        "med_chrgitm_type": look_up(classes, lines.item),
-        "cnt": pa.array(lines.count),
-        "pric": money(lines.price),
-        "det_item_fee_sumamt": money(lines.count * lines.price),
-        "bilg_dr_codg": look_up(world.doctors.codes, lines.doctor),
-        "prd_days": optional(lines.days, lines.days > 0),
-    }

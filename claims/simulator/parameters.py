@@ -34,6 +34,7 @@ class PeopleParameters:
     dialysis_share: float
     chemotherapy_share: float
     care_home_share: float
+    poor_share: float
     villages: int
     insured_per_employer: int
 
@@ -46,8 +47,13 @@ class CareParameters:
     chronic_visits_per_year: float
     swipes_per_year: float
     stays_per_year: float
+    yuan_per_stay: float
     transfer_share: float
+    referral_share: float
     relative_share: float
+    village_rounds_per_year: float
+    doctor_turnover: float
+    leave_share: float
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,35 @@ class SettlementParameters:
     late_days: int
     reversal_share: float
     resettled_share: float
+
+
+@dataclass(frozen=True)
+class PolicyParameters:
+    """What changes for everybody during the simulation; months count from the start."""
+
+    community_month: int
+    community_growth: float
+    tender_month: int
+    tender_share: float
+    stay_rate_rise: float
+    drg_month: int
+    quota_share: float
+    trace_month: int
+
+
+@dataclass(frozen=True)
+class HistoryParameters:
+    """How the county was inspected before this program: whom, and with what mistakes."""
+
+    past_months: int
+    past_cases_per_year: float
+    looked_at_share: float
+    tip_off_share: float
+    high_amount_share: float
+    missed_share: float
+    wrong_share: float
+    absent_share: float
+    appeal_share: float
 
 
 @dataclass(frozen=True)
@@ -80,6 +115,8 @@ class Parameters:
     people: PeopleParameters
     care: CareParameters
     settlement: SettlementParameters
+    policy: PolicyParameters
+    history: HistoryParameters
     schemes: Mapping[str, SchemeParameters]
 
     @classmethod
@@ -100,6 +137,8 @@ class Parameters:
             people=PeopleParameters(**merged["people"]),
             care=CareParameters(**merged["care"]),
             settlement=SettlementParameters(**merged["settlement"]),
+            policy=PolicyParameters(**merged["policy"]),
+            history=HistoryParameters(**merged["history"]),
             schemes={k: SchemeParameters(**v) for k, v in merged["schemes"].items()},
         )
 
@@ -121,7 +160,7 @@ class Parameters:
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         plain: dict[str, Any] = {"start": self.start.isoformat()}
-        for field in fields(self)[1:4]:
+        for field in fields(self)[1:-1]:
             plain[field.name] = asdict(getattr(self, field.name))
         plain["schemes"] = {k: asdict(v) for k, v in self.schemes.items()}
         return plain
@@ -181,7 +220,8 @@ def _value_faults(name: str, shipped: object, value: object) -> list[str]:
     if isinstance(shipped, int) and not isinstance(value, int):
         return [f"'{name}' must be a whole number. Got {value!r} instead."]
     lowest = 1 if name.endswith(("villages", "insured_per_employer", "late_days")) else 0
-    highest = 1 if name.endswith(("share", "scattered")) else 400
+    amount = 100_000 if "yuan" in name else 400
+    highest = 1 if name.endswith(("share", "scattered", "turnover")) else amount
     if not lowest <= value <= highest:
         return [f"'{name}' must lie between {lowest} and {highest}. Got {value!r} instead."]
     return []

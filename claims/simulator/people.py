@@ -32,7 +32,8 @@ DEATH_BY_AGE = (0.1, 0.05, 0.1, 0.15, 0.3, 0.8, 2.0, 5.5, 15.0, 40.0)
 class People:
     """One row per insured.
 
-    Days count from the start, `death` is NEVER for the living, `chronic` is -1 for none.
+    Days count from the start, `death` is NEVER for the living, `chronic` is -1 for none. `poor` are
+    those under medical assistance; `wage` is monthly, in fen, 0 for residents.
     """
 
     sex: Ints
@@ -48,6 +49,8 @@ class People:
     dialysis: Bools
     chemotherapy: Bools
     care_home: Bools
+    poor: Bools
+    wage: Ints
     usual: Ints
     frailty: Floats
 
@@ -104,6 +107,10 @@ def make_people(
         care_home=care_home,
         usual=_usual(rng, district, places),
         frailty=rng.gamma(1.6, 1 / 1.6, number),
+        poor=~employee & (rng.random(number) < wanted.poor_share),
+        wage=np.where(employee, 100 * np.rint(4600 * rng.lognormal(0, 0.38, number)), 0).astype(
+            np.int64
+        ),
     )
 
 
@@ -158,8 +165,13 @@ def _chronic_items(
     group = diagnoses.group[chronic[ill]]
     first = (rng.random(len(ill)) * usual.counts[group]).astype(np.int64)
     drugs[ill, 0] = usual.at(group, first)
-    drugs[ill, 1] = np.where(rng.random(len(ill)) < 0.45, usual.at(group, first + 1), -1)
-    drugs[drugs[:, 1] == drugs[:, 0], 1] = -1
+    wanted = rng.random(len(ill)) < 0.45
+    _, kind = np.unique(np.asarray(items.drug_class), return_inverse=True)
+    # The second drug is of another class; two of one class would be a duplicate.
+    for step in range(1, 8):
+        other = usual.at(group, first + step)
+        free = wanted & (drugs[ill, 1] < 0) & (kind[other] != kind[drugs[ill, 0]])
+        drugs[ill[free], 1] = other[free]
     return drugs
 
 

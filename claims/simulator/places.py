@@ -1,18 +1,18 @@
-"""Institutions, pharmacies and doctors of the county.
+"""Institutions and pharmacies of the county.
 
-In: counts and a generator. Out: `Places` (institutions first, then pharmacies) and `Doctors`. Every
+In: counts and a generator. Out: `Places` (institutions first, then pharmacies). Every
 place has a temptation, heavy-tailed: the schemes find their actors by it, so that a few places
 carry several of them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from claims.simulator.arrays import Bools, Choices, Floats, Ints, ints
-from claims.simulator.diagnoses import GROUPS, SPECIALTY
+from claims.simulator.arrays import DAY, HOUR, MINUTE, Bools, Floats, Ints, ints
 
 DISTRICTS = ("990101", "990102", "990103", "990104", "990105")
 DISTRICT_NAMES = ("城关", "东河", "西岭", "南湖", "北原")
@@ -61,10 +61,15 @@ NAME_PARTS = (
     "瑞",
 )
 
+Kind = tuple[str, int, int, str, bool, int, int, float]
+
 
 @dataclass(frozen=True)
 class Places:
-    """One row per institution and pharmacy; `category` is -1 for a pharmacy."""
+    """One row per institution and pharmacy.
+
+    `category` is -1 for a pharmacy; `opens` and `closes` are seconds of the day.
+    """
 
     codes: list[str]
     names: list[str]
@@ -77,6 +82,8 @@ class Places:
     factor: Floats
     weight: Floats
     temptation: Floats
+    opens: Ints
+    closes: Ints
     institutions: int
     care_home: int
     dialysis: int
@@ -102,20 +109,6 @@ class Places:
         return found[found != self.dialysis] if self.dialysis != 0 else found
 
 
-@dataclass(frozen=True)
-class Doctors:
-    """One row per doctor, and whom a patient of a diagnosis group sees at a place."""
-
-    codes: list[str]
-    place: Ints
-    specialty: list[str]
-    seen: Choices
-
-    def draw(self, rng: np.random.Generator, place: Ints, group: Ints) -> Ints:
-        """A doctor for each claim; -1 at a pharmacy."""
-        return self.seen.draw(rng, place * len(GROUPS) + group)
-
-
 def make_places(
     rng: np.random.Generator, institutions: int, pharmacies: int
 ) -> tuple[Places, Ints]:
@@ -137,6 +130,7 @@ def make_places(
         for i, row in enumerate(rows)
     ]
     first_of = {row[0]: i for i, row in reversed(list(enumerate(rows)))}
+    opens, closes = _hours(rng, rows)
     places = Places(
         codes=[
             f"{'H' if i < institutions else 'P'}{DISTRICTS[district[i]]}{i + 1:04d}"
@@ -152,6 +146,8 @@ def make_places(
         factor=np.clip(rng.normal(0.965, 0.018, total), 0.9, 1.0),
         weight=np.asarray([row[7] for row in rows]) * rng.lognormal(0.0, 0.25, total),
         temptation=rng.pareto(1.6, total) + 0.1,
+        opens=opens,
+        closes=closes,
         institutions=institutions,
         care_home=first_of.get("颐养护理院", 1 if institutions > 1 else 0),
         dialysis=first_of.get("血液透析中心", 0),
@@ -159,26 +155,16 @@ def make_places(
     return places, ints([row[6] for row in rows])
 
 
-def make_doctors(rng: np.random.Generator, places: Places, numbers: Ints) -> Doctors:
-    """Doctors with their specialties, and the lists from which a claim's doctor is drawn.
+def _hours(rng: np.random.Generator, rows: Sequence[Kind]) -> tuple[Ints, Ints]:
+    """Whoever has beds is open day and night, and so is one pharmacy in eight, but not the first.
 
-    Large hospitals have a doctor or more of every specialty; elsewhere everybody is a general
-    practitioner or has a random specialty, and a group without a specialist is seen by anyone.
+    Clinics close in the evening, the other pharmacies late.
     """
-    wards = sorted(set(SPECIALTY.values()))
-    place_of: list[int] = []
-    specialty: list[str] = []
-    for place, number in enumerate(numbers):
-        general = places.level[place] == 9 or places.medins_type[place] == "primary_care"
-        order = rng.permutation(len(wards))
-        for position in range(int(number)):
-            place_of.append(place)
-            specialty.append("全科" if general else wards[order[position % len(wards)]])
-    rows = []
-    for place in range(len(numbers)):
-        here = [i for i, home in enumerate(place_of) if home == place]
-        for group in GROUPS:
-            fit = [i for i in here if specialty[i] == SPECIALTY[group]]
-            rows.append(fit or here)
-    codes = [f"D{i:06d}" for i in range(1, len(place_of) + 1)]
-    return Doctors(codes, ints(place_of), specialty, Choices(rows))
+    shop = np.asarray([row[1] < 0 for row in rows])
+    beds = np.asarray([row[5] > 0 for row in rows])
+    first = np.cumsum(shop) == 1
+    always = beds | (shop & ~first & (rng.random(len(rows)) < 0.125))
+    early, late = rng.random(len(rows)), rng.random(len(rows))
+    opens = np.where(early < 0.5, 7 * HOUR + 30 * MINUTE, 8 * HOUR)
+    closes = np.where(shop, np.where(late < 0.6, 21, 22), np.where(late < 0.5, 18, 20)) * HOUR
+    return np.where(always, 0, opens), np.where(always, DAY, closes)

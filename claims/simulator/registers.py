@@ -16,6 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from claims.simulator.arrays import DAY, HOUR, Bools, Ints, Texts
+from claims.simulator.books import Books, from_to
+from claims.simulator.house_files import terms
 from claims.simulator.items import LEVELS
 from claims.simulator.nhsa_files import (
     code,
@@ -35,12 +37,13 @@ SURNAMES = tuple("王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗")
 GIVEN = tuple("伟芳娜敏静丽强磊军洋勇艳杰涛明超兰霞平刚桂英华玉萍红梅文建国")
 
 
-def write_registers(folder: Path, world: World, rng: np.random.Generator) -> dict[str, int]:
+def write_registers(folder: Path, books: Books, rng: np.random.Generator) -> dict[str, int]:
     """Write all registers and lists; returns their numbers of rows."""
+    world = books.world
     files = {
         "psn_info.csv": _people(world, rng),
         "fixmedins_info.csv": _places(world),
-        "dr_info.csv": _doctors(world, rng),
+        "dr_info.csv": _doctors(books, rng),
         "death_info.csv": _deaths(world, rng),
         "ref_price_cap.csv": _price_caps(world),
         "ref_sex_limit.csv": _list_of(world, world.items.sex > 0, "gend", world.items.sex),
@@ -64,6 +67,7 @@ def _people(world: World, rng: np.random.Generator) -> dict[str, pa.Array]:
     people = world.people
     number = len(people.sex)
     kind = np.where(people.employee, 310, 390)
+    young = people.birth > -18 * 365
     return {
         "psn_no": pa.array(person_codes(number)),
         "psn_name": pa.array(_names(rng, number)),
@@ -77,6 +81,9 @@ def _people(world: World, rng: np.random.Generator) -> dict[str, pa.Array]:
         "emp_no": _present(code("E", people.employer + 1, 5), people.employer >= 0),
         "vlg_code": code("V", people.village + 1, 4),
         "chronic_flag": pa.array((people.chronic >= 0).astype(np.int64)),
+        "psn_type": pa.array(np.where(people.employee, 11, np.where(young, 14, 15))),
+        "insuplc_admdvs": look_up(list(DISTRICTS), people.district),
+        "med_asst_flag": pa.array(people.poor.astype(np.int64)),
     }
 
 
@@ -123,13 +130,18 @@ def _places(world: World) -> dict[str, pa.Array]:
     }
 
 
-def _doctors(world: World, rng: np.random.Generator) -> dict[str, pa.Array]:
-    doctors = world.doctors
+def _doctors(books: Books, rng: np.random.Generator) -> dict[str, pa.Array]:
+    """With the days on the register; a doctor is insured like anybody who works."""
+    world, doctors = books.world, books.world.doctors
+    working = np.flatnonzero(world.people.employee)
+    own = rng.choice(working if len(working) else np.arange(1), doctors.number)
     return {
-        "dr_codg": pa.array(doctors.codes),
-        "dr_name": pa.array(_names(rng, len(doctors.codes))),
-        "fixmedins_code": look_up(world.places.codes, doctors.place),
-        "caty": pa.array(doctors.specialty),
+        "dr_codg": pa.array(doctors.codes[: doctors.number]),
+        "dr_name": pa.array(_names(rng, doctors.number)),
+        "fixmedins_code": look_up(world.places.codes, doctors.place[: doctors.number]),
+        "caty": pa.array(doctors.specialty[: doctors.number]),
+        "psn_no": look_up(person_codes(len(world.people.sex)), own),
+        **from_to(world, *terms(books), NEVER),
     }
 
 
@@ -182,11 +194,12 @@ def _price_caps(world: World) -> dict[str, pa.Array]:
     Drugs have one cap for all levels, tests a lower one after the reform.
     """
     items = world.items
-    before, after = world.calendar.start - timedelta(days=365), world.calendar.turn_of_year()
-    reform = world.calendar.start + timedelta(days=after)
+    before = world.calendar.start - timedelta(days=365)
     rows: list[tuple[int, int, int, object, object]] = []
     for item in range(len(items.codes)):
         for level in (0,) if items.is_drug[item] else LEVELS:
+            after = items.tender_day if items.is_tendered[item] else items.reform_day
+            reform = world.calendar.start + timedelta(days=after)
             day = np.asarray([0, after])
             asked = np.full(2, item, dtype=np.int64)
             cap = items.cap(asked, np.full(2, level or 2, dtype=np.int64), day)

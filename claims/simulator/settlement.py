@@ -1,8 +1,9 @@
 """From claims to settlements: interim bills, upload times, who pays what, cancellations.
 
 In: the finished ledger. Out: the same ledger with interim and cancelling settlements, and
-`Settlements`: one amount per fund and claim. The rates are those of an ordinary county plan;
-fund_pay = hifp + hifob + cvlserv, and the fee is fund_pay + acct_pay + psn_cash_pay to the fen.
+`Settlements`: one amount per fund and claim. The rates are those of an ordinary county plan, with a
+deductible that is halved on readmission; fund_pay = hifp + hifob + cvlserv, and the fee is
+fund_pay + acct_pay + psn_cash_pay to the fen.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from claims.simulator.arrays import DAY, HOUR, MINUTE, Ints, by_level, some
+from claims.simulator.arrays import DAY, HOUR, MINUTE, Ints, Noise, by_level
 from claims.simulator.ledger import CHRONIC, INPATIENT, PHARMACY, Ledger
 from claims.simulator.world import World
 
@@ -21,9 +22,11 @@ STAY_RATE = {1: 0.86, 2: 0.76, 3: 0.64, 9: 0.86}
 EMPLOYEE_BONUS = 0.06
 VISIT_RATE = {1: 0.60, 2: 0.52, 3: 0.45, 9: 0.62}
 CHRONIC_RATE = 0.70
-SUPPLEMENTARY_FROM = 8000_00
+SUPPLEMENTARY_FROM = 2500_00
 SUPPLEMENTARY_RATE = 0.55
 CIVIL_SERVANT_RATE = 0.5
+READMISSION = 0.5
+ASSISTED_RATE = 0.92
 
 
 @dataclass
@@ -39,22 +42,29 @@ class Settlements:
     cash: Ints
 
 
-def settle(rng: np.random.Generator, world: World, ledger: Ledger) -> Settlements:
-    """Add interim bills and cancellations to the ledger, then settle every claim."""
-    _bill_long_stays_twice(world, ledger)
-    settled = _settled_at(rng, world, ledger)
-    settled = _cancel(rng, world, ledger, settled)
-    return _split(rng, world, ledger, settled)
+def settle(noise: Noise, world: World, ledger: Ledger) -> Settlements:
+    """Add interim bills and cancellations to the ledger, then settle every claim.
+
+    The chances of a claim are its own: what is planted elsewhere does not change them.
+    """
+    own = np.arange(len(ledger.claims), dtype=np.int64)
+    own = np.concatenate([own, _bill_long_stays_twice(world, ledger)])
+    settled = _settled_at(noise, world, ledger, own)
+    settled, own = _cancel(noise, world, ledger, settled, own)
+    return _split(noise, world, ledger, settled, own)
 
 
-def _bill_long_stays_twice(world: World, ledger: Ledger) -> None:
-    """A stay of four weeks or more gets an interim bill in its middle; innocent stays only."""
+def _bill_long_stays_twice(world: World, ledger: Ledger) -> Ints:
+    """A stay of four weeks or more gets an interim bill in its middle; innocent stays only.
+
+    Returns the stays that were billed twice.
+    """
     claims = ledger.claims
     length = (claims.end - claims.begin) // DAY
     long = (claims.kind == INPATIENT) & (length >= LONG_STAY) & ~ledger.tainted()
     first = np.flatnonzero(long).astype(np.int64)
     if len(first) == 0:
-        return
+        return first
     middle = (claims.begin[first] // DAY + length[first] // 2) * DAY
     which, line = ledger.lines_of(first)
     moved = ledger.lines.time[line] >= middle[which]
@@ -64,54 +74,62 @@ def _bill_long_stays_twice(world: World, ledger: Ledger) -> None:
     claims.end[first] = middle
     new, _ = ledger.add(copies, empty)
     ledger.claims.visit[new] = ledger.claims.visit[first]
-    ledger.lines.claim[line[moved]] = new[which[moved]]
-    ledger.forget_order()
+    ledger.move_lines(line[moved], new[which[moved]])
+    return first
 
 
-def _settled_at(rng: np.random.Generator, world: World, ledger: Ledger) -> Ints:
+def _settled_at(noise: Noise, world: World, ledger: Ledger, own: Ints) -> Ints:
     """Minutes after a visit, up to five days after a stay, and a tail of late uploads."""
-    claims, n = ledger.claims, len(ledger.claims)
+    claims = ledger.claims
     last = claims.end.copy()
     np.maximum.at(last, ledger.lines.claim, ledger.lines.time)
-    quick = rng.gamma(2.0, 3 * MINUTE, n) + 30
-    quick = np.where(claims.kind == PHARMACY, 20 + 40 * rng.random(n), quick)
-    stay = 5 * DAY * rng.beta(0.8, 2.2, n) + 10 * MINUTE
+    first, second = noise.uniform(own, 1), noise.uniform(own, 2)
+    quick = -3 * MINUTE * (np.log(first) + np.log(second)) + 30
+    quick = np.where(claims.kind == PHARMACY, 20 + 40 * first, quick)
+    # Kumaraswamy's distribution in the place of a beta, which has no closed inverse.
+    stay = 5 * DAY * (1 - second ** (1 / 2.2)) ** (1 / 0.8) + 10 * MINUTE
     wait = np.where(claims.kind == INPATIENT, stay, quick)
     settings = world.parameters.settlement
-    tail = np.minimum(DAY * rng.lognormal(1.6, 0.9, n) + HOUR, settings.late_days * DAY - HOUR)
-    late = (rng.random(n) < settings.late_share) & (tail > wait)
+    long = DAY * np.exp(1.6 + 0.9 * noise.normal(own, 3)) + HOUR
+    tail = np.minimum(long, settings.late_days * DAY - HOUR)
+    late = (noise.uniform(own, 4) < settings.late_share) & (tail > wait)
     return last + claims.lag + np.where(late, tail, wait).astype(np.int64)
 
 
-def _cancel(rng: np.random.Generator, world: World, ledger: Ledger, settled: Ints) -> Ints:
+def _cancel(
+    noise: Noise, world: World, ledger: Ledger, settled: Ints, own: Ints
+) -> tuple[Ints, Ints]:
     """Cancel a few innocent settlements by negative ones.
 
-    Some are settled once more. Returns all settlement times.
+    Some are settled once more. Returns all settlement times, and whose chances each row has.
     """
     settings = world.parameters.settlement
     claims = ledger.claims
     repeated = np.bincount(claims.visit, minlength=len(claims))[claims.visit] > 1
-    pool = np.flatnonzero(~ledger.tainted() & ~repeated).astype(np.int64)
-    wrong = some(rng, pool, settings.reversal_share)
+    spared = ledger.tainted() | repeated | (noise.uniform(own, 5) >= settings.reversal_share)
+    wrong = np.flatnonzero(~spared).astype(np.int64)
     if len(wrong) == 0:
-        return settled
+        return settled, own
     block, lines = ledger.copy(wrong, claims.begin[wrong])
     lines.count = -lines.count
     block.cancels = wrong
-    cancelling, _ = ledger.add(block, lines)
-    again = np.sort(
-        rng.choice(wrong, size=round(settings.resettled_share * len(wrong)), replace=False)
-    )
-    renewed, _ = ledger.add(*ledger.copy(again, ledger.claims.begin[again]))
+    _, source = ledger.lines_of(wrong)
+    cancelling, back = ledger.add(block, lines)
+    ledger.notes.returned.append((back, source))
+    again = wrong[noise.uniform(wrong, 6) < settings.resettled_share]
+    _, source = ledger.lines_of(again)
+    renewed, new = ledger.add(*ledger.copy(again, ledger.claims.begin[again]))
+    ledger.notes.reused.append((new, source))
     ledger.claims.visit[cancelling] = ledger.claims.visit[wrong]
     ledger.claims.visit[renewed] = ledger.claims.visit[again]
-    cancelled_at = settled[wrong] + (DAY * rng.uniform(0.05, 9.0, len(wrong))).astype(np.int64)
-    of = np.searchsorted(wrong, again)
-    renewed_at = cancelled_at[of] + (HOUR * rng.uniform(0.2, 30.0, len(again))).astype(np.int64)
-    return np.concatenate([settled, cancelled_at, renewed_at])
+    wait = DAY * (0.05 + 8.95 * noise.uniform(wrong, 7))
+    cancelled_at = settled[wrong] + wait.astype(np.int64)
+    later = HOUR * (0.2 + 29.8 * noise.uniform(again, 8))
+    renewed_at = cancelled_at[np.searchsorted(wrong, again)] + later.astype(np.int64)
+    return np.concatenate([settled, cancelled_at, renewed_at]), np.r_[own, wrong, again]
 
 
-def _split(rng: np.random.Generator, world: World, ledger: Ledger, settled: Ints) -> Settlements:
+def _split(noise: Noise, world: World, ledger: Ledger, settled: Ints, own: Ints) -> Settlements:
     """Divide each fee among the funds and the person; a cancellation takes back what was paid."""
     claims, people = ledger.claims, world.people
     total = ledger.totals()
@@ -126,9 +144,10 @@ def _split(rng: np.random.Generator, world: World, ledger: Ledger, settled: Ints
     serves = people.civil_servant[claims.person] & (claims.kind != PHARMACY)
     civil = np.where(serves, left * CIVIL_SERVANT_RATE, 0).astype(np.int64)
     left = left - civil
-    purse = np.where(employee, rng.choice([1.0, 1.0, 0.6], len(total)), 0.0)
+    chance = noise.uniform(own, 9)
+    purse = np.where(employee, np.where(chance < 2 / 3, 1.0, 0.6), 0.0)
     family = (claims.kind == PHARMACY) & ~employee
-    purse = np.where(family, rng.choice([1.0, 0.5, 0.0], len(total), p=[0.55, 0.25, 0.2]), purse)
+    purse = np.where(family, np.select([chance < 0.55, chance < 0.8], [1.0, 0.5], 0.0), purse)
     account = np.floor(left * purse).astype(np.int64)
     columns = [pooled, supplementary, civil, account, left - account]
     _follow(claims.cancels, columns)
@@ -164,6 +183,30 @@ def _pooled(world: World, ledger: Ledger, total: Ints) -> Ints:
     rate = np.where(claims.kind == CHRONIC, CHRONIC_RATE, rate) + np.where(
         employee, EMPLOYEE_BONUS, 0.0
     )
-    deductible = np.where(claims.kind == INPATIENT, by_level(DEDUCTIBLE)[level], 0.0)
-    paid = np.floor(np.maximum(total - deductible, 0) * rate)
+    late = claims.begin // DAY >= world.calendar.turn_of_year()
+    raised = late & ~employee & (claims.kind == INPATIENT)
+    rate = rate + np.where(raised, world.parameters.policy.stay_rate_rise, 0.0)
+    poor = world.people.poor[claims.person] & (claims.kind == INPATIENT)
+    rate = np.where(poor, np.maximum(rate, ASSISTED_RATE), rate)
+    first = np.where(poor, 0, deductibles(world, ledger))
+    paid = np.floor(np.maximum(total - first, 0) * rate)
     return np.where(claims.kind == PHARMACY, 0, paid).astype(np.int64)
+
+
+def deductibles(world: World, ledger: Ledger) -> Ints:
+    """What the person pays first of each stay, in fen.
+
+    By level, half of it from the second stay of a calendar year on, nothing on the second bill of
+    one stay.
+    """
+    claims = ledger.claims
+    full = by_level(DEDUCTIBLE)[world.places.level[claims.place]]
+    stay = np.flatnonzero((claims.kind == INPATIENT) & (claims.cancels < 0)).astype(np.int64)
+    year = world.calendar.year_of(claims.begin[claims.visit] // DAY)
+    order = stay[np.lexsort((stay, claims.begin[stay], year[stay], claims.person[stay]))]
+    person, when, visit = claims.person[order], year[order], claims.visit[order]
+    again = np.r_[False, (person[1:] == person[:-1]) & (when[1:] == when[:-1])]
+    same = np.r_[False, visit[1:] == visit[:-1]]
+    factor = np.zeros(len(claims))
+    factor[order] = np.where(same, 0.0, np.where(again, READMISSION, 1.0))
+    return (full * factor).astype(np.int64)

@@ -7,19 +7,20 @@ yuan a stay.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from claims.simulator.arrays import DAY, HOUR, Bools, Ints, spread, weighted
 from claims.simulator.calendar import clinic_clock, draw_days
-from claims.simulator.ledger import INPATIENT, Claims, make_claims, separate
-from claims.simulator.people import STAY_BY_AGE, YEAR
+from claims.simulator.ledger import INPATIENT, Claims, Ledger, make_claims, separate
+from claims.simulator.people import NEVER, STAY_BY_AGE, YEAR
 from claims.simulator.places import LEVEL_2, LEVEL_3
 from claims.simulator.world import World
 
 CATEGORY_SHARE = (0.22, 0.20, 0.33, 0.25)
 CHRONIC_ADMISSION = 0.3
+DIE_IN_HOSPITAL = 0.4
 
 
 @dataclass
@@ -38,6 +39,7 @@ def make_admissions(rng: np.random.Generator, world: World) -> Claims:
     parts = [_ordinary(rng, world)]
     parts.append(_transfers(rng, world, parts[0]))
     parts.append(_chemotherapy(rng, world))
+    parts.append(_last_stays(rng, world))
     parts += _births(rng, world)
     joined = Admissions(
         *[
@@ -108,9 +110,14 @@ def _ordinary(rng: np.random.Generator, world: World) -> Admissions:
     chronic = people.chronic[person]
     own = (chronic >= 0) & (rng.random(len(person)) < CHRONIC_ADMISSION)
     diagnosis = np.where(own, chronic, drawn)
+    place = bedded_place(rng, world, person)
+    # When the year's quota is spent, what can wait is put off to January.
+    december = world.calendar.month[day] == 12
+    put_off = december & (rng.random(len(day)) < world.parameters.policy.quota_share)
+    day = np.where(put_off & (world.places.level[place] >= 2), day + 31, day)
     begin = day * DAY + clinic_clock(rng, len(person))
     end = leave(rng, begin, nights(rng, world, diagnosis))
-    return Admissions(person, bedded_place(rng, world, person), begin, end, diagnosis)
+    return Admissions(person, place, begin, end, diagnosis)
 
 
 def _transfers(rng: np.random.Generator, world: World, stays: Admissions) -> Admissions:
@@ -141,6 +148,19 @@ def _chemotherapy(rng: np.random.Generator, world: World) -> Admissions:
     end = leave(rng, begin, rng.integers(1, 4, len(owner)))
     reason = np.full(len(owner), world.diagnoses.number("Z51.1"), dtype=np.int64)
     return Admissions(patients[owner], place[owner], begin, end, reason)
+
+
+def _last_stays(rng: np.random.Generator, world: World) -> Admissions:
+    """Two in five of those who die do so in a hospital, after some days."""
+    people, number = world.people, world.diagnoses.number
+    dying = np.flatnonzero((people.death < NEVER) & (people.death > 14)).astype(np.int64)
+    dying = dying[rng.random(len(dying)) < DIE_IN_HOSPITAL]
+    day = people.death[dying] - rng.integers(2, 14, len(dying))
+    begin = day * DAY + clinic_clock(rng, len(dying))
+    grave = np.asarray([number(code) for code in ("I63.9", "I50.9", "J44.1", "J18.9")])
+    reason = grave[rng.integers(0, len(grave), len(dying))]
+    end = (people.death[dying] + 1) * DAY
+    return Admissions(dying, bedded_place(rng, world, dying), begin, end, reason)
 
 
 def _births(rng: np.random.Generator, world: World) -> list[Admissions]:
@@ -181,6 +201,22 @@ def _without_overlap(claims: Claims) -> Ints:
             kept.append(position)
             last_person, last_end = person, int(claims.end[position])
     return np.asarray(kept, dtype=np.int64)
+
+
+def license_beds(world: World, ledger: Ledger) -> World:
+    """The county with as many licensed beds at each place as its innocent patients need.
+
+    A seventh more than on the busiest day; the county's other patients lie elsewhere.
+    """
+    claims, places = ledger.claims, world.places
+    stay = np.flatnonzero(claims.kind == INPATIENT)
+    width = world.calendar.days + 2
+    change = np.zeros(len(places.codes) * width, dtype=np.int64)
+    np.add.at(change, claims.place[stay] * width + claims.begin[stay] // DAY, 1)
+    np.add.at(change, claims.place[stay] * width + claims.end[stay] // DAY + 1, -1)
+    busiest = np.cumsum(change.reshape(-1, width), axis=1).max(axis=1)
+    needed = np.maximum(5, busiest + busiest // 7 + 1)
+    return replace(world, places=replace(places, beds=np.where(places.has_beds, needed, 0)))
 
 
 class StayIndex:

@@ -28,7 +28,14 @@ def true_lines(ledger: Ledger) -> pd.DataFrame:
     Line, scheme, claim, overpaid (fen), cut so that a line is not overpaid twice.
     """
     truth, lines = ledger.truth, ledger.lines
-    frame = pd.DataFrame({"line": truth.line, "scheme": truth.scheme, "overpaid": truth.overpaid})
+    marked = truth.line >= 0
+    frame = pd.DataFrame(
+        {
+            "line": truth.line[marked],
+            "scheme": truth.scheme[marked],
+            "overpaid": truth.overpaid[marked],
+        }
+    )
     frame = frame.groupby(["line", "scheme"], as_index=False, sort=True).agg({"overpaid": "sum"})
     position = frame["line"].to_numpy()
     amount = lines.count[position] * lines.price[position]
@@ -39,12 +46,27 @@ def true_lines(ledger: Ledger) -> pd.DataFrame:
     return frame[frame["overpaid"] > 0].reset_index(drop=True)
 
 
+def true_claims(ledger: Ledger, lines: pd.DataFrame) -> pd.DataFrame:
+    """One row per claim and scheme: what its lines are overpaid, or what it is as a whole."""
+    truth, totals = ledger.truth, ledger.totals()
+    whole = truth.line < 0
+    left = totals.copy()
+    np.subtract.at(left, lines["claim"].to_numpy(), lines["overpaid"].to_numpy())
+    amount = np.minimum(truth.overpaid[whole], np.maximum(left[truth.claim[whole]], 0))
+    as_a_whole = pd.DataFrame(
+        {"claim": truth.claim[whole], "scheme": truth.scheme[whole], "overpaid": amount}
+    )
+    both = pd.concat([lines[["claim", "scheme", "overpaid"]], as_a_whole])
+    both = both[both["overpaid"] > 0]
+    return both.groupby(["claim", "scheme"], as_index=False).agg({"overpaid": "sum"})
+
+
 def write_truth(
     folder: Path, world: World, ledger: Ledger, ids: Identifiers, about: Mapping[str, Any]
 ) -> dict[str, int]:
     """Write the truth; returns the number of violating claims per scheme."""
     lines = true_lines(ledger)
-    claims = lines.groupby(["claim", "scheme"], as_index=False).agg({"overpaid": "sum"})
+    claims = true_claims(ledger, lines)
     position = claims["claim"].to_numpy()
     claims["person"] = ledger.claims.person[position]
     claims["place"] = ledger.claims.place[position]

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from claims.simulator.arrays import DAY, HOUR, MINUTE, Bools, Ints, by_level, weighted
-from claims.simulator.basket import distinct, make_lines, modest_count, rows_for
+from claims.simulator.arrays import DAY, HOUR, MINUTE, Bools, Floats, Ints, by_level, weighted
+from claims.simulator.basket import distinct, in_hours, make_lines, modest_count, rows_for
 from claims.simulator.calendar import clinic_clock, draw_days, shop_clock
 from claims.simulator.ledger import (
     CHRONIC,
@@ -25,15 +25,16 @@ from claims.simulator.ledger import (
     take,
 )
 from claims.simulator.people import VISIT_BY_AGE, YEAR
+from claims.simulator.places import LEVEL_2, LEVEL_3, PRIMARY
 from claims.simulator.stays import StayIndex
 from claims.simulator.world import World
 
 CATEGORY_SHARE = (0.54, 0.12, 0.20, 0.14)
 DEAREST_DRUG = 150
-LAB_CHANCE = {1: 0.12, 2: 0.26, 3: 0.34, 9: 0.03}
-EXAM_CHANCE = {1: 0.07, 2: 0.15, 3: 0.20, 9: 0.0}
-TREATMENT_CHANCE = 0.12
-DRUGS_PER_VISIT = (0.12, 0.45, 0.31, 0.12)
+LAB_CHANCE = {1: 0.09, 2: 0.16, 3: 0.20, 9: 0.03}
+EXAM_CHANCE = {1: 0.04, 2: 0.08, 3: 0.10, 9: 0.0}
+TREATMENT_CHANCE = 0.08
+DRUGS_PER_VISIT = (0.15, 0.50, 0.27, 0.08)
 LONG_SHARE = 0.1
 USUAL_SUPPLY = 28 + LONG_SHARE * (84 - 28)
 Block = tuple[Claims, Lines]
@@ -41,8 +42,10 @@ Block = tuple[Claims, Lines]
 
 def make_visits(rng: np.random.Generator, world: World, stays: StayIndex) -> list[Block]:
     """All innocent claims outside hospital beds but the cycles."""
+    ordinary = _ordinary(rng, world)
     return [
-        present(rng, world, stays, *_ordinary(rng, world)),
+        present(rng, world, stays, *ordinary),
+        present(rng, world, stays, *_referrals(rng, world, ordinary[0])),
         present(rng, world, stays, *_repeat_prescriptions(rng, world)),
         present(rng, world, stays, *_swipes(rng, world)),
     ]
@@ -56,12 +59,26 @@ def present(
     keep &= claims.begin // DAY < world.calendar.days
     relative = rng.random(len(claims)) < world.parameters.care.relative_share
     keep &= relative | ~stays.inside(claims.person, claims.begin)
-    return pick(claims, lines, keep)
+    claims, lines = pick(claims, lines, keep)
+    in_hours(world, claims, lines)
+    return claims, lines
 
 
-def outpatient_place(rng: np.random.Generator, world: World, person: Ints) -> Ints:
-    """Where each visit goes: mostly the usual place of a category, at times another one of it."""
-    category = weighted(rng, np.asarray(CATEGORY_SHARE), len(person))
+def outpatient_place(rng: np.random.Generator, world: World, person: Ints, day: Ints) -> Ints:
+    """Where each visit goes: mostly the usual place of a category, at times another one of it.
+
+    After the policy that favours them, village and community places have more of all visits.
+    """
+    before, after = np.asarray(CATEGORY_SHARE), np.asarray(CATEGORY_SHARE)
+    after[PRIMARY] *= 1 + world.parameters.policy.community_growth
+    favoured = day >= world.calendar.day_of(world.parameters.policy.community_month)
+    part = rng.random(len(person))
+    category = np.where(
+        favoured,
+        np.searchsorted(np.cumsum(after) / after.sum(), part, side="right"),
+        np.searchsorted(np.cumsum(before) / before.sum(), part, side="right"),
+    )
+    category = np.minimum(category, len(before) - 1).astype(np.int64)
     place = world.people.usual[person, category]
     stray = rng.random(len(person)) < 0.13
     for one in range(4):
@@ -90,17 +107,51 @@ def draw_people(
     return np.repeat(np.arange(len(rate), dtype=np.int64), rng.poisson(rate))
 
 
+def ordinary_rate(world: World) -> float:
+    """Ordinary visits per insured and year: what is left of all contacts."""
+    care, people = world.parameters.care, world.people
+    at_home = (people.chronic >= 0) & ~people.care_home
+    regular = at_home.mean() * (care.chronic_visits_per_year + 0.5 * care.village_rounds_per_year)
+    regular += 150 * people.dialysis.mean() + 15 * people.care_home.mean()
+    left = care.visits_per_year - care.swipes_per_year - regular
+    return max(0.0, float(left)) / (1 + 0.66 * care.referral_share)
+
+
+def _growing(world: World) -> Floats:
+    """Day weights of visits: more of them once village and community places are favoured."""
+    policy = world.parameters.policy
+    favoured = np.arange(world.calendar.days) >= world.calendar.day_of(policy.community_month)
+    return world.calendar.clinic * (
+        1 + favoured * policy.community_growth * CATEGORY_SHARE[PRIMARY]
+    )
+
+
 def _ordinary(rng: np.random.Generator, world: World) -> Block:
     people = world.people
-    person = draw_people(rng, world, world.parameters.care.visits_per_year)
-    day = draw_days(rng, world.calendar.clinic, len(person))
+    person = draw_people(rng, world, ordinary_rate(world))
+    day = draw_days(rng, _growing(world), len(person))
     age = np.maximum(people.age(person, day), 0)
     diagnosis = world.diagnoses.draw(rng, world.diagnoses.outpatient, people.sex[person], age)
-    place = outpatient_place(rng, world, person)
+    place = outpatient_place(rng, world, person, day)
     begin = day * DAY + clinic_clock(rng, len(person))
     doctor = world.doctor(rng, place, diagnosis)
     end = spend_time(rng, begin, 38)
     claims = make_claims(person, place, OUTPATIENT, begin, end, diagnosis, doctor)
+    return claims, visit_lines(rng, world, claims)
+
+
+def _referrals(rng: np.random.Generator, world: World, visits: Claims) -> Block:
+    """Some patients of small places are sent on and seen at their higher hospital within days."""
+    low = world.places.level[visits.place] % 9 < 2
+    sent = low & (rng.random(len(visits)) < world.parameters.care.referral_share)
+    first = take(visits, sent)
+    column = np.where(rng.random(len(first)) < 0.6, LEVEL_2, LEVEL_3)
+    place = world.people.usual[first.person, column]
+    day = first.begin // DAY + rng.integers(1, 6, len(first))
+    begin = day * DAY + clinic_clock(rng, len(first))
+    doctor = world.doctor(rng, place, first.diagnosis)
+    end = spend_time(rng, begin, 45)
+    claims = make_claims(first.person, place, OUTPATIENT, begin, end, first.diagnosis, doctor)
     return claims, visit_lines(rng, world, claims)
 
 
@@ -118,7 +169,7 @@ def visit_lines(rng: np.random.Generator, world: World, claims: Claims) -> Lines
         lists = world.items.by_group(kind, ward=False, dearest=dearest)
         owner, item = distinct(rng, lists, rows_for(world, claims, claims.diagnosis), counts)
         count = modest_count(rng, world, item)
-        count += (world.items.is_drug[item]) & (rng.random(len(item)) < 0.2)
+        count += (world.items.is_drug[item]) & (rng.random(len(item)) < 0.12)
         parts.append(make_lines(world, claims, owner, item, count))
     return join(parts)
 
@@ -154,7 +205,7 @@ def _repeat_prescriptions(rng: np.random.Generator, world: World) -> Block:
     wanted = (days < world.calendar.days) & (care.chronic_visits_per_year > 0)
     row, column = np.nonzero(wanted)
     person, day = patient[row], _to_working_day(world, days[row, column])
-    place = outpatient_place(rng, world, person)
+    place = outpatient_place(rng, world, person, day)
     begin = day * DAY + clinic_clock(rng, len(person))
     diagnosis = people.chronic[person]
     doctor = world.doctor(rng, place, diagnosis)
@@ -175,7 +226,7 @@ def _repeat_lines(rng: np.random.Generator, world: World, claims: Claims, days: 
     parts = [fee_lines(rng, world, claims)]
     for column in (0, 1):
         parts.append(standing_lines(world, claims, column, days))
-    tested = (rng.random(len(claims)) < 0.12) * 1
+    tested = (rng.random(len(claims)) < 0.08) * 1
     lists = world.items.by_group("lab", ward=False, dearest=120)
     owner, item = distinct(rng, lists, rows_for(world, claims, claims.diagnosis), tested)
     parts.append(make_lines(world, claims, owner, item, np.ones_like(item)))
@@ -217,9 +268,9 @@ def shop_lines(rng: np.random.Generator, world: World, claims: Claims) -> Lines:
     )
     lists = world.items.by_group("drug", ward=False, dearest=DEAREST_DRUG)
     owner, item = distinct(
-        rng, lists, rows_for(world, claims, complaint), 1 + rng.poisson(1.5, len(claims))
+        rng, lists, rows_for(world, claims, complaint), 1 + rng.poisson(1.95, len(claims))
     )
-    count = np.minimum(1 + rng.poisson(1.3, len(item)), 5)
+    count = np.minimum(1 + rng.poisson(2.3, len(item)), 6)
     standing = standing_lines(world, claims, 0, np.full(len(claims), 28, dtype=np.int64))
     chosen: Bools = rng.random(len(claims)) < 0.33
     keep = chosen[standing.claim]

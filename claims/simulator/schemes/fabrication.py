@@ -14,6 +14,7 @@ from claims.simulator.ledger import CHRONIC, OUTPATIENT, PHARMACY, Claims, make_
 from claims.simulator.people import YEAR
 from claims.simulator.places import PRIMARY
 from claims.simulator.schemes.plot import Plot
+from claims.simulator.visits import spend_time
 
 # The drug a hoarder resells, with the sex it is limited to (0 none).
 HOARDED = (
@@ -100,10 +101,11 @@ def excess_supply(plot: Plot) -> None:
         (people.birth < -30 * YEAR) & (people.death > world.calendar.days) & ~people.care_home
     )
     number = min(len(adults), max(1, round(plot.spec.actors * len(people.sex) / 10_000)))
-    if plot.spec.actors == 0 or plot.spec.share <= 0 or len(_sellers(plot)) == 0:
+    sellers = _sellers(plot)
+    if plot.spec.actors == 0 or plot.spec.share <= 0 or len(sellers) == 0:
         return
     for person in rng.choice(adults, size=number, replace=False):
-        _hoard(plot, int(person))
+        _hoard(plot, int(person), sellers)
 
 
 def _sellers(plot: Plot) -> Ints:
@@ -113,13 +115,12 @@ def _sellers(plot: Plot) -> Ints:
     return pool[pool != plot.world.places.dialysis] if len(pool) > 1 else pool
 
 
-def _hoard(plot: Plot, person: int) -> None:
+def _hoard(plot: Plot, person: int, sellers: Ints) -> None:
     """One person's purchases; the adaptive one spreads them over more places, in smaller packs."""
     world, rng = plot.world, plot.rng
     names = [name for name, sex in HOARDED if sex in (0, world.people.sex[person])]
     item = world.items.number(names[int(rng.integers(0, len(names)))])
     adaptive = bool(rng.random() < plot.spec.adaptive_share)
-    sellers = _sellers(plot)
     places = rng.choice(sellers, size=min(len(sellers), 9 if adaptive else 5), replace=False)
     weeks = np.arange(plot.onset, world.calendar.days - 2, 4 if adaptive else 7, dtype=np.int64)
     bought = weeks[rng.random(len(weeks)) < max(plot.spec.share, 2.1 / max(len(weeks), 1))]
@@ -134,7 +135,7 @@ def _hoard(plot: Plot, person: int) -> None:
     diagnosis = np.where(shop, -1, world.diagnoses.number(PRETEXT[group]))
     doctor = np.where(shop, -1, world.doctor(rng, place, np.maximum(diagnosis, 0)))
     kind = np.where(shop, PHARMACY, CHRONIC)
-    claims = make_claims(who, place, kind, begin, begin + 12 * MINUTE, diagnosis, doctor)
+    claims = make_claims(who, place, kind, begin, spend_time(rng, begin, 14), diagnosis, doctor)
     _plant_hoard(plot, claims, item, adaptive)
 
 

@@ -7,13 +7,15 @@ In: the world, the ledger and the parameters of one scheme. Out: positions in th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from claims.simulator.arrays import DAY, Bools, Ints, some
+from claims.simulator.basket import in_hours
 from claims.simulator.ledger import INPATIENT, Claims, Ledger, Lines, pick
 from claims.simulator.parameters import SchemeParameters
+from claims.simulator.people import YEAR
 from claims.simulator.stays import StayIndex
 from claims.simulator.world import World
 
@@ -29,6 +31,8 @@ class Plot:
     spec: SchemeParameters
     number: int
     rng: np.random.Generator
+    _stays: tuple[int, StayIndex] | None = None
+    _templates: dict[tuple[int, ...], tuple[Ints, Ints, Ints]] = field(default_factory=dict)
 
     @property
     def onset(self) -> int:
@@ -88,7 +92,10 @@ class Plot:
 
     def stay_index(self) -> StayIndex:
         """Who is in hospital when, as the ledger stands."""
-        return StayIndex(self.ledger.claims)
+        known = self.ledger.stays
+        if self._stays is None or self._stays[0] != known:
+            self._stays = (known, StayIndex(self.ledger.claims))
+        return self._stays[1]
 
     def clean(self) -> Bools:
         """Claims without anything planted."""
@@ -106,33 +113,55 @@ class Plot:
 
         At the place if it has one, -1 if nobody has.
         """
-        claims = self.ledger.claims
-        usable = self.clean() & np.isin(claims.kind, kinds)
+        rows, home, sexes = self._by_place(kinds)
         shop = self.world.places.is_pharmacy
-        theirs = self.world.people.sex[claims.person]
         found = np.full(len(place), -1, dtype=np.int64)
-        for one in np.unique(place):
+        for one in np.unique(place).tolist():
+            here = slice(*np.searchsorted(home, (one, one + 1)).tolist())
             for each in (1, 2):
                 cases = np.flatnonzero((place == one) & (sex == each))
-                alike = np.flatnonzero(
-                    usable & (shop[claims.place] == shop[one]) & (theirs == each)
-                )
-                here = alike[claims.place[alike] == one]
-                pool = here if len(here) else alike
-                if len(cases) and len(pool):
+                if len(cases) == 0:
+                    continue
+                pool = rows[here][sexes[here] == each]
+                if len(pool) == 0:
+                    pool = rows[(shop[home] == shop[one]) & (sexes == each)]
+                if len(pool):
                     found[cases] = self.rng.choice(pool, size=len(cases))
         return found
 
-    def replay(self, templates: Ints, person: Ints, place: Ints, begin: Ints) -> None:
+    def _by_place(self, kinds: tuple[int, ...]) -> tuple[Ints, Ints, Ints]:
+        """Innocent claims of these kinds in order of place, with place and the person's sex.
+
+        As they were when first asked for.
+        """
+        if kinds not in self._templates:
+            claims = self.ledger.claims
+            usable = np.flatnonzero(self.clean() & np.isin(claims.kind, kinds))
+            order = np.argsort(claims.place[usable], kind="stable")
+            rows = usable[order].astype(np.int64)
+            sexes = self.world.people.sex[claims.person[rows]]
+            self._templates[kinds] = (rows, claims.place[rows], sexes)
+        return self._templates[kinds]
+
+    def replay(
+        self, templates: Ints, person: Ints, place: Ints, begin: Ints, *, any_hour: bool = False
+    ) -> Ints:
         """Plant copies of templates for other people, places and times, as a whole wrong.
 
-        -1 is left out.
+        -1 is left out. Returns the positions of the lines.
         """
+        claims, lines = self.copies(templates, person, place, begin)
+        return self.plant_whole(claims, lines, any_hour=any_hour)
+
+    def copies(
+        self, templates: Ints, person: Ints, place: Ints, begin: Ints
+    ) -> tuple[Claims, Lines]:
+        """Copies of templates for other people, places and times; -1 is left out."""
         usable = templates >= 0
         claims, lines = self.ledger.copy(templates[usable], begin[usable])
         claims.person = person[usable]
         self.move(claims, lines, place[usable])
-        self.plant_whole(claims, lines)
+        return claims, lines
 
     def move(self, claims: Claims, lines: Lines, place: Ints) -> None:
         """Move a block to other places.
@@ -147,18 +176,49 @@ class Plot:
         price = self.world.price(lines.item, place[lines.claim], lines.time // DAY)
         lines.price = np.where(moved[lines.claim], price, lines.price)
 
-    def plant_whole(self, claims: Claims, lines: Lines) -> None:
-        """Add a block all of whose lines should not have been billed.
+    def plant_whole(self, claims: Claims, lines: Lines, *, any_hour: bool = False) -> Ints:
+        """Add a block all of whose lines should not have been billed; returns their positions.
 
-        What ends after the period is left out.
+        What ends after the period is left out; what falls outside opening hours is moved into them,
+        unless the hour is the point.
         """
         claims, lines = pick(claims, lines, claims.end < self.world.calendar.days * DAY)
-        if len(claims):
-            # A copy may be later than its template, and a price cap may have fallen in between.
-            cap = self.world.cap(lines.item, claims.place[lines.claim], lines.time // DAY)
-            lines.price = np.minimum(lines.price, cap)
-            _, new = self.ledger.add(claims, lines)
-            self.ledger.mark_whole(new, self.number)
+        if len(claims) == 0:
+            return claims.person
+        if not any_hour:
+            in_hours(self.world, claims, lines)
+        # A copy may be later than its template, and a price cap may have fallen in between.
+        cap = self.world.cap(lines.item, claims.place[lines.claim], lines.time // DAY)
+        lines.price = np.minimum(lines.price, cap)
+        _, new = self.ledger.add(claims, lines)
+        self.ledger.mark_whole(new, self.number)
+        return new
+
+    def never_bought(self, lines: Ints) -> None:
+        """Note that these goods never were on the shelf, so that no purchase shows them."""
+        self.ledger.notes.unbought.append((lines, np.zeros_like(lines)))
+
+    def activity(self, kinds: tuple[int, ...]) -> Ints:
+        """Innocent claims of these kinds at each place."""
+        claims = self.ledger.claims
+        usable = self.clean() & np.isin(claims.kind, kinds)
+        return np.bincount(claims.place[usable], minlength=len(self.world.places.codes))
+
+    def adults(self, age: int) -> Ints:
+        """Who is at least so old at the start, survives the period and lives at home."""
+        people = self.world.people
+        fits = (people.birth < -age * YEAR) & (people.death > self.world.calendar.days)
+        return np.flatnonzero(fits & ~people.care_home).astype(np.int64)
+
+    def days(self, size: int, *, spare: int = 2) -> Ints:
+        """Days after the onset, `spare` days before the end at the latest."""
+        last = max(self.onset + 1, self.world.calendar.days - spare)
+        return self.rng.integers(self.onset, last, size)
+
+    def number_of(self, actor: int, count: Ints, least: int = 1) -> int:
+        """How many cases an actor plants: a share of what it does after the onset."""
+        left = 1 - self.onset / self.world.calendar.days
+        return max(least, round(self.spec.share * left * int(count[actor])))
 
     def nights(self) -> Ints:
         """Nights of each claim that is a stay settled at once, 0 of the others."""
