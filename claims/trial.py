@@ -7,7 +7,6 @@ checks as when they are loaded; nothing is written, and no identity is kept or s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,15 +14,15 @@ import pyarrow as pa
 
 from claims.building import blocking, lost_targets
 from claims.complete import DERIVED
-from claims.contracts import Lang, table
+from claims.contracts import Lang
 from claims.draft_words import say, shown_names
-from claims.engine import Connection, count, open_engine, run
+from claims.engine import Connection, open_engine, run
 from claims.faults import sentence
+from claims.first_rows import judge_first_rows
 from claims.mapping_model import SourceMapping, TableMapping
 from claims.origins import origins
 from claims.parsing import name, quote
-from claims.quarantine import CONTENT, find_faults, parse
-from claims.raw import ROW, named, register_raw
+from claims.raw import named
 from claims.reading import RawFile, RowFault, find_files, open_file
 from claims.report import TableCounts
 
@@ -86,71 +85,53 @@ class TableTrial:
 
 def try_mapping(source: SourceMapping, folder: Path, rows: int = ROWS) -> list[TableTrial]:
     """Return what a mapping makes of the first ``rows`` rows of each table in ``folder``."""
+    trials = {name: TableTrial(name) for name in source.tables}
+    arrived = {
+        name: first
+        for name, mapping in source.tables.items()
+        if (first := _arrived(mapping, folder, rows, trials[name])) is not None
+    }
+    used = {name: _without_derived(source.tables[name], arrived[name]) for name in arrived}
     con = open_engine()
     try:
-        run(
-            con,
-            """CREATE TEMP TABLE tried (table_name TEXT, severity TEXT, code TEXT,
-            column_name TEXT, source_file TEXT, row_number BIGINT)""",
-        )
-        trials = [_try_table(con, source, t, folder, rows) for t in source.tables.values()]
-        _try_references(con, source, trials)
-        for trial in trials:
-            trial.faults = _faults(con, trial.table)
+        counts = judge_first_rows(con, replace(source, tables=used), arrived)
+        for table_name, mapping in used.items():
+            trial = trials[table_name]
+            trial.counts = counts[table_name]
+            trial.rows = trial.counts.records
+            trial.columns = _columns(con, mapping, source.time_zone)
+            trial.columns += [
+                ColumnTrial(target, "–", 0, 0, 0)
+                for target in source.tables[table_name].columns
+                if target not in mapping.columns
+            ]
+            # Half a register misleads: names are looked up where all rows were tried.
+            trial.faults = _faults(con, table_name, names=all(t.whole for t in trials.values()))
     finally:
         con.close()
-    return trials
+    return list(trials.values())
 
 
-def _try_references(con: Connection, source: SourceMapping, trials: Sequence[TableTrial]) -> None:
-    """Look names up in the registers, where all rows were tried: half a register misleads."""
-    done = {trial.table for trial in trials if trial.counts}
-    if not all(trial.whole for trial in trials):
-        return
-    for table_name in done:
-        mapping = source.tables[table_name]
-        origin = origins(mapping)
-        for target, column in mapping.columns.items():
-            if column.sources and (other := column.target.refers_to) in done:
-                key = table(other).key[0]
-                run(
-                    con,
-                    f"""INSERT INTO tried SELECT ?, 'warning', 'unknown_reference', ?, source_file,
-                    row_number FROM {name("sound " + table_name)} WHERE {name(target)} IS NOT NULL
-                    AND {name(target)} NOT IN (SELECT {key} FROM {name("sound " + other)})""",
-                    [table_name, origin.shown(column)],
-                )
-
-
-def _try_table(
-    con: Connection, source: SourceMapping, mapping: TableMapping, folder: Path, rows: int
-) -> TableTrial:
+def _arrived(mapping: TableMapping, folder: Path, rows: int, trial: TableTrial) -> pa.Table | None:
+    """Return the first rows of a table's files; None where there is nothing that can be tried."""
     files = [open_file(path) for path in find_files(folder, mapping.files)]
     samples = [_first(file, rows) for file in files if file.columns]
-    unread = [f for file in files for f in file.faults if not f.row_number]
-    trial = TableTrial(mapping.table, unread=unread)
+    trial.unread = [f for file in files for f in file.faults if not f.row_number]
     if not samples:
         trial.unread = trial.unread or [RowFault(mapping.files[0], 0, "absent_file")]
-        return trial
-    arrived = pa.concat_tables([rows for rows, _ in samples], promote_options="default")
+        return None
+    arrived = pa.concat_tables([first for first, _ in samples], promote_options="default")
     trial.whole = arrived.num_rows <= rows and all(whole for _, whole in samples)
     arrived = arrived.slice(0, rows)
-    lost = lost_targets(arrived.column_names, mapping)
-    origin = origins(mapping)
-    trial.lacking = tuple(
-        origin.shown(mapping.columns[target]) for target in blocking(arrived.column_names, mapping)
-    )
-    if trial.lacking or not arrived.num_rows:
-        return trial
-    kept = {t: c for t, c in mapping.columns.items() if t not in lost & DERIVED}
-    used = replace(mapping, columns=kept)
-    columns, done = register_raw(con, arrived, used, source)
-    parse(con, used, source, columns, done, secret="")
-    trial.rows = count(con, "parsed")
-    trial.counts = _judge(con, used)
-    trial.columns = _columns(con, used, source.time_zone)
-    trial.columns += [ColumnTrial(t, "–", 0, 0, 0) for t in mapping.columns if t not in kept]
-    return trial
+    columns, origin = arrived.column_names, origins(mapping)
+    trial.lacking = tuple(origin.shown(mapping.columns[t]) for t in blocking(columns, mapping))
+    return None if trial.lacking or not arrived.num_rows else arrived
+
+
+def _without_derived(mapping: TableMapping, arrived: pa.Table) -> TableMapping:
+    """Return the mapping without derived columns that the files do not have."""
+    lost = lost_targets(arrived.column_names, mapping) & DERIVED
+    return replace(mapping, columns={t: c for t, c in mapping.columns.items() if t not in lost})
 
 
 def _first(file: RawFile, rows: int) -> tuple[pa.Table, bool]:
@@ -163,49 +144,6 @@ def _first(file: RawFile, rows: int) -> tuple[pa.Table, bool]:
         if read > rows:
             break
     return pa.concat_tables(blocks), read <= rows
-
-
-def _judge(con: Connection, mapping: TableMapping) -> TableCounts:
-    """Count what would be accepted, and keep the faults and the sound rows of a table."""
-    records = count(con, "parsed")
-    faulty = find_faults(con, mapping)
-    sound = f"parsed ANTI JOIN refused USING ({ROW})" if faulty else "parsed"
-    if faulty:
-        run(
-            con,
-            "INSERT INTO tried SELECT ?, severity, code, column_name, source_file, row_number "
-            "FROM found WHERE holds = ''",
-            [mapping.table],
-        )
-    keys = ", ".join(name(c) for c in table(mapping.table).key if c in mapping.columns)
-    same = f"PARTITION BY {keys}"
-    run(
-        con,
-        f"""CREATE OR REPLACE TEMP TABLE {name("sound " + mapping.table)} AS SELECT *,
-        min({CONTENT}) OVER ({same}) <> max({CONTENT}) OVER ({same}) AS conflicting,
-        row_number() OVER ({same} ORDER BY {ROW}) > 1 AS repeated FROM {sound}""",
-    )
-    origin = origins(mapping)
-    shown = " + ".join(
-        origin.shown(mapping.columns[c]) for c in table(mapping.table).key if c in mapping.columns
-    )
-    for condition, severity, code in (
-        ("conflicting", "error", "conflicting_id"),
-        ("repeated AND NOT conflicting", "duplicate", "duplicate_row"),
-    ):
-        run(
-            con,
-            f"INSERT INTO tried SELECT ?, ?, ?, ?, source_file, row_number "
-            f"FROM {name('sound ' + mapping.table)} WHERE {condition}",
-            [mapping.table, severity, code, shown],
-        )
-    of = name("sound " + mapping.table)
-    duplicates = count(con, f"{of} WHERE repeated AND NOT conflicting")
-    run(con, f"DELETE FROM {of} WHERE repeated OR conflicting")
-    accepted = count(con, of)
-    return TableCounts(
-        mapping.table, records, accepted, records - accepted - duplicates, duplicates
-    )
 
 
 def _columns(con: Connection, mapping: TableMapping, zone: str) -> list[ColumnTrial]:
@@ -222,29 +160,27 @@ def _columns(con: Connection, mapping: TableMapping, zone: str) -> list[ColumnTr
         read, faults, distinct, low, high, average = run(
             con,
             f"SELECT count({value}), count({fault}), count(DISTINCT {value}), "
-            f"{'NULL, NULL' if private else spread}, {mean} FROM parsed",
+            f"{'NULL, NULL' if private else spread}, {mean} FROM parsed_{mapping.table}",
         )[0]
-        missing = run(con, f"SELECT count(*) FROM parsed WHERE {fault} = 'missing_value'")[0][0]
+        missing = run(
+            con, f"SELECT count(*) FROM parsed_{mapping.table} WHERE {fault} = 'missing_value'"
+        )[0][0]
         shown = origin.shown(column) if column.sources else "="
         trials.append(ColumnTrial(target, shown, read + faults - missing, read, faults,
                                   low, high, average, distinct))  # fmt: skip
     return trials
 
 
-def _faults(con: Connection, table_name: str) -> list[FaultTrial]:
-    """Return the kinds of faults, errors first, most frequent first."""
+def _faults(con: Connection, table_name: str, *, names: bool) -> list[FaultTrial]:
+    """Return the kinds of faults, errors first, most frequent first; ``names``: looked up too."""
     found = run(
         con,
-        """SELECT severity, code, column_name, count(*),
+        """SELECT severity, reason_en, reason_zh, count(*),
             min_by(source_file, (source_file, row_number)),
             min_by(row_number, (source_file, row_number))
-        FROM tried WHERE table_name = ? GROUP BY ALL ORDER BY severity, 4 DESC, 2, 3""",
-        [table_name],
+        FROM final_quarantine WHERE table_name = ?
+            AND (? OR code NOT IN ('unknown_reference', 'claim_quarantined'))
+        GROUP BY ALL ORDER BY severity, 4 DESC, 2""",
+        [table_name, names],
     )
-    return [
-        FaultTrial(
-            severity, (sentence(code, "en", column=column), sentence(code, "zh", column=column)),
-            int(number), file, int(row),
-        )
-        for severity, code, column, number, file, row in found
-    ]  # fmt: skip
+    return [FaultTrial(s, (en, zh), int(n), file, int(row)) for s, en, zh, n, file, row in found]

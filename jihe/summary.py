@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from claims.contracts import Lang, table
+from claims.engine import open_engine, run
 from claims.load import LoadReport
+from claims.parsing import quote
 from features.as_of import DefaultAsOf
 from jihe import console
 from jihe.pipeline import RunResult
@@ -27,34 +27,61 @@ def show_load(report: LoadReport, home: Path, lang: Lang) -> None:
             [table(c.table).label(lang), f"{c.records:,}", f"{c.accepted:,}",
              f"{c.quarantined:,}", f"{c.duplicates:,}"]
             for c in report.counts
+            if c.records
         ],
         right=(1, 2, 3, 4),
     )  # fmt: skip
     if report.absent_tables:
         names = ", ".join(table(name).label(lang) for name in report.absent_tables)
         console.out.print(say("absent_tables", lang, names=names))
-    show_faults(home / "store" / report.version / "quarantine.parquet", lang)
+    _show_changes(report, lang)
+    show_faults(home, report.version, lang)
 
 
-def show_faults(path: Path, lang: Lang) -> None:
-    """Print the faults of a quarantine by kind, each with an example row."""
-    faults = pq.read_table(path).to_pylist()
-    kinds: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for fault in faults:
-        kinds.setdefault((fault["severity"], fault[f"reason_{lang}"]), []).append(fault)
-    if not kinds:
+def _show_changes(report: LoadReport, lang: Lang) -> None:
+    """Print what the load changed, where the store held something before."""
+    files = report.files
+    if not (files.added or files.replaced or files.read_again or files.forgotten):
+        console.out.print(say("nothing_new", lang, version=report.version))
+    named = (("files_replaced", files.replaced), ("files_kept", files.kept),
+             ("files_forgotten", files.forgotten))  # fmt: skip
+    for key, names in named:
+        if names:
+            console.out.print(say(key, lang, names=", ".join(names)), markup=False)
+    if files.replaced or files.kept or files.forgotten:
+        for change in report.changes:
+            if change.new or change.changed or change.removed:
+                counts = {k: f"{getattr(change, k):,}" for k in ("new", "changed", "removed")}
+                console.out.print(
+                    say("rows_changed", lang, table=table(change.table).label(lang), **counts)
+                )
+
+
+def show_faults(home: Path, version: str, lang: Lang) -> None:
+    """Print the most frequent faults of a version by kind, each with an example row."""
+    con = open_engine()
+    path = quote(str(home / "store" / version / "quarantine.parquet"))
+    found = run(
+        con,
+        f"""SELECT severity, reason_{lang}, count(*) AS hit,
+            min_by(source_file, (source_file, row_number)),
+            min_by(row_number, (source_file, row_number))
+        FROM read_parquet({path}) GROUP BY ALL ORDER BY severity, hit DESC, 2""",
+    )
+    con.close()
+    if not found:
         return
     console.heading(say("faults", lang))
     severities = table("quarantine").columns["severity"].values
     body = []
-    for (severity, reason), rows in sorted(kinds.items(), key=lambda k: (k[0][0], -len(k[1]))):
-        first = rows[0]
-        place = first["source_file"]
-        if first["row_number"]:  # row 0 is the file as a whole
-            place = say("example_place", lang, file=place, row=first["row_number"])
-        body.append([severities[severity].text(lang), f"{len(rows):,}", reason, place])
+    for severity, reason, hit, file, row in found[:SHOWN]:
+        # Row 0 is the file as a whole.
+        place = say("example_place", lang, file=file, row=row) if row else file
+        body.append([severities[severity].text(lang), f"{hit:,}", reason, place])
     headers = [severity_label(lang), *(say(k, lang) for k in ("rows", "fault", "example_row"))]
     console.rows(headers, body, right=(1,))
+    if len(found) > SHOWN:
+        console.out.print(say("more_kinds", lang, n=len(found) - SHOWN, home=home))
 
 
 def severity_label(lang: Lang) -> str:

@@ -91,7 +91,8 @@ def _show_table(trial: TableTrial, currency: str, lang: LangCode) -> None:
         text = say("table_absent", lang, label=contract.label(lang), reason=trial.why_absent(lang))
         console.out.print("\n" + text, soft_wrap=True, markup=False)
         return
-    counts = {k: f"{v:,}" for k, v in vars(trial.counts).items() if k != "table"}
+    kinds = ("records", "accepted", "quarantined", "duplicates")
+    counts = {kind: f"{getattr(trial.counts, kind):,}" for kind in kinds}
     console.heading(say("table_totals", lang, label=contract.label(lang), **counts))
     console.rows(
         [say(f"col_{k}", lang) for k in ("column", "from", "filled", "read", "faults", "shows")],

@@ -12,10 +12,12 @@ from jihe import console
 from jihe.commands.options import (
     AsOf,
     HomeOption,
+    KnownOnOption,
     Lang,
     Language,
     Unit,
     UnitOption,
+    VersionOption,
     day_of,
     lang_of,
     option,
@@ -35,6 +37,8 @@ def train(
     unit: UnitOption = Unit.claim,
     as_of: AsOf = None,
     home: HomeOption = Path(),
+    version: VersionOption = None,
+    as_known_on: KnownOnOption = None,
     lang: Lang = Language.en,
 ) -> None:
     """Train on the verdicts known before --as-of (default: all until now)."""
@@ -48,7 +52,8 @@ def train(
     cut_date = day_of(as_of, "--as-of") or datetime.now(UTC).date() + timedelta(days=2)
     place = Home(home)
     with console.progress("jihe train") as tell:
-        made = build(open_store(home), training_as_of(place, unit.value, cut_date), tell)
+        store = open_store(home, version, day_of(as_known_on, "--as-known-on"))
+        made = build(store, training_as_of(place, unit.value, cut_date), tell)
         learnt = train_on_verdicts(made, unit.value, place, Tracker(place.registry), cut_date)
     show_metrics(learnt.metrics, lang_of(lang))
     entry = learnt.registered

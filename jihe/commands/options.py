@@ -84,6 +84,8 @@ UnitOption = Annotated[Unit, option("unit", "--unit")]
 PlanOption = Annotated[str, option("plan_id", "--plan")]
 AsOf = Annotated[str | None, option("as_of", "--as-of", metavar="YYYY-MM-DD")]
 SourceOption = Annotated[str, option("source", "--source")]
+VersionOption = Annotated[str | None, option("store_version", "--version")]
+KnownOnOption = Annotated[str | None, option("as_known_on", "--as-known-on", metavar="YYYY-MM-DD")]
 MappingOption = Annotated[Path | None, option("mapping", "--mapping", exists=True, dir_okay=False)]
 InputOption = Annotated[Path, option("input", "--input", exists=True, file_okay=False)]
 
