@@ -37,14 +37,19 @@ _SEAL = "\x1e"
 _PIECE = 4 << 20
 _READ = 1 << 20
 
+#: What may stand between cells, in the order in which the header is asked.
+DELIMITERS = (",", ";", "\t")
+
 Opener = Callable[[], Readable]
 
 
 def read_csv(name: str, opened: Opener) -> RawFile:
     """Return a CSV file, looked through once; raises what the file is damaged by."""
     encoding = _encoding(opened)
-    names, before = _header(opened, encoding)
-    return RawFile(name, names, source=lambda raw: _Reading(raw, before).tables(opened, encoding))
+    names, before, delimiter = _header(opened, encoding)
+    return RawFile(
+        name, names, source=lambda raw: _Reading(raw, before, delimiter).tables(opened, encoding)
+    )
 
 
 def _encoding(opened: Opener) -> str:
@@ -85,8 +90,11 @@ def _end(decoder: codecs.IncrementalDecoder, *, cut: bool) -> None:
         raise
 
 
-def _header(opened: Opener, encoding: str) -> tuple[tuple[str, ...], int]:
-    """Return the column names and the number of records before the first data row."""
+def _header(opened: Opener, encoding: str) -> tuple[tuple[str, ...], int, str]:
+    """Return the column names, the number of records before the first data row, and the delimiter.
+
+    The delimiter is the comma wherever it divides the header; else what does.
+    """
     stream = opened()
     try:
         # No header is longer than what the parser takes at once.
@@ -94,9 +102,20 @@ def _header(opened: Opener, encoding: str) -> tuple[tuple[str, ...], int]:
     finally:
         stream.close()
     text = codecs.getincrementaldecoder(encoding)().decode(start).removeprefix("\ufeff")
-    for place, cells in enumerate(csv.reader(io.StringIO(text, newline="")), start=1):
+    for delimiter in DELIMITERS:
+        place, cells = _first_record(text, delimiter)
+        if len(cells) > 1:
+            return column_names(cells), place, delimiter
+    place, cells = _first_record(text, DELIMITERS[0])
+    return column_names(cells), place, DELIMITERS[0]
+
+
+def _first_record(text: str, delimiter: str) -> tuple[int, list[str]]:
+    """Return the place and the cells of the first record that is not empty."""
+    records = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    for place, cells in enumerate(records, start=1):
         if any(cell.strip() for cell in cells):
-            return column_names(cells), place
+            return place, cells
     raise UnreadableError("empty_file")
 
 
@@ -111,9 +130,9 @@ def _start(stream: Readable) -> bytes:
 class _Text(io.RawIOBase):
     """The text in UTF-8 without a byte-order mark, and the seal behind it."""
 
-    def __init__(self, stream: Readable, encoding: str, columns: int) -> None:
+    def __init__(self, stream: Readable, encoding: str, columns: int, delimiter: str) -> None:
         self._stream = stream
-        seal = b"\n" + ",".join([_SEAL] * columns).encode() + b"\n"
+        seal = b"\n" + delimiter.join([_SEAL] * columns).encode() + b"\n"
         self._parts = self._converted(codecs.getincrementaldecoder(encoding)(), encoding, seal)
         self._rest = memoryview(b"")
 
@@ -156,6 +175,7 @@ class _Reading:
 
     raw: RawFile
     before: int
+    delimiter: str
     skipped: list[tuple[int, str]] = field(default_factory=list)
     next_row: int = 0
 
@@ -163,7 +183,7 @@ class _Reading:
         """Give the rows in blocks; the faults of rows go to the file."""
         self.next_row = self.before + 1
         self.skipped.clear()
-        stream = _Text(opened(), encoding, len(self.raw.columns))
+        stream = _Text(opened(), encoding, len(self.raw.columns), self.delimiter)
         try:
             held: list[pa.RecordBatch] = []
             for rows in self._numbered(stream):
@@ -234,6 +254,7 @@ class _Reading:
                 skip_rows_after_names=self.before,
             ),
             parse_options=pv.ParseOptions(
+                delimiter=self.delimiter,
                 newlines_in_values=True, invalid_row_handler=skip, ignore_empty_lines=False
             ),
             convert_options=pv.ConvertOptions(

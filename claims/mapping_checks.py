@@ -52,6 +52,7 @@ _KINDS: Mapping[str, Callable[[Any], bool]] = {
     "power": lambda v: isinstance(v, int) and v in (1, 10, 100, 1000, 10_000, 100_000),
     "truth": lambda v: isinstance(v, bool),
     "table": lambda v: isinstance(v, dict) and bool(v),
+    "mark": lambda v: v in (".", ","),
     "name": lambda v: isinstance(v, str) and bool(re.fullmatch(r"[\w-]{1,40}", v)),
 }
 _SOURCE_KEYS = {
@@ -61,12 +62,13 @@ _TABLE_KEYS = {"files": "texts", "columns": "table", "required": "truth", "prepa
 _COLUMN_KEYS = {
     "from": "text_or_texts", "sum": "texts", "constant": "text", "codes": "pairs",
     "formats": "texts", "default": "text", "unit": "text", "scale": "power", "plus_days": "whole",
-    "remove": "texts", "thousands": "text",
+    "remove": "texts", "thousands": "text", "decimal": "mark",
 }  # fmt: skip
 #: Keys that say something for these types of column only.
 _ONLY_FOR = {
     "formats": _MOMENTS, "plus_days": _MOMENTS, "sum": frozenset({"money"}), "unit": _NUMBERS,
     "scale": frozenset({"integer"}), "remove": _NUMBERS, "thousands": _NUMBERS,
+    "decimal": _NUMBERS,
 }  # fmt: skip
 
 
@@ -197,6 +199,7 @@ def _column(table: str, name: str, target: Column, raw: object) -> list[MappingF
         ]  # fmt: skip
     faults += _unit(table, name, target, raw)
     faults += _formats(table, name, raw.get("formats"))
+    faults += _marks(table, name, raw)
     return faults or [*_values(table, name, target, raw)]
 
 
@@ -207,6 +210,17 @@ def _unit(table: str, name: str, target: Column, raw: Raw) -> Faults:
         yield MappingFault("unit_needed", table, name, "unit", values)
     if isinstance(raw.get("unit"), str) and raw["unit"] not in allowed:
         yield MappingFault("bad_choice", table, name, "unit", {"value": raw["unit"], **values})
+
+
+def _marks(table: str, name: str, raw: Raw) -> Faults:
+    """Find marks of numbers that contradict each other: a fraction would be read as thousands."""
+    decimal = raw.get("decimal", ".")
+    if raw.get("thousands") == decimal:
+        yield MappingFault("same_marks", table, name, "thousands", {"value": str(decimal)})
+    removed = raw.get("remove")
+    for mark in removed if isinstance(removed, list) else []:
+        if mark in (".", ","):
+            yield MappingFault("removed_mark", table, name, "remove", {"value": mark})
 
 
 def _formats(table: str, name: str, formats: object) -> Faults:

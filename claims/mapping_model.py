@@ -58,7 +58,8 @@ class ColumnMapping:
     (amounts that add up, absent ones count as nothing) and ``constant`` says where the value comes
     from. ``codes`` translates coded values (``*`` is any other, an empty text no value),
     ``default`` stands in for an empty one, ``unit`` and ``scale`` say what a number counts,
-    ``plus_days`` shifts a time; ``remove`` and ``thousands`` are taken out of numbers.
+    ``plus_days`` shifts a time; ``remove`` and ``thousands`` are taken out of numbers, whose
+    fraction follows the mark ``decimal``.
     """
 
     target: Column
@@ -74,6 +75,7 @@ class ColumnMapping:
     plus_days: int = 0
     remove: tuple[str, ...] = ()
     thousands: str = ""
+    decimal: str = "."
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -129,6 +131,7 @@ def column_of(target: Column, raw: Mapping[str, Any]) -> ColumnMapping:
         plus_days=raw.get("plus_days", 0),
         remove=tuple(raw.get("remove", ())),
         thousands=raw.get("thousands", ""),
+        decimal=raw.get("decimal", "."),
     )
 
 

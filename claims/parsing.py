@@ -110,6 +110,8 @@ def _arrived(source: str, column: ColumnMapping, nulls: Sequence[str]) -> str:
         text = f"CASE WHEN {text} IN ({known}) THEN {text} END"
     for removed in column.remove:
         text = f"trim(replace({text}, {quote(removed)}, ''))"
+    if column.decimal != ".":
+        return _with_point(text, column)
     if column.thousands:
         mark = column.thousands
         grouped = f"-?[0-9]{{1,3}}({re.escape(mark)}[0-9]{{3}})+([.][0-9]+)?"
@@ -118,6 +120,19 @@ def _arrived(source: str, column: ColumnMapping, nulls: Sequence[str]) -> str:
             f"THEN replace({text}, {quote(mark)}, '') ELSE {text} END"
         )
     return text
+
+
+def _with_point(text: str, column: ColumnMapping) -> str:
+    """Return the SQL of a number with a decimal point; one grouped in another way stays unread."""
+    mark, whole = column.thousands, "[0-9]+"
+    if mark:
+        whole = f"([0-9]{{1,3}}({re.escape(mark)}[0-9]{{3}})+|[0-9]+)"
+    shape = f"-?{whole}({re.escape(column.decimal)}[0-9]+)?"
+    bare = f"replace({text}, {quote(mark)}, '')" if mark else text
+    return (
+        f"CASE WHEN regexp_full_match({text}, {quote(shape)}) "
+        f"THEN replace({bare}, {quote(column.decimal)}, '.') ELSE '?' || {text} END"
+    )
 
 
 def typed_constant(text: str, column: ColumnMapping) -> str:
@@ -218,7 +233,8 @@ def warned(column: ColumnMapping) -> str:
     codes = []
     for source in column.sources:
         text = name(source)
-        for removed in (*column.remove, *filter(None, [column.thousands])):
+        marks = (column.thousands, column.decimal if column.decimal != "." else "")
+        for removed in (*column.remove, *filter(None, marks)):
             text = f"replace({text}, {quote(removed)}, '')"
         codes.append(warning(text, column.target))
     return f"coalesce({', '.join(codes)})" if len(codes) > 1 else (*codes, "CAST(NULL AS TEXT)")[0]

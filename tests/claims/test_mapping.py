@@ -170,6 +170,37 @@ def test_signs_and_thousands_are_taken_out_and_never_guessed(tmp_path: Path) -> 
     assert rows == dict.fromkeys([3, *range(7, 12)], "bad_number")
 
 
+def test_a_decimal_comma_is_read_where_the_mapping_says_so(tmp_path: Path) -> None:
+    path = written(tmp_path, total_amount='{ from = "all", thousands = ".", decimal = "," }')
+    good = {"4.037,12": 403712, "12,5": 1250, "1.234": 123400, "7": 700, "1.234.567,89": 123456789}
+    bad = ("12.34,5", "12.34", "1,234,567", "1.23,4", "1234.567", "4,037.12")
+    loaded = came_in(tmp_path, path, *({"all": f'"{t}"'} for t in [*good, *bad]))
+    assert sorted(c["total_amount"] for c in loaded.claims) == sorted(good.values())
+    rows = {f["row_number"] for f in loaded.faults if f["row_number"] and f["severity"] == "error"}
+    assert rows == set(range(len(good) + 2, len(good) + 2 + len(bad)))
+    assert not [f for f in loaded.faults if f["severity"] == "warning" and f["row_number"]]
+
+
+@pytest.mark.parametrize(
+    ("amount", "code", "key"),
+    [
+        ('{ from = "all", thousands = "." }', "same_marks", "thousands"),
+        ('{ from = "all", thousands = ",", decimal = "," }', "same_marks", "thousands"),
+        ('{ from = "all", remove = ["."] }', "removed_mark", "remove"),
+        ('{ from = "all", decimal = ";" }', "wrong_kind", "decimal"),
+    ],
+)
+def test_marks_that_would_shift_a_number_are_refused(
+    tmp_path: Path, amount: str, code: str, key: str
+) -> None:
+    with pytest.raises(MappingError) as caught:
+        read_mapping(written(tmp_path, total_amount=amount))
+    (fault,) = caught.value.faults
+    assert (fault.code, fault.key) == (code, key)
+    for lang in LANGS:
+        assert "1.25" in fault.text(lang) or code != "removed_mark"
+
+
 def test_the_files_name_says_what_its_rows_are(tmp_path: Path) -> None:
     path = written(
         tmp_path, claim_type='{ from = "source_file", codes = { "a.csv" = "inpatient" } }'

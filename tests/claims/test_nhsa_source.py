@@ -76,7 +76,7 @@ def test_golden_files_name_every_table_and_every_column() -> None:
     for name, written in GOLDEN.items():
         head = written["expected"].strip().split("\n")[0].split(",")
         assert head == list(table(name).columns), name
-        assert written["file"] == mapping[name].files[0]
+        assert written["file"].replace(".csv", "*.csv") == mapping[name].files[0]
         assert len(expected(name)) >= 2
 
 

@@ -57,6 +57,20 @@ def test_quoted_newline_comma_and_quote_stay_in_their_cell(tmp_path: Path) -> No
     assert cells(raw, "a", "b\nc", "row_number") == [("1", "x\ny", 2), ("2", 'p,"q"', 3)]
 
 
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_another_delimiter_is_seen_where_the_comma_divides_nothing(
+    tmp_path: Path, mark: str
+) -> None:
+    raw = read(tmp_path, f'a{mark}b\n1,5{mark}x\n"p{mark}q"{mark}y\n1\n2{mark}"z\n'.encode())
+    assert cells(raw, "row_number", "a", "b") == [(2, "1,5", "x"), (3, f"p{mark}q", "y")]
+    assert [(row, code) for row, code, _ in faults(raw)] == [
+        (4, "wrong_field_count"), (5, "unclosed_quote"),
+    ]  # fmt: skip
+    # Where the comma divides the header it is the delimiter, whatever else stands there.
+    assert read(tmp_path, f"a{mark}b,c\n1,2\n".encode()).rows.column_names[0] == f"a{mark}b"
+    assert read(tmp_path, b"a\n1\n").rows.column_names[0] == "a"
+
+
 def test_gb18030_in_header_and_cells(tmp_path: Path) -> None:
     raw = read(tmp_path, "编号,姓名\n001,欧阳娜\n".encode("gb18030"))
     assert cells(raw, "编号", "姓名") == [("001", "欧阳娜")]

@@ -150,7 +150,7 @@ def test_absent_required_column_is_named(files: Any, column: str) -> None:
 
 def test_absent_or_unreadable_required_file_is_named(files: Any) -> None:
     with pytest.raises(
-        LoadError, match=r"in/ holds no readable file that matches \['setl_list.csv'"
+        LoadError, match=r"in/ holds no readable file that matches \['setl_list\*.csv'"
     ):
         files.load()
     (files.folder / "setl_list.csv.gz").write_bytes(gzip.compress(b"setl_id\nS1\n" * 99)[:-4])
