@@ -45,6 +45,8 @@ from training import apply
 from training.tracking import Tracker
 
 ZONE = ZoneInfo("Asia/Shanghai")
+#: The demo's own vault, below its folder.
+VAULT = "vault"
 #: One plan's verdicts leave wide intervals, so the gate may ask for a reason; this one is recorded.
 DEMO_REASON = "demo: one plan's verdicts are too few to decide, the loop is to be shown whole"
 #: The simulated calendar: claims of two years; a plan after 18 months, verdicts two months on.
@@ -107,7 +109,7 @@ def run_demo(choices: DemoChoices, tell: Tell, title: Callable[[str], None]) -> 
     if choices.out.exists():
         shutil.rmtree(choices.out)
     choices.out.mkdir(parents=True)
-    with _own_vault(choices.out / "vault"):
+    with _own_vault(choices.out / VAULT):
         return _loop(choices, tell, title)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from claims.contracts import Lang
 from jihe import console
-from jihe.demo import DemoChoices, DemoResult
+from jihe.demo import VAULT, DemoChoices, DemoResult
 from jihe.estimates import show_estimate
 from jihe.summary import show_files, show_list, show_load, show_not_run, show_seal
 from jihe.texts import say
@@ -24,7 +24,7 @@ def show_demo(result: DemoResult, choices: DemoChoices) -> None:
     _show_measured(result, lang)
     _show_estimate(result, lang)
     show_seal(result.second, home, lang)
-    show_files(home, lang)
+    show_files(home, lang, choices.out / VAULT)
 
 
 def _show_measured(result: DemoResult, lang: Lang) -> None:

@@ -9,6 +9,7 @@ from claims.contracts import Lang, table
 from claims.engine import open_engine, run
 from claims.load import LoadReport
 from claims.parsing import quote
+from claims.vault import VAULT_VARIABLE
 from features.as_of import DefaultAsOf
 from jihe import console
 from jihe.pipeline import RunResult
@@ -179,8 +180,8 @@ def show_seal(result: RunResult, home: Path, lang: Lang) -> None:
     console.out.print(text, soft_wrap=True)
 
 
-def show_files(home: Path, lang: Lang) -> None:
-    """Print where the files are and how to open the pages."""
+def show_files(home: Path, lang: Lang, vault: Path | None = None) -> None:
+    """Print where the files are and how to open the pages; ``vault`` where it is not the usual."""
     console.heading(say("where", lang))
     files = {
         "list.xlsx": "file_list", "inspectors.xlsx": "file_inspectors", "cases.jsonl": "file_cases",
@@ -188,7 +189,8 @@ def show_files(home: Path, lang: Lang) -> None:
         "quarantine.parquet": "file_quarantine", "metrics.json": "file_metrics",
     }  # fmt: skip
     console.facts([(say(key, lang), home / name) for name, key in files.items()])
-    console.out.print(say("open_pages", lang, home=home), soft_wrap=True)
+    prefix = f"{VAULT_VARIABLE}={vault} " if vault else ""
+    console.out.print(say("open_pages", lang, home=home, vault=prefix), soft_wrap=True)
 
 
 def show_run(result: RunResult, home: Path, lang: Lang) -> None:

@@ -1,7 +1,7 @@
 """Make the README's pictures: screenshots of the pages of ``demo/home`` by headless Chromium.
 
 ``make pictures`` runs it after ``make demo``. It serves the bundle on the loopback address, signs
-in with the installation's key and photographs the list and one case in both languages.
+in with the demo's key and photographs the list and one case in both languages.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from urllib.parse import urlencode
 
 import uvicorn
 
-from claims.vault import pseudonym_key, vault_folder
+from claims.vault import pseudonym_key
 from serving.api import create_app
 from serving.keys import api_key
 
 HERE = Path(__file__).parent
 HOME = HERE.parent.parent / "demo" / "home"
+VAULT = HERE.parent.parent / "demo" / "vault"
 PORT = 8399
 _PURCHASE = {"en": "pharmacy purchase", "zh": "店购药"}
 CHROMIUM = [
@@ -34,7 +35,7 @@ CHROMIUM = [
 
 
 def _serve(key: str) -> uvicorn.Server:
-    app = create_app(HOME, key=key, pseudonym_key=pseudonym_key())
+    app = create_app(HOME, key=key, pseudonym_key=pseudonym_key(VAULT))
     server = uvicorn.Server(uvicorn.Config(app, port=PORT, log_level="warning"))
     threading.Thread(target=server.run, daemon=True).start()
     while not server.started:
@@ -68,7 +69,7 @@ def _with_style(html: str) -> str:
 
 def main() -> int:
     """Write the pictures; return the exit code."""
-    key = api_key(vault_folder())
+    key = api_key(VAULT)
     server = _serve(key)
     with tempfile.TemporaryDirectory() as scratch:
         for name, html in _pages(key).items():
