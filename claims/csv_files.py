@@ -13,6 +13,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -40,6 +41,10 @@ _READ = 1 << 20
 #: What may stand between cells, in the order in which the header is asked.
 DELIMITERS = (",", ";", "\t")
 
+#: A character of two bytes in GB18030, and how many of them tell enough.
+_PAIR = re.compile(rb"[\x81-\xfe][\x40-\x7e\x80-\xfe]")
+_PAIRS = 10_000
+
 Opener = Callable[[], Readable]
 
 
@@ -62,7 +67,27 @@ def _encoding(opened: Opener) -> str:
         stream.close()
         if marked:
             raise
-        return _decoded(opened, "gb18030")
+        encoding = _decoded(opened, "gb18030")
+        if _is_western(opened):
+            raise
+        return encoding
+
+
+def _is_western(opened: Opener) -> bool:
+    """Tell whether text that GB18030 can read is more likely of a western encoding.
+
+    An accented letter and the plain letter behind it make a character that Chinese hardly uses:
+    those of GB 2312, nearly all of any text, have a second byte above ASCII.
+    """
+    pairs: list[bytes] = []
+    stream = opened()
+    try:
+        while len(pairs) < _PAIRS and (piece := stream.read(_READ)):
+            pairs += _PAIR.findall(piece)
+    finally:
+        stream.close()
+    rare = sum(pair[1] < 0x80 for pair in pairs)
+    return rare * 2 > len(pairs)
 
 
 def _decoded(opened: Opener, encoding: str) -> str:

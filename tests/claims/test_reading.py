@@ -78,6 +78,15 @@ def test_gb18030_in_header_and_cells(tmp_path: Path) -> None:
     assert cells(same, "编号", "姓名") == [("001", "欧阳娜")]
 
 
+def test_a_western_encoding_is_not_taken_for_chinese(tmp_path: Path) -> None:
+    for text in ("Pädiatrie", "Königsberger Straße", "médecin généraliste", "niño, año"):
+        raw = read(tmp_path, f'a,b\n1,"{text}"\n'.encode("cp1252"))
+        assert [(row, code) for row, code, _ in faults(raw)] == [(0, "wrong_encoding")], text
+    # A rare character among common ones is Chinese.
+    chinese = read(tmp_path, "a,b\n1,镕基堃喆诊所门诊部\n".encode("gb18030"))
+    assert cells(chinese, "b") == [("镕基堃喆诊所门诊部",)]
+
+
 def test_one_broken_byte_in_declared_utf8_is_not_taken_for_another_encoding(
     tmp_path: Path,
 ) -> None:
