@@ -153,6 +153,15 @@ def _kept(mapping: TableMapping, arrived: set[str], arriving: Arriving) -> list[
                 f"Put the file into {arriving.folder.name}/ again, or load with the option that "
                 "forgets missing files."
             )
+        own = part_id(part.about["files"], mapping, arriving.source, arriving.key)
+        if own != part.id or not has_identities(part.id):
+            files = ", ".join(sorted(f for f, i in earlier.items() if i == name))
+            raise LoadError(
+                f"What an earlier load read from {files} was read with another vault or another "
+                "mapping, so the same person would have two pseudonyms or the same time two "
+                f"meanings. Use that vault and mapping, put the file into {arriving.folder.name}/ "
+                "again, or load with the option that forgets missing files."
+            )
         found.append(part)
     return found
 

@@ -16,6 +16,8 @@ import io
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
+from time import monotonic, sleep
 
 import numpy as np
 import numpy.typing as npt
@@ -45,16 +47,24 @@ DELIMITERS = (",", ";", "\t")
 _PAIR = re.compile(rb"[\x81-\xfe][\x40-\x7e\x80-\xfe]")
 _PAIRS = 10_000
 
+#: Seconds without a question after which nobody reads any more, and what one reading may take.
+_QUIET, _LONGEST = 0.25, 30.0
+
+# The reader of the header must take whatever the parser takes.
+csv.field_size_limit(2 * _PIECE)
+
 Opener = Callable[[], Readable]
 
 
 def read_csv(name: str, opened: Opener) -> RawFile:
     """Return a CSV file, looked through once; raises what the file is damaged by."""
     encoding = _encoding(opened)
-    names, before, delimiter = _header(opened, encoding)
-    return RawFile(
-        name, names, source=lambda raw: _Reading(raw, before, delimiter).tables(opened, encoding)
-    )
+    names, before, delimiter, swallowed = _header(opened, encoding)
+
+    def tables(raw: RawFile) -> Iterator[pa.Table]:
+        return _Reading(raw, before, delimiter, swallowed).tables(opened, encoding)
+
+    return RawFile(name, names, source=tables)
 
 
 def _encoding(opened: Opener) -> str:
@@ -115,10 +125,11 @@ def _end(decoder: codecs.IncrementalDecoder, *, cut: bool) -> None:
         raise
 
 
-def _header(opened: Opener, encoding: str) -> tuple[tuple[str, ...], int, str]:
+def _header(opened: Opener, encoding: str) -> tuple[tuple[str, ...], int, str, bool]:
     """Return the column names, the number of records before the first data row, and the delimiter.
 
-    The delimiter is the comma wherever it divides the header; else what does.
+    The delimiter is the comma wherever it divides the header; else what does. The last is whether
+    the first record behind the header fills all that the parser takes at once.
     """
     stream = opened()
     try:
@@ -127,20 +138,23 @@ def _header(opened: Opener, encoding: str) -> tuple[tuple[str, ...], int, str]:
     finally:
         stream.close()
     text = codecs.getincrementaldecoder(encoding)().decode(start).removeprefix("\ufeff")
-    for delimiter in DELIMITERS:
-        place, cells = _first_record(text, delimiter)
+    more = len(start) == _PIECE
+    for delimiter in (*DELIMITERS, DELIMITERS[0]):
+        place, cells, last = _first_record(text, delimiter)
         if len(cells) > 1:
-            return column_names(cells), place, delimiter
-    place, cells = _first_record(text, DELIMITERS[0])
-    return column_names(cells), place, DELIMITERS[0]
+            break
+    return column_names(cells), place, delimiter, more and last
 
 
-def _first_record(text: str, delimiter: str) -> tuple[int, list[str]]:
-    """Return the place and the cells of the first record that is not empty."""
+def _first_record(text: str, delimiter: str) -> tuple[int, list[str], bool]:
+    """Return the place and cells of the first record that is not empty.
+
+    The last is whether the text holds only one record behind it, or none.
+    """
     records = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     for place, cells in enumerate(records, start=1):
         if any(cell.strip() for cell in cells):
-            return place, cells
+            return place, cells, len(list(islice(records, 2))) < 2
     raise UnreadableError("empty_file")
 
 
@@ -160,6 +174,7 @@ class _Text(io.RawIOBase):
         seal = b"\n" + delimiter.join([_SEAL] * columns).encode() + b"\n"
         self._parts = self._converted(codecs.getincrementaldecoder(encoding)(), encoding, seal)
         self._rest = memoryview(b"")
+        self._asked, self._ended, self._told = monotonic(), False, False
 
     def _converted(
         self, decoder: codecs.IncrementalDecoder, encoding: str, seal: bytes
@@ -177,8 +192,9 @@ class _Text(io.RawIOBase):
 
     def read(self, size: int = -1, /) -> bytes:
         """Return the next bytes, never more than asked for: the parser has room for no more."""
+        self._asked = monotonic() + _LONGEST
         taken, room = [], size if size >= 0 else 1 << 62
-        while room:
+        while room and not self._ended:
             if not self._rest:
                 self._rest = memoryview(next(self._parts, b""))
                 if not self._rest:
@@ -186,7 +202,19 @@ class _Text(io.RawIOBase):
             taken.append(self._rest[:room])
             self._rest = self._rest[len(taken[-1]) :]
             room -= len(taken[-1])
+        self._told = not taken
+        self._asked = monotonic()
         return b"".join(taken)
+
+    def end(self) -> None:
+        """Give nothing more, and wait until nobody reads any more.
+
+        Who reads ahead either asks once more and learns that it is the end, or has enough and asks
+        no more.
+        """
+        self._ended = True
+        while monotonic() - self._asked < _QUIET and not self._told:
+            sleep(_QUIET / 20)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -201,6 +229,7 @@ class _Reading:
     raw: RawFile
     before: int
     delimiter: str
+    swallowed: bool
     skipped: list[tuple[int, str]] = field(default_factory=list)
     next_row: int = 0
 
@@ -208,6 +237,9 @@ class _Reading:
         """Give the rows in blocks; the faults of rows go to the file."""
         self.next_row = self.before + 1
         self.skipped.clear()
+        if self.swallowed:
+            self._unclosed(self.next_row)
+            return
         stream = _Text(opened(), encoding, len(self.raw.columns), self.delimiter)
         try:
             held: list[pa.RecordBatch] = []
@@ -272,7 +304,9 @@ class _Reading:
             return "skip"
 
         names = self.raw.columns
-        yield from pv.open_csv(
+        # Opening reads the first piece: were no record whole in it, there would be no reader to
+        # wait for, so that was asked before.
+        reader = pv.open_csv(
             pa.PythonFile(stream, mode="r"),
             read_options=pv.ReadOptions(
                 use_threads=False, column_names=list(names), block_size=_PIECE,
@@ -286,6 +320,15 @@ class _Reading:
                 column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
             ),
         )  # fmt: skip
+        whole = False
+        try:
+            yield from reader
+            whole = True
+        finally:
+            if not whole:
+                # A reader that is let go while its thread still reads ahead may wait for that
+                # thread on that thread, for ever (Arrow's BackgroundGenerator).
+                stream.end()
 
     def _numbers(self, count: int) -> npt.NDArray[np.int64]:
         """Return the numbers of the next ``count`` rows: those that were skipped lie between."""

@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -64,11 +65,12 @@ def load(
     """
     key = pseudonym_key()
     root = home / "store"
-    entry = in_force(root)
-    before = _opened(home, entry)
-    if before:
-        _refuse_other_source(before, source, home)
     with spill_folder(vault_folder()) as spill, _only_load(root), _engine(spill) as con:
+        entry = in_force(root)
+        before = _opened(home, entry)
+        if before:
+            _refuse_other_source(before, source, home)
+            entry = _told_by(before, root)
         arriving = Arriving(source, folder, root / "parts", key, entry, forget_missing)
         arrival = arrive(con, arriving, progress)
         if before and _same(before, arrival):
@@ -116,6 +118,14 @@ def _opened(home: Path, before: Entry | None) -> StoreVersion | None:
         with suppress(StoreError):
             return open_store(home, version)
     return None
+
+
+def _told_by(before: StoreVersion, root: Path) -> Entry:
+    """Return what a version's own manifest says of its parts; the history may lack its line."""
+    about = {"parts": before.meta["parts"], "files": before.meta["files"]}
+    if all(entry.version != before.version for entry in history(root)):
+        switch(root, before.version, about)
+    return Entry(before.version, datetime.now(UTC), about)
 
 
 def _refuse_other_source(before: StoreVersion, source: SourceMapping, home: Path) -> None:

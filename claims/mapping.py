@@ -7,6 +7,7 @@ In: a TOML file, either one of ``claims/sources`` or a user's own (docs/mapping.
 from __future__ import annotations
 
 import tomllib
+from functools import cache
 from pathlib import Path
 
 from claims.mapping_checks import mapping_faults
@@ -47,6 +48,11 @@ def source_names() -> list[str]:
     return sorted(path.stem for path in _SOURCES.glob("*.toml"))
 
 
+@cache
+def _shipped(name: str) -> SourceMapping:
+    return read_mapping(_SOURCES / f"{name}.toml")
+
+
 def source_mapping(name: str, file: Path | None = None) -> SourceMapping:
     """Return the mapping of a source by name, or for ``mapping`` that of the user's ``file``.
 
@@ -60,4 +66,4 @@ def source_mapping(name: str, file: Path | None = None) -> SourceMapping:
     if name not in source_names():
         known = str([*source_names(), OWN])
         raise MappingError("", [MappingFault("no_source", values={"name": name, "known": known})])
-    return read_mapping(_SOURCES / f"{name}.toml")
+    return _shipped(name)

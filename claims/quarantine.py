@@ -54,6 +54,10 @@ CHECKS = (
     # One typed year would move the as-of date, and with it every window, into the future.
     Check("claims", "in_future", "known_at", "error", "known_at > now()"),
     Check("claims", "in_future", "service_at", "error", "service_at > now()"),
+    Check("claims", "in_future", "service_end_at", "error", "service_end_at > now()"),
+    Check(
+        "claims", "reverses_itself", "reverses_claim_id", "error", "reverses_claim_id = claim_id",
+    ),
     Check(
         "claims", "amounts_do_not_add_up", "total_amount", "warning",
         "total_amount <> fund_amount + account_amount + self_amount",

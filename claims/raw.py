@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import sqlglot
@@ -27,6 +28,10 @@ PLACE = "row_place"
 #: What tells the rows of a table apart before their keys are judged.
 ROW = f"source_file, row_number, {PLACE}"
 Scope = Literal["block", "file", "files"]
+
+
+class PrepareError(ValueError):
+    """A mapping's ``prepare`` text cannot be run on the rows that arrived."""
 
 
 def scope(mapping: TableMapping) -> Scope:
@@ -106,6 +111,13 @@ def register_raw(
     )
     place = several if "unnest" in prepared.casefold() else once
     run(con, "CREATE OR REPLACE TEMP VIEW raw AS SELECT * FROM arrived")
-    run(con, f"CREATE OR REPLACE TEMP TABLE prepared AS SELECT *, {place} FROM ({prepared})")
+    try:
+        run(con, f"CREATE OR REPLACE TEMP TABLE prepared AS SELECT *, {place} FROM ({prepared})")
+    except duckdb.Error as error:
+        # The engine's message quotes a cell, and a cell may be a name: only its kind is told.
+        raise PrepareError(
+            f"'prepare' of table {mapping.table} fails on these files ({type(error).__name__}); "
+            "use try_strptime and TRY_CAST, which give no value where a text has none."
+        ) from None
     run(con, "CREATE OR REPLACE TEMP VIEW raw AS SELECT * FROM prepared")
     return [c for c, *_ in run(con, "DESCRIBE raw") if c not in (*ADDED, PLACE)], done

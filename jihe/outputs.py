@@ -9,6 +9,8 @@ it, so that one rename switches all of them. A run that stops leaves what was th
 from __future__ import annotations
 
 import os
+import re
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +20,7 @@ from pathlib import Path
 from jihe.home import Home
 
 LATEST = "latest"
+_PLAN = re.compile(r"P[0-9]{4,}")
 _ASIDE = ".replaced-"
 
 
@@ -57,7 +60,7 @@ def show(home: Home, plan_id: str) -> None:
         if path.is_file() and not named.is_symlink():
             _link(Path(LATEST) / path.name, named)
     for named in home.root.iterdir():
-        if named.is_symlink() and not named.exists():
+        if named.is_symlink() and not named.exists() and named.readlink().parts[0] == LATEST:
             named.unlink()  # the newest plan has no file of this name
 
 
@@ -77,8 +80,9 @@ def recover(home: Home, sealed: list[str]) -> None:
         else:
             aside.rename(target)
     for folder in home.root.glob("plans/P*"):
-        if folder.name not in sealed:
-            shutil.rmtree(folder)  # written, but stopped before the ledger held the plan
+        if folder.name not in sealed and _PLAN.fullmatch(folder.name):
+            # Written, but stopped before the ledger held the plan; kept, in case the ledger is old.
+            folder.rename(folder.with_name(f".orphan-{folder.name}-{secrets.token_hex(4)}"))
     whole = [plan_id for plan_id in sealed if home.plan(plan_id).is_dir()]
     if whole and (home.root / LATEST).resolve() != home.plan(whole[-1]).resolve():
         show(home, whole[-1])
@@ -86,8 +90,9 @@ def recover(home: Home, sealed: list[str]) -> None:
 
 def _keep_foreign(old: Path, new: Path) -> None:
     for path in old.iterdir():
-        if path.is_file() and not (new / path.name).exists():
-            shutil.copy2(path, new / path.name)
+        if not (new / path.name).exists():
+            copy = shutil.copytree if path.is_dir() else shutil.copy2
+            copy(path, new / path.name)
 
 
 def _link(target: Path, name: Path) -> None:

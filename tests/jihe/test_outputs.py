@@ -106,7 +106,8 @@ def test_killed_anywhere_nothing_is_half_written(tmp_path: Path, again: bool) ->
         _whole(root)
         assert (root / "list.csv").read_text() == f"{third.plan.plan_id} 3"
         assert {p.name for p in root.iterdir() if p.is_symlink()} == FILES | {LATEST}
-        assert not list(root.glob("plans/.*"))
+        left = {path.name[:8] for path in root.glob("plans/.*")}
+        assert left <= {".orphan-"}
         if not killed:
             break
     else:
@@ -136,6 +137,31 @@ def test_the_same_plan_again_keeps_what_inspectors_returned(tmp_path: Path) -> N
     returned.write_bytes(b"verdicts")
     assert _seal(tmp_path, 1).plan.plan_id == sealed.plan.plan_id
     assert returned.read_bytes() == b"verdicts"
+
+
+def test_what_others_put_beside_the_plans_stays(tmp_path: Path) -> None:
+    _seal(tmp_path, 1)
+    scans = tmp_path / "plans" / "P0001-returned"
+    inside = tmp_path / "plans" / "P0001" / "returned"
+    for folder in (scans, inside):
+        folder.mkdir()
+        (folder / "a.xlsx").write_bytes(b"scan")
+    (tmp_path / "share").symlink_to("not-mounted")
+    _seal(tmp_path, 1)
+    _seal(tmp_path, 2)
+    assert (scans / "a.xlsx").exists()
+    assert (inside / "a.xlsx").exists()
+    assert (tmp_path / "share").is_symlink()
+
+
+def test_a_ledger_that_was_lost_takes_no_plan_with_it(tmp_path: Path) -> None:
+    sealed = _seal(tmp_path, 1)
+    (sealed.folder / "inspectors_returned.xlsx").write_bytes(b"verdicts")
+    for path in tmp_path.glob("jihe.db*"):
+        path.unlink()
+    _seal(tmp_path, 2)
+    (kept,) = tmp_path.glob("plans/.orphan-P0001-*")
+    assert (kept / "inspectors_returned.xlsx").read_bytes() == b"verdicts"
 
 
 def test_files_of_an_older_layout_give_way(tmp_path: Path) -> None:
