@@ -27,6 +27,7 @@ import pyarrow.csv as pv
 from claims.archives import Readable
 from claims.raw_files import (
     BLOCK_BYTES,
+    LARGEST_CELL,
     RawFile,
     UnreadableError,
     column_names,
@@ -153,6 +154,8 @@ def _first_record(text: str, delimiter: str) -> tuple[int, list[str], bool]:
     """
     records = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     for place, cells in enumerate(records, start=1):
+        if any(len(cell) > LARGEST_CELL for cell in cells):
+            raise csv.Error("no name is so long")
         if any(cell.strip() for cell in cells):
             return place, cells, len(list(islice(records, 2))) < 2
     raise UnreadableError("empty_file")

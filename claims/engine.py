@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ def open_engine(memory_limit: str | None = None) -> Connection:
     con = duckdb.connect()
     run(con, "SET TimeZone = 'UTC'")
     run(con, "SET autoinstall_known_extensions = false")
-    run(con, "SET enable_progress_bar = false")
+    with suppress(duckdb.Error):  # a notebook without widgets has no bar to switch off
+        run(con, "SET enable_progress_bar = false")
     if memory_limit:
         run(con, f"SET memory_limit = '{memory_limit}'")
     return con

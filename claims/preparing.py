@@ -12,7 +12,6 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import sqlglot
 
@@ -98,6 +97,8 @@ def _refused_source(node: dict[str, Any], kind: str) -> Phrase | None:
 
 def prepare_result(mapping: TableMapping) -> tuple[str, Phrase | str] | None:
     """Try a permitted text on a table without rows; return the fault's code and detail, or None."""
+    import duckdb  # the service reads names of mappings, and must stay free of the engine
+
     origin = origins(mapping)
     blank: dict[str, pa.Array] = {c: pa.array([], pa.string()) for c in sorted(origin.read)}
     blank |= {"row_number": pa.array([], pa.int64()), "source_file": pa.array([], pa.string())}

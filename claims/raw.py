@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import sqlglot
@@ -111,6 +110,8 @@ def register_raw(
     )
     place = several if "unnest" in prepared.casefold() else once
     run(con, "CREATE OR REPLACE TEMP VIEW raw AS SELECT * FROM arrived")
+    import duckdb  # the service reads this module's names, and must stay free of the engine
+
     try:
         run(con, f"CREATE OR REPLACE TEMP TABLE prepared AS SELECT *, {place} FROM ({prepared})")
     except duckdb.Error as error:

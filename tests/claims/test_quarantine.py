@@ -199,8 +199,8 @@ def test_counts_add_up_with_the_quarantine_itself(files: Any, county: Any) -> No
         assert not rows["error"] & rows["duplicate"]
         assert count.accepted == len(loaded.rows(count.table))
         assert count.records == count.accepted + count.quarantined + count.duplicates
-        lines = (county / {f["source_file"] for f in faults if f["table_name"] == count.table}.pop()
-                 ).read_text("utf-8").count("\n") if rows["error"] else None  # fmt: skip
+        named = {file for file, _ in rows["error"]}
+        lines = (county / named.pop()).read_text("utf-8").count("\n") if named else None
         assert lines in (None, count.records + 1)
     assert loaded.counts["claims"].quarantined > 0
 

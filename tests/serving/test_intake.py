@@ -102,6 +102,7 @@ def test_the_service_time_may_not_lie_in_the_future_either() -> None:
              "known_at": "2026-06-03T00:00:00"}  # fmt: skip
     assert refused(CLAIM | times) == [
         ("claims.0.known_at", "in_future"), ("claims.0.service_at", "in_future"),
+        ("claims.0.service_end_at", "in_future"),
     ]  # fmt: skip
     assert len(taken(CLAIM | times, now=NOW + timedelta(days=2)).claims) == 1
 
