@@ -20,10 +20,11 @@ from claims.store import StoreVersion
 from features import queries
 from features.catalogue import Feature, catalogue_version, of
 from features.clock import cut, day_number, local, month_starts
+from features.exemptions import exempt_sql
 from features.matrix import Matrix
 from features.profiles import finish, floats, make_profile
 from features.relations import make_relations
-from features.rules import Rule, finding_kind, rules_version
+from features.rules import PROFILE_OF, Rule, finding_kind, rules_version
 from features.runnable import NotRun, runnable
 
 Progress = Callable[[str, float], None]
@@ -50,8 +51,12 @@ class Build:
         """IANA name of the source's time zone."""
         return str(self.store.meta["time_zone"])
 
+    def rules_of(self, grain: str) -> tuple[Rule, ...]:
+        """Return the rules that run and judge claims, or profiles."""
+        return tuple(rule for rule in self.rules if rule.grain == grain)
+
     def matrix(self, unit: str) -> Matrix:
-        """Return the matrix of a unit: claim, insured or institution."""
+        """Return the matrix of a unit: claim, insured, institution or doctor."""
         if unit == "claim":
             return _claim_matrix(self)
         return _profile_matrix(self, unit)
@@ -91,9 +96,11 @@ def _made(
 def _make_facts(made: Build) -> None:
     make_relations(made.con, made.store, made.as_of)
     run(made.con, f"CREATE OR REPLACE TEMP TABLE plain_facts AS {queries.facts_sql()}")
-    run(made.con, f"CREATE OR REPLACE TEMP TABLE supply AS {queries.supply_sql()}")
+    for name, text in queries.history_parts().items():
+        run(made.con, f"CREATE OR REPLACE TEMP TABLE {name} AS {text}")
     for name in ("target", "history"):
         run(made.con, f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM plain_facts")
+    run(made.con, f"CREATE OR REPLACE TEMP TABLE exempt AS {exempt_sql()}")
 
 
 def _run_rules(made: Build) -> None:
@@ -101,10 +108,10 @@ def _run_rules(made: Build) -> None:
     run(
         con, "CREATE TEMP TABLE rule_hits (rule_id TEXT, claim_id TEXT, hits BIGINT, amount BIGINT)"
     )
-    for rule in made.rules:
+    for rule in made.rules_of("claim"):
         run(
             con,
-            f"INSERT INTO rule_hits SELECT '{rule.id}', * FROM ({rule.sql})",
+            f"INSERT INTO rule_hits SELECT '{rule.id}', * FROM ({rule.text})",
             dict(rule.parameters),
         )
     run(
@@ -172,15 +179,46 @@ def _make_peers(made: Build) -> None:
 
 
 def _make_claim_tables(made: Build) -> None:
-    for entity, text in queries.claim_texts(made.features).items():
-        run(made.con, f"CREATE OR REPLACE TEMP TABLE atoms_{entity} AS {text}")
+    for table, text in queries.claim_texts(made.features).items():
+        run(made.con, f"CREATE OR REPLACE TEMP TABLE atoms_{table} AS {text}")
 
 
 def _make_profiles(made: Build) -> None:
     last = day_number(made.as_of)
-    for entity in ("institution", "insured"):
-        features = of(entity, made.features)
-        made.con.register(f"profile_{entity}", make_profile(made.con, features, entity, last))
+    _run_profile_rules(made)
+    for table in queries.PROFILE_KEYS:
+        profile = make_profile(made.con, of(table, made.features), table, last)
+        made.con.register(f"profile_{table}", _with_rules(made, profile, table))
+
+
+def _run_profile_rules(made: Build) -> None:
+    run(
+        made.con,
+        "CREATE OR REPLACE TEMP TABLE profile_hits "
+        "(rule_id TEXT, as_of_day BIGINT, unit_id TEXT, hits BIGINT, amount BIGINT)",
+    )
+    for rule in made.rules_of("profile"):
+        run(
+            made.con,
+            f"INSERT INTO profile_hits SELECT '{rule.id}', * FROM ({rule.text})",
+            dict(rule.parameters),
+        )
+
+
+def _with_rules(made: Build, profile: pa.Table, table: str) -> pa.Table:
+    """Return the profile with a column of hits for each rule that judges its entity."""
+    key = queries.PROFILE_KEYS[table]
+    made.con.register("plain_profile", profile)
+    for rule in made.rules_of("profile"):
+        if PROFILE_OF[rule.entity] != table:
+            continue
+        hits = made.con.sql(
+            f"""SELECT COALESCE(r.hits, 0) AS hits FROM plain_profile p
+            LEFT JOIN profile_hits r ON r.as_of_day = p.as_of_day AND r.unit_id = p.{key}
+              AND r.rule_id = '{rule.id}' ORDER BY p.as_of_day, p.{key}"""
+        ).to_arrow_table()
+        profile = profile.append_column(rule.column, pa.array(floats(hits, "hits")))
+    return profile
 
 
 _STEPS: Sequence[tuple[str, Callable[[Build], None]]] = (
@@ -206,29 +244,30 @@ def _claim_matrix(made: Build) -> Matrix:
     made.con.register("live_claims", ids.select(["claim_id"]))
     names: list[str] = []
     columns: list[npt.NDArray[np.float64]] = []
-    for entity in queries.CLAIM_ENTITIES:
-        if not of(entity, made.features):
+    for table in queries.CLAIM_TABLES:
+        if not of(table, made.features):
             continue
         atoms = made.con.sql(
-            f"SELECT a.* FROM atoms_{entity} a JOIN live_claims USING (claim_id) ORDER BY claim_id"
+            f"SELECT a.* FROM atoms_{table} a JOIN live_claims USING (claim_id) ORDER BY claim_id"
         ).to_arrow_table()
-        for feature in of(entity, made.features):
+        for feature in of(table, made.features):
             names.append(feature.name)
             columns.append(finish(feature, atoms))
-    for rule in made.rules:
-        names.append(f"rule_{rule.id.lower()}")
+    for rule in made.rules_of("claim"):
+        names.append(rule.column)
         columns.append(_hit(made, rule))
-    profile = made.con.sql(
-        """SELECT p.* EXCLUDE (as_of_day, institution_id) FROM live_claims l
-        JOIN facts f ON f.claim_id = l.claim_id
-        LEFT JOIN profile_days d ON d.claim_id = l.claim_id
-        LEFT JOIN profile_institution p
-          ON p.as_of_day = d.as_of_day AND p.institution_id = f.institution_id
-        ORDER BY l.claim_id"""
-    ).to_arrow_table()
-    for name in profile.column_names:
-        names.append(name)
-        columns.append(floats(profile, name))
+    for table in queries.LOOKED_UP:
+        key = queries.PROFILE_KEYS[table]
+        profile = made.con.sql(
+            f"""SELECT l.claim_id, p.* EXCLUDE (as_of_day, {key}) FROM live_claims l
+            JOIN facts f ON f.claim_id = l.claim_id
+            LEFT JOIN profile_days d ON d.claim_id = l.claim_id
+            LEFT JOIN profile_{table} p ON p.as_of_day = d.as_of_day AND p.{key} = f.{key}
+            ORDER BY l.claim_id"""
+        ).to_arrow_table()
+        for name in profile.column_names[1:]:
+            names.append(name)
+            columns.append(floats(profile, name))
     return _assembled(made, "claim", ids, names, columns, _finding_kinds(made, ids))
 
 

@@ -20,10 +20,14 @@ from typing import Any
 from claims.contracts import Lang
 
 _DEFINITIONS = Path(__file__).parent / "definitions"
-#: Entity -> what its atoms run over. Each has one query builder in features.queries.
-ENTITIES = ("claim", "history", "place", "peer", "institution", "insured")
+#: Definition file -> the entity that its features describe. The file's name says what the atoms
+#: run over; each has one query builder in features.queries.
+TABLES: Mapping[str, str] = {
+    "claim": "claim", "history": "claim", "place": "claim", "peer": "claim",
+    "institution": "institution", "doctor": "doctor", "employer": "employer", "insured": "insured",
+}  # fmt: skip
 _KEYS = {
-    "name", "windows", "atoms", "finish", "peer", "direction", "unit", "needs", "reason",
+    "name", "windows", "atoms", "finish", "peer", "direction", "unit", "needs", "reason", "sees",
     "null_en", "null_zh", "en", "zh", "meaning_en", "meaning_zh",
 }  # fmt: skip
 
@@ -38,18 +42,19 @@ class Feature:
 
     Attributes:
         name: unique; ends in the window's days where there is a window.
-        entity: what it describes: claim, history, place, peer, institution or insured.
+        table: the definition file: what its atoms run over.
         window: days, half-open up to the claim or the as-of date; None where there is none.
         atoms: SQL of the integers it is finished from.
         finish: name of the finishing function in features.finishing.
         direction: +1 where high is suspicious, -1 where low is, 0 for either.
         needs: raw columns (``table.column``) without which it is not run.
         reason: code of the reason it belongs to.
+        sees: what it is meant to see: the names of violation schemes (docs/simulator.md).
         null_en, null_zh: when the value is unknown, for a person.
     """
 
     name: str
-    entity: str
+    table: str
     window: int | None
     atoms: tuple[str, ...]
     finish: str
@@ -57,12 +62,18 @@ class Feature:
     unit: str
     needs: tuple[str, ...]
     reason: str
+    sees: tuple[str, ...]
     null_en: str
     null_zh: str
     en: str
     zh: str
     meaning_en: str
     meaning_zh: str
+
+    @property
+    def entity(self) -> str:
+        """What it describes: claim, institution, doctor, employer or insured."""
+        return TABLES[self.table]
 
     def label(self, lang: Lang) -> str:
         """Return the short name for a person."""
@@ -82,10 +93,10 @@ class Reason:
         return self.zh if lang == "zh" else self.en
 
 
-def _expand(entity: str, raw: Mapping[str, Any]) -> list[Feature]:
+def _expand(table: str, raw: Mapping[str, Any]) -> list[Feature]:
     unknown = sorted(set(raw) - _KEYS)
     if unknown:
-        raise CatalogueError(f"Feature '{raw.get('name')}' ({entity}): unknown keys {unknown}.")
+        raise CatalogueError(f"Feature '{raw.get('name')}' ({table}): unknown keys {unknown}.")
     features = []
     for window in raw.get("windows", [None]):
         suffix = f"_{window}" if window else ""
@@ -93,9 +104,10 @@ def _expand(entity: str, raw: Mapping[str, Any]) -> list[Feature]:
             {"en": f", {window} days", "zh": f"（{window}天）"} if window else {"en": "", "zh": ""}
         )
         base = Feature(
-            name=raw["name"] + suffix, entity=entity, window=window, atoms=tuple(raw["atoms"]),
+            name=raw["name"] + suffix, table=table, window=window, atoms=tuple(raw["atoms"]),
             finish=raw["finish"], direction=raw.get("direction", 0), unit=raw["unit"],
             needs=tuple(raw.get("needs", ())), reason=raw["reason"],
+            sees=tuple(raw.get("sees", ())),
             null_en=raw.get("null_en", "no data"), null_zh=raw.get("null_zh", "没有数据"),
             en=raw["en"] + days["en"], zh=raw["zh"] + days["zh"],
             meaning_en=raw["meaning_en"], meaning_zh=raw["meaning_zh"],
@@ -125,12 +137,12 @@ def _peer_version(base: Feature) -> Feature:
 
 @cache
 def catalogue() -> tuple[Feature, ...]:
-    """Return every feature, in the order of entities and definitions; names are unique."""
+    """Return every feature, in the order of tables and definitions; names are unique."""
     features: list[Feature] = []
-    for entity in ENTITIES:
-        raw = tomllib.loads((_DEFINITIONS / f"{entity}.toml").read_text(encoding="utf-8"))
-        for body in raw["feature"]:
-            features += _expand(entity, body)
+    for table in TABLES:
+        raw = tomllib.loads((_DEFINITIONS / f"{table}.toml").read_text(encoding="utf-8"))
+        for body in raw.get("feature", ()):
+            features += _expand(table, body)
     names = [feature.name for feature in features]
     if len(set(names)) != len(names):
         raise CatalogueError(
@@ -149,9 +161,9 @@ def reasons() -> Mapping[str, Reason]:
     return {code: Reason(code, text["en"], text["zh"]) for code, text in raw.items()}
 
 
-def of(entity: str, features: Sequence[Feature] | None = None) -> tuple[Feature, ...]:
-    """Return the features of one entity."""
-    return tuple(f for f in features or catalogue() if f.entity == entity)
+def of(table: str, features: Sequence[Feature] | None = None) -> tuple[Feature, ...]:
+    """Return the features of one definition file."""
+    return tuple(f for f in features or catalogue() if f.table == table)
 
 
 @cache
@@ -159,6 +171,6 @@ def catalogue_version() -> str:
     """Return the digest of all that changes a feature's value: 16 hex digits of SHA-256."""
     from features import queries  # the builders read the catalogue
 
-    entries = [[f.name, f.entity, f.window, f.atoms, f.finish, f.direction] for f in catalogue()]
+    entries = [[f.name, f.table, f.window, f.atoms, f.finish, f.direction] for f in catalogue()]
     body = [entries, queries.all_texts(catalogue())]
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]

@@ -22,13 +22,9 @@ import numpy.typing as npt
 from features import queries
 from features.catalogue import Feature, catalogue, catalogue_version, of
 from features.clock import day_number, microseconds
+from features.exemptions import EXEMPT_COLUMNS, exempt_sql
 from features.finishing import FINISHING
 from features.rules import rules, rules_version
-
-_LINE_COLUMNS = (
-    "line_id", "claim_id", "item_code", "item_class", "quantity_milli", "unit_price", "amount",
-    "days_supply", "line_day",
-)  # fmt: skip
 
 
 class PublishedError(RuntimeError):
@@ -66,6 +62,7 @@ def claim_row(claim: Mapping[str, Any], zone: str) -> dict[str, Any]:
         "service_us": microseconds(began),
         "service_day": day_number(day),
         "service_hour": _hour(began.astimezone(local_zone)),
+        "service_minute": _minute(began.astimezone(local_zone)),
         "service_weekday": day.isoweekday(),
         "service_end_day": end_day,
         "stay_days": end_day - day_number(day),
@@ -78,6 +75,11 @@ def claim_row(claim: Mapping[str, Any], zone: str) -> dict[str, Any]:
 def _hour(moment: datetime) -> int | None:
     """Return the hour; unknown at midnight sharp, which is a date without a time."""
     return moment.hour if moment.time() != time.min else None
+
+
+def _minute(moment: datetime) -> int | None:
+    """Return the minute of the day; unknown at midnight sharp."""
+    return moment.hour * 60 + moment.minute if moment.time() != time.min else None
 
 
 class OnlineFeatures:
@@ -105,43 +107,59 @@ class OnlineFeatures:
             )
         self.names: tuple[str, ...] = tuple(self.settings["names"])
         self._features = tuple(f for f in catalogue() if f.name in set(self.settings["features"]))
-        self._rules = tuple(r for r in rules() if r.id in set(self.settings["rules"]))
+        self._rules = tuple(
+            r for r in rules() if r.grain == "claim" and r.id in set(self.settings["rules"])
+        )
         self._place = {name: place for place, name in enumerate(self.names)}
+        self._profiles: dict[str, tuple[list[int], str]] = {}
         self._prepare()
 
     def _prepare(self) -> None:
         db = self._db
         db.execute(f"CREATE TEMP TABLE claim_rows ({', '.join(queries.CLAIM_FACTS)})")
-        db.execute(f"CREATE TEMP TABLE line_rows ({', '.join(_LINE_COLUMNS)})")
+        for name, columns in queries.OWN_ROWS.items():
+            db.execute(f"CREATE TEMP TABLE {name} ({', '.join(columns)})")
         db.execute("CREATE TEMP TABLE profile_days (claim_id, as_of_day)")
         facts = queries.dialect(queries.facts_sql(), "sqlite")
         db.execute(
             f"CREATE TEMP TABLE target AS SELECT *, 0 AS rule_hits, 0 AS rule_amount FROM ({facts})"
         )
         self._facts = f"INSERT INTO target SELECT *, 0, 0 FROM ({facts})"
-        self._rule_texts = [(r, queries.dialect(r.sql, "sqlite")) for r in self._rules]
+        exempt = queries.dialect(exempt_sql(), "sqlite")
+        db.execute(f"CREATE TEMP TABLE exempt ({', '.join(EXEMPT_COLUMNS)})")
+        self._exempt = f"INSERT INTO exempt {exempt}"
+        self._rule_texts = [(r, queries.dialect(r.text, "sqlite")) for r in self._rules]
         self._texts = {
-            entity: queries.dialect(text, "sqlite")
-            for entity, text in queries.claim_texts(self._features).items()
+            table: queries.dialect(text, "sqlite")
+            for table, text in queries.claim_texts(self._features).items()
         }
-        columns = ", ".join(f'p."{f.name}"' for f in of("institution", self._features))
-        self._profile = (
-            f"SELECT {columns} FROM target t JOIN profile_days d ON d.claim_id = t.claim_id "
-            "JOIN profile_institution p ON p.institution_id = t.institution_id "
-            "AND p.as_of_day = d.as_of_day"
-        )
+        for table in queries.LOOKED_UP:
+            self._prepare_profile(table)
 
-    def row(self, claim: Mapping[str, Any], lines: Sequence[Mapping[str, Any]] = ()) -> FeatureRow:
+    def _prepare_profile(self, table: str) -> None:
+        described = self._db.execute(f"SELECT * FROM bundle.profile_{table} LIMIT 0").description
+        key = queries.PROFILE_KEYS[table]
+        columns = [name for name, *_ in described if name not in ("as_of_day", key)]
+        if columns:
+            chosen = ", ".join(f'p."{name}"' for name in columns)
+            self._profiles[table] = (
+                [self._place[name] for name in columns],
+                f"SELECT {chosen} FROM target t JOIN profile_days d ON d.claim_id = t.claim_id "
+                f"JOIN profile_{table} p ON p.{key} = t.{key} AND p.as_of_day = d.as_of_day",
+            )
+
+    def row(self, claim: Mapping[str, Any], **own: Sequence[Mapping[str, Any]]) -> FeatureRow:
         """Return the feature row of one claim.
 
         Args:
             claim: columns of ``claim_rows`` (see ``claim_row``).
-            lines: columns of ``line_rows``, each with the claim's id and its day number.
+            own: rows of ``queries.OWN_ROWS`` by name, such as ``line_rows``, each with the
+                claim's id; columns that a row lacks are unknown.
         """
         db = self._db
         db.execute("BEGIN")
         try:
-            self._enter(claim, lines)
+            self._enter(claim, own)
             hits = tuple(self._rule_hits())
             amount = sum(hit.amount for hit in hits)
             db.execute("UPDATE target SET rule_hits = ?, rule_amount = ?", [len(hits), amount])
@@ -149,18 +167,23 @@ class OnlineFeatures:
         finally:
             db.execute("ROLLBACK")
 
-    def _enter(self, claim: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> None:
+    def _enter(
+        self, claim: Mapping[str, Any], own: Mapping[str, Sequence[Mapping[str, Any]]]
+    ) -> None:
         marks = ", ".join(f":{name}" for name in queries.CLAIM_FACTS)
         self._db.execute(f"INSERT INTO claim_rows VALUES ({marks})", dict(claim))
-        marks = ", ".join(f":{name}" for name in _LINE_COLUMNS)
-        self._db.executemany(
-            f"INSERT INTO line_rows VALUES ({marks})", [dict(line) for line in lines]
-        )
+        for table, rows in own.items():
+            columns = queries.OWN_ROWS[table]
+            self._db.executemany(
+                f"INSERT INTO {table} VALUES ({', '.join('?' for _ in columns)})",
+                [[row.get(name) for name in columns] for row in rows],
+            )
         self._db.execute(self._facts)
         self._db.execute(
             "INSERT INTO profile_days SELECT t.claim_id, max(d.as_of_day) FROM target t "
             "JOIN cut_dates d ON d.as_of_us <= t.known_us GROUP BY t.claim_id"
         )
+        self._db.execute(self._exempt)
 
     def _rule_hits(self) -> list[RuleHit]:
         found = []
@@ -172,19 +195,17 @@ class OnlineFeatures:
 
     def _values(self, hits: Sequence[RuleHit]) -> npt.NDArray[np.float64]:
         values = np.full(len(self.names), np.nan)
-        for entity in queries.CLAIM_ENTITIES:
-            if entity not in self._texts:
-                continue
-            atoms = iter(self._db.execute(self._texts[entity]).fetchone()[1:])
-            for feature in of(entity, self._features):
+        for table, text in self._texts.items():
+            atoms = iter(self._db.execute(text).fetchone()[1:])
+            for feature in of(table, self._features):
                 self._put(values, feature, [next(atoms) for _ in feature.atoms])
         count = {hit.rule_id: hit.hits for hit in hits}
         for rule in self._rules:
-            values[self._place[f"rule_{rule.id.lower()}"]] = count.get(rule.id, 0)
-        profile = self._db.execute(self._profile).fetchone()
-        if profile is not None:
-            for feature, value in zip(of("institution", self._features), profile, strict=True):
-                values[self._place[feature.name]] = np.nan if value is None else value
+            values[self._place[rule.column]] = count.get(rule.id, 0)
+        for places, text in self._profiles.values():
+            profile = self._db.execute(text).fetchone()
+            if profile is not None:
+                values[places] = [np.nan if value is None else value for value in profile]
         return values
 
     def _put(self, values: npt.NDArray[np.float64], feature: Feature, atoms: Sequence[Any]) -> None:

@@ -33,19 +33,19 @@ def finish(feature: Feature, atoms: pa.Table) -> Array:
         return np.asarray(FINISHING[feature.finish](*arrays))
 
 
-def make_profile(con: Connection, features: Sequence[Feature], entity: str, last: int) -> pa.Table:
-    """Return the profiles of an entity.
+def make_profile(con: Connection, features: Sequence[Feature], table: str, last: int) -> pa.Table:
+    """Return the profiles of one definition file.
 
-    Institutions are profiled at every cut date, because claims look them up; persons only at the
-    last one, the day number ``last``.
+    Those that claims look up are made at every cut date, the others only at the last one, the day
+    number ``last``.
     """
     own = [feature for feature in features if not _is_peer(feature)]
-    text = queries.profile_sql(own, entity)
-    if entity == "insured":
+    text = queries.profile_sql(own, table)
+    if table not in queries.LOOKED_UP:
         text = text.replace(
             "FROM cut_dates d", f"FROM (SELECT * FROM cut_dates WHERE as_of_day = {last}) d"
         )
-    key = f"{entity}_id"
+    key = queries.PROFILE_KEYS[table]
     atoms = con.sql(f"SELECT * FROM ({text}) ORDER BY as_of_day, {key}").to_arrow_table()
     columns = {feature.name: finish(feature, atoms) for feature in own}
     days, ids = atoms.column("as_of_day"), atoms.column(key)

@@ -10,6 +10,7 @@ import json
 import sqlite3
 from pathlib import Path
 
+from features import queries
 from features.build import Build
 from features.catalogue import catalogue_version
 from features.relations import REFERENCES
@@ -18,16 +19,13 @@ from features.rules import rules_version
 _INDEXES = (
     "CREATE INDEX history_person ON history (insured_id, known_us)",
     "CREATE INDEX history_place ON history (institution_id, service_us)",
-    "CREATE INDEX supply_person ON supply (insured_id, item_code, known_us)",
-    "CREATE INDEX insured_key ON insured_rows (insured_id)",
-    "CREATE INDEX institution_key ON institution_rows (institution_id)",
-    "CREATE INDEX death_key ON death_rows (insured_id)",
-    "CREATE INDEX price_cap_key ON price_cap_rows (item_code)",
-    "CREATE INDEX sex_limit_key ON sex_limit_rows (item_code)",
-    "CREATE INDEX daily_maximum_key ON daily_maximum_rows (item_code)",
-    "CREATE INDEX mild_diagnosis_key ON mild_diagnosis_rows (diagnosis_code)",
+    "CREATE INDEX history_claim ON history (claim_id)",
+    "CREATE INDEX items_person ON history_items (insured_id, item_code, known_us)",
+    "CREATE INDEX items_claim ON history_items (claim_id)",
+    "CREATE INDEX diagnoses_person ON history_diagnoses (insured_id, known_us)",
+    "CREATE INDEX procedures_person ON history_procedures (insured_id, known_us)",
+    "CREATE INDEX traces_code ON history_traces (trace_code)",
     "CREATE INDEX peer_key ON peer_rows (peer_key, as_of_day)",
-    "CREATE INDEX profile_key ON profile_institution (institution_id, as_of_day)",
 )
 
 
@@ -40,11 +38,12 @@ def write_features(made: Build, path: Path, names: tuple[str, ...]) -> None:
     database = sqlite3.connect(path)
     try:
         database.execute("PRAGMA journal_mode = OFF")
-        for relation in (*REFERENCES, "cut_dates", "peer_rows", "profile_institution"):
+        profiles = [f"profile_{table}" for table in queries.LOOKED_UP]
+        relations = (*REFERENCES, *queries.history_parts(), "cut_dates", "peer_rows", *profiles)
+        for relation in relations:
             _copy(made, database, relation, relation)
         _copy(made, database, "facts", "history")
-        _copy(made, database, "supply", "supply")
-        for index in _INDEXES:
+        for index in (*_INDEXES, *_key_indexes()):
             database.execute(index)
         settings = {
             "time_zone": made.zone,
@@ -62,6 +61,13 @@ def write_features(made: Build, path: Path, names: tuple[str, ...]) -> None:
         database.execute("VACUUM")
     finally:
         database.close()
+
+
+def _key_indexes() -> list[str]:
+    """Return an index on the first column of each list, by which it is looked up."""
+    first = {name: columns.split(",")[0] for name, (_, columns, _) in REFERENCES.items()}
+    keys = {f"profile_{t}": f"{queries.PROFILE_KEYS[t]}, as_of_day" for t in queries.LOOKED_UP}
+    return [f"CREATE INDEX {name}_key ON {name} ({key})" for name, key in (first | keys).items()]
 
 
 def _copy(made: Build, database: sqlite3.Connection, relation: str, target: str) -> None:

@@ -3,11 +3,13 @@
 The texts are portable (DuckDB in batch, SQLite online; sqlglot writes the dialect) and know these
 relations, all of integers and text, times in microseconds or days since 1970:
 
-``claim_rows, line_rows``    the claims to describe and their lines;
+``claim_rows``, ``OWN_ROWS``    the claims to describe and what they hold: lines, diagnoses, …;
 ``insured_rows, institution_rows`` and the reference lists (``*_rows``);
 ``target``    the claims to describe with the sums of their lines (made by ``facts_sql``);
 ``history``   the same for all claims that may be looked back at, with their rule hits;
-``supply``    the days' supply of each medicine of those claims (made by ``supply_sql``);
+``history_items, history_diagnoses, history_procedures, history_traces``    what those claims
+    held (made by ``history_parts``);
+``exempt``    claims that a lawful reason explains (features.exemptions);
 ``cut_dates`` as-of dates; ``peer_rows`` comparable claims as of a date.
 """
 
@@ -21,8 +23,8 @@ import sqlglot
 from features.catalogue import Feature, of
 from features.finishing import PEER_MINIMUM
 
-#: Entities whose features describe one claim, in the order of the matrix.
-CLAIM_ENTITIES = ("claim", "history", "place", "peer")
+#: Tables whose features describe one claim, in the order of the matrix.
+CLAIM_TABLES = ("claim", "history", "place", "peer")
 #: Longest look-back of claim history and of institution profiles, in days.
 HISTORY_DAYS = 365
 PROFILE_DAYS = 730
@@ -47,10 +49,33 @@ _ZERO_IF_OTHER_LINES = {"drug_amount", "exam_amount", "consumable_amount", "bed_
 
 CLAIM_FACTS = (
     "claim_id", "stay_id", "insured_id", "institution_id", "doctor_id", "claim_type", "inpatient",
-    "service_us", "service_day", "service_hour", "service_weekday", "service_end_day", "stay_days",
-    "known_us", "reversed_us", "total_amount", "fund_amount", "account_amount", "self_amount",
-    "main_diagnosis", "diagnosis_group", "diagnosis_count", "procedure_count",
+    "service_us", "service_day", "service_hour", "service_minute", "service_weekday",
+    "service_end_day", "stay_days", "known_us", "reversed_us", "total_amount", "fund_amount",
+    "pooled_amount", "account_amount", "self_amount", "insurance_type", "department",
+    "discharge_way", "drg_code", "invoice_id", "main_diagnosis", "diagnosis_group",
+    "diagnosis_count", "procedure_count",
 )  # fmt: skip
+#: What the registers say of the person; the person's insurance type stays in the register.
+PERSON_FACTS = (
+    "sex", "birth_day", "person_kind", "employer_id", "village_id", "chronic", "assisted",
+)  # fmt: skip
+#: Relations that hold the claims to describe, beside ``claim_rows``; online they hold one claim's.
+OWN_ROWS = {
+    "line_rows": (
+        "line_id", "claim_id", "item_code", "item_class", "quantity_milli", "unit_price", "amount",
+        "days_supply", "line_day", "doctor_id", "exec_doctor_id", "department", "prescription_id",
+        "pay_class", "covered_amount", "discharge_drug",
+    ),
+    "diagnosis_rows": ("claim_id", "place", "diagnosis_code", "main"),
+    "procedure_rows": (
+        "claim_id", "place", "procedure_code", "main", "performed_us", "doctor_id",
+        "anaesthetist_id",
+    ),
+    "trace_rows": (
+        "trace_code", "institution_id", "item_code", "sold", "moved_us", "claim_id", "insured_id",
+        "known_us",
+    ),
+}  # fmt: skip
 
 #: A reversal is no service, and a reversed claim is none from the moment the fund knows it.
 _LIVE = "({h}.reversed_us IS NULL OR {h}.reversed_us >= {at})"
@@ -64,6 +89,7 @@ def dialect(sql: str, engine: str) -> str:
 def facts_sql() -> str:
     """Return the text that makes ``target``: a claim with its person, place and line sums."""
     claim = ", ".join(f"c.{column}" for column in CLAIM_FACTS)
+    person = ", ".join(f"p.{column} AS {column}" for column in PERSON_FACTS)
     lines = ", ".join(
         f"CASE WHEN s.line_count > 0 THEN COALESCE(s.{name}, 0) END AS {name}"
         if name in _ZERO_IF_OTHER_LINES else f"s.{name} AS {name}"
@@ -71,7 +97,7 @@ def facts_sql() -> str:
     )  # fmt: skip
     sums = ", ".join(f"{sql} AS {name}" for name, sql in LINE_FACTS.items())
     return f"""
-    SELECT {claim}, p.sex AS sex, p.birth_day AS birth_day,
+    SELECT {claim}, {person},
       COALESCE(o.institution_class, 'unknown') AS institution_class,
       COALESCE(o.level, 'none') AS level, COALESCE(o.district, 'unknown') AS district, {lines}
     FROM claim_rows c
@@ -82,19 +108,36 @@ def facts_sql() -> str:
     """
 
 
-def supply_sql() -> str:
-    """Return the text that makes ``supply``: days' supply by visit or purchase and medicine.
+def history_parts() -> dict[str, str]:
+    """Return the texts of what earlier claims held, one relation each.
 
-    Lines of one medicine in one claim are one supply: the longest counts, they do not add up.
+    ``history_items`` has a row per claim and item: quantities and amounts add up, of the days'
+    supply the longest counts (lines of one medicine in one claim are one supply).
     """
-    return """
-    SELECT c.claim_id, c.insured_id, l.item_code, c.service_day, c.known_us, c.reversed_us,
-      MAX(l.days_supply) AS days_supply
-    FROM line_rows l
-    JOIN claim_rows c ON c.claim_id = l.claim_id
-    WHERE c.inpatient = 0 AND l.days_supply > 0
-    GROUP BY c.claim_id, c.insured_id, l.item_code, c.service_day, c.known_us, c.reversed_us
-    """
+    when = "c.service_day, c.known_us, c.reversed_us"
+    return {
+        "history_items": f"""
+    SELECT c.claim_id, c.insured_id, c.institution_id, c.doctor_id, c.inpatient, l.item_code,
+      MIN(l.item_class) AS item_class, {when}, CAST(SUM(l.quantity_milli) AS BIGINT)
+      AS quantity_milli, CAST(SUM(l.amount) AS BIGINT) AS amount, MAX(l.days_supply) AS days_supply
+    FROM line_rows l JOIN claim_rows c ON c.claim_id = l.claim_id
+    GROUP BY c.claim_id, c.insured_id, c.institution_id, c.doctor_id, c.inpatient, l.item_code,
+      {when}
+    """,
+        "history_diagnoses": f"""
+    SELECT c.claim_id, c.insured_id, c.institution_id, d.diagnosis_code, c.inpatient, {when}
+    FROM diagnosis_rows d JOIN claim_rows c ON c.claim_id = d.claim_id
+    """,
+        "history_procedures": f"""
+    SELECT c.claim_id, c.insured_id, c.institution_id, p.procedure_code, p.doctor_id,
+      p.performed_us, {when}
+    FROM procedure_rows p JOIN claim_rows c ON c.claim_id = p.claim_id
+    """,
+        "history_traces": """
+    SELECT r.trace_code, r.institution_id, r.item_code, r.sold, r.moved_us, r.claim_id,
+      r.insured_id, r.known_us FROM trace_rows r
+    """,
+    }
 
 
 def _atoms(features: Sequence[Feature], inside: str) -> str:
@@ -198,26 +241,41 @@ def peer_sql(features: Sequence[Feature]) -> str:
     """
 
 
-def profile_sql(features: Sequence[Feature], entity: str) -> str:
-    """Return the text of profiles of institutions or insured persons as of each cut date."""
-    key = f"{entity}_id"
-    register = "LEFT JOIN institution_rows o ON o.institution_id = h.institution_id"
+#: Profile -> the column that names whom it describes.
+PROFILE_KEYS = {
+    "institution": "institution_id", "doctor": "doctor_id", "employer": "employer_id",
+    "insured": "insured_id",
+}  # fmt: skip
+#: Profiles that a claim looks up, made at every cut date; the others only at the last one.
+LOOKED_UP = ("institution", "doctor", "employer")
+#: What the register of an entity adds to its profile.
+_REGISTERS = {
+    "institution": "LEFT JOIN institution_rows o ON o.institution_id = h.institution_id",
+    "doctor": "LEFT JOIN doctor_rows o ON o.doctor_id = h.doctor_id",
+}
+
+
+def profile_sql(features: Sequence[Feature], table: str) -> str:
+    """Return the text of the profiles of one definition file as of each cut date."""
+    key = PROFILE_KEYS[table]
+    atoms = _atoms(features, "h.service_day >= d.as_of_day - {days}")
     return f"""
-    SELECT d.as_of_day, h.{key}, {_atoms(features, "h.service_day >= d.as_of_day - {days}")}
+    SELECT {", ".join(part for part in ("d.as_of_day", f"h.{key}", atoms) if part)}
     FROM cut_dates d
     JOIN history h ON h.known_us < d.as_of_us AND h.service_day < d.as_of_day
-      AND h.service_day >= d.as_of_day - {PROFILE_DAYS}
+      AND h.service_day >= d.as_of_day - {PROFILE_DAYS} AND h.{key} IS NOT NULL
       AND {_LIVE.format(h="h", at="d.as_of_us")}
-    {register if entity == "institution" else ""}
+    {_REGISTERS.get(table, "")}
     GROUP BY d.as_of_day, h.{key}
     """
 
 
 def all_texts(features: Sequence[Feature]) -> list[str]:
     """Return every text that computes something of these features: what their version covers."""
-    profiles = [profile_sql(of(entity, features), entity) for entity in ("institution", "insured")]
+    profiles = [profile_sql(of(t, features), t) for t in PROFILE_KEYS]
     peers = [*PEER_RUNGS, *PEER_MEASURES.values()]
-    return [facts_sql(), supply_sql(), *claim_texts(features).values(), *profiles, *peers]
+    parts = history_parts().values()
+    return [facts_sql(), *parts, *claim_texts(features).values(), *profiles, *peers]
 
 
 def claim_texts(features: Sequence[Feature]) -> dict[str, str]:
@@ -225,4 +283,4 @@ def claim_texts(features: Sequence[Feature]) -> dict[str, str]:
     builders = {
         "claim": claim_sql, "history": history_sql, "place": place_sql, "peer": peer_sql,
     }  # fmt: skip
-    return {e: builders[e](of(e, features)) for e in CLAIM_ENTITIES if of(e, features)}
+    return {t: builders[t](of(t, features)) for t in CLAIM_TABLES if of(t, features)}

@@ -12,25 +12,128 @@ from claims.store import StoreVersion
 from features.clock import cut
 
 _DAY = "CAST({0} - DATE '1970-01-01' AS BIGINT) AS {1}"
-_LINE_DAY = _DAY.format("line_date", "line_day")
+_VALID = f"{_DAY.format('valid_from', 'valid_from_day')}, {_DAY.format('valid_to', 'valid_to_day')}"
+_KNOWN = "epoch_us(known_at) AS known_us"
+_BEFORE = "epoch_us(known_at) < {cut}"
 
 #: Small relations that a published bundle carries whole: name -> (table, select list, filter).
 REFERENCES = {
-    "insured_rows": ("insured", f"insured_id, sex, {_DAY.format('birth_date', 'birth_day')}", ""),
+    "insured_rows": (
+        "insured",
+        f"insured_id, sex, {_DAY.format('birth_date', 'birth_day')}, insurance_type, person_kind, "
+        "district, employer_id, village_id, CAST(chronic AS BIGINT) AS chronic, "
+        "CAST(assisted AS BIGINT) AS assisted",
+        "",
+    ),
     "institution_rows": (
         "institutions", "institution_id, institution_class, level, district, licensed_beds", "",
     ),
-    "death_rows": (
-        "deaths",
-        f"insured_id, {_DAY.format('death_date', 'death_day')}, epoch_us(known_at) AS known_us",
-        "epoch_us(known_at) < {cut}",
+    "doctor_rows": (
+        "doctors", f"doctor_id, institution_id, specialty, insured_id, {_VALID}", "",
     ),
-    "price_cap_rows": ("price_caps", "item_code, level, max_unit_price, {valid}", ""),
-    "sex_limit_rows": ("sex_limits", "item_code, sex, {valid}", ""),
-    "daily_maximum_rows": ("daily_maxima", "item_code, max_quantity_milli, {valid}", ""),
-    "mild_diagnosis_rows": ("mild_diagnoses", "diagnosis_code, {valid}", ""),
+    "death_rows": (
+        "deaths", f"insured_id, {_DAY.format('death_date', 'death_day')}, {_KNOWN}", _BEFORE,
+    ),
+    "whitelist_rows": (
+        "whitelists", f"reason, insured_id, institution_id, rule_id, {_VALID}, {_KNOWN}", _BEFORE,
+    ),
+    "absence_rows": ("doctor_absences", f"doctor_id, absence, {_VALID}, {_KNOWN}", _BEFORE),
+    "practice_rows": (
+        "doctor_practices", f"doctor_id, institution_id, specialty, {_VALID}, {_KNOWN}", _BEFORE,
+    ),
+    "licence_rows": (
+        "licences", f"institution_id, licence_kind, scope, status, {_VALID}, {_KNOWN}", _BEFORE,
+    ),
+    "bed_rows": (
+        "beds", f"institution_id, department, licensed_beds, open_beds, {_VALID}, {_KNOWN}",
+        _BEFORE,
+    ),
+    "equipment_rows": (
+        "equipment",
+        f"institution_id, equipment_kind, equipment_count, daily_capacity, {_VALID}, {_KNOWN}",
+        _BEFORE,
+    ),
+    "opening_rows": (
+        "opening_hours",
+        "institution_id, weekday, opens_minute, closes_minute, "
+        f"CAST(emergency AS BIGINT) AS emergency, {_VALID}, {_KNOWN}",
+        _BEFORE,
+    ),
+    "holiday_rows": ("holidays", f"day_kind, {_VALID}", ""),
+    "distance_rows": (
+        "distances", "institution_id, other_institution_id, distance_m, travel_minutes", "",
+    ),
+    "item_rows": (
+        "items",
+        "item_code, item_class, list_kind, pay_class, copay_permille, pack_quantity_milli, "
+        f"CAST(resale AS BIGINT) AS resale, CAST(controlled AS BIGINT) AS controlled, {_VALID}",
+        "",
+    ),
+    "drug_class_rows": (
+        "drug_classes", f"item_code, drug_class, CAST(chronic AS BIGINT) AS chronic, {_VALID}", "",
+    ),
+    "price_cap_rows": ("price_caps", f"item_code, level, max_unit_price, {_VALID}", ""),
+    "sex_limit_rows": ("sex_limits", f"item_code, sex, {_VALID}", ""),
+    "sex_code_rows": ("sex_limited_codes", f"code_kind, code, sex, {_VALID}", ""),
+    "age_limit_rows": (
+        "age_limits", f"code_kind, code, age_unit, min_age, max_age, {_VALID}", "",
+    ),
+    "daily_maximum_rows": ("daily_maxima", f"item_code, max_quantity_milli, {_VALID}", ""),
+    "frequency_limit_rows": (
+        "frequency_limits", f"item_code, period, max_quantity_milli, {_VALID}", "",
+    ),
+    "exclusive_pair_rows": (
+        "exclusive_pairs",
+        'item_code, other_item_code, "within" AS within_what, '
+        f"CAST(exception AS BIGINT) AS exception, {_VALID}",
+        "",
+    ),
+    "bundle_rows": ("bundles", f"bundle_code, item_code, {_VALID}", ""),
+    "surgery_discount_rows": (
+        "surgery_discounts", f"procedure_prefix, place, share_permille, {_VALID}", "",
+    ),
+    "payment_limit_rows": (
+        "payment_limits", f"item_code, limit_kind, limit_value, {_VALID}", "",
+    ),
+    "policy_limit_rows": (
+        "policy_limits", f"insurance_type, limit_kind, level, limit_amount, {_VALID}", "",
+    ),
+    "indication_rows": ("indications", f"item_code, diagnosis_prefix, {_VALID}", ""),
+    "mild_diagnosis_rows": ("mild_diagnoses", f"diagnosis_code, {_VALID}", ""),
+    "drg_rows": (
+        "drg_groups",
+        f"drg_code, level, weight_10000, standard_amount, mean_days_milli, {_VALID}", "",
+    ),
+    "minute_rows": ("service_minutes", f"item_code, minutes, {_VALID}", ""),
 }  # fmt: skip
-_VALID = f"{_DAY.format('valid_from', 'valid_from_day')}, {_DAY.format('valid_to', 'valid_to_day')}"
+
+#: Relations that only profiles and group rules read; a bundle does without them.
+BATCH_REFERENCES = {
+    "employer_rows": (
+        "employers",
+        f"employer_id, employer_kind, industry, district, institution_id, "
+        f"{_DAY.format('joined_on', 'joined_day')}, {_DAY.format('left_on', 'left_day')}, {_KNOWN}",
+        _BEFORE,
+    ),
+    "contribution_rows": (
+        "contributions",
+        f"employer_id, insured_id, insurance_type, {_DAY.format('month', 'month_day')}, base, "
+        f"wage, {_DAY.format('paid_on', 'paid_day')}, {_KNOWN}",
+        _BEFORE,
+    ),
+    "coverage_rows": (
+        "coverage",
+        f"insured_id, insurance_type, employer_id, person_kind, status, district, {_VALID}, "
+        f"{_KNOWN}",
+        _BEFORE,
+    ),
+    "inventory_rows": (
+        "inventory",
+        "institution_id, item_code, movement, quantity_milli, unit_price, "
+        f"epoch_us(moved_at) AS moved_us, {_KNOWN}",
+        _BEFORE,
+    ),
+}  # fmt: skip
 
 
 def make_relations(con: Connection, store: StoreVersion, as_of: date) -> None:
@@ -51,24 +154,53 @@ def make_relations(con: Connection, store: StoreVersion, as_of: date) -> None:
         epoch_us(service_at) AS service_us, {_DAY.format("service_date", "service_day")},
         CASE WHEN CAST(timezone('{zone}', service_at) AS TIME) <> TIME '00:00:00'
           THEN hour(timezone('{zone}', service_at)) END AS service_hour,
+        CASE WHEN CAST(timezone('{zone}', service_at) AS TIME) <> TIME '00:00:00'
+          THEN hour(timezone('{zone}', service_at)) * 60
+            + minute(timezone('{zone}', service_at)) END AS service_minute,
         isodow(service_date) AS service_weekday,
         {_DAY.format("service_end_date", "service_end_day")},
         CAST(service_end_date - service_date AS BIGINT) AS stay_days,
         epoch_us(known_at) AS known_us,
         CASE WHEN epoch_us(reversed_at) < {known} THEN epoch_us(reversed_at) END AS reversed_us,
-        total_amount, fund_amount, account_amount, self_amount, main_diagnosis,
+        total_amount, fund_amount, pooled_amount, account_amount, self_amount,
+        insurance_type, department, discharge_way, drg_code, invoice_id, main_diagnosis,
         substr(main_diagnosis, 1, 3) AS diagnosis_group, diagnosis_count, procedure_count
         FROM claims WHERE reverses_claim_id IS NULL AND epoch_us(known_at) < {known}""",
     )
     run(
         con,
         f"""CREATE OR REPLACE TEMP VIEW line_rows AS SELECT line_id, claim_id, item_code,
-        item_class, quantity_milli, unit_price, amount, days_supply, {_LINE_DAY}
+        item_class, quantity_milli, unit_price, amount, days_supply,
+        {_DAY.format("line_date", "line_day")}, doctor_id, exec_doctor_id, department,
+        prescription_id, pay_class, covered_amount,
+        CAST(discharge_drug AS BIGINT) AS discharge_drug
         FROM claim_lines""",
     )
-    for name, (table, columns, where) in REFERENCES.items():
+    run(con, f"CREATE OR REPLACE TEMP TABLE diagnosis_rows AS {_DIAGNOSES}")
+    run(con, f"CREATE OR REPLACE TEMP TABLE procedure_rows AS {_PROCEDURES}")
+    run(con, f"CREATE OR REPLACE TEMP TABLE trace_rows AS {_TRACES.format(cut=known)}")
+    for name, (table, columns, where) in {**REFERENCES, **BATCH_REFERENCES}.items():
         filtered = f"WHERE {where.format(cut=known)}" if where else ""
-        selected = columns.replace("{valid}", _VALID)
-        run(
-            con, f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {selected} FROM {table} {filtered}"
-        )
+        run(con, f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {columns} FROM {table} {filtered}")
+
+
+#: Every diagnosis of a claim; where the source lists none, the main one of the claim.
+_DIAGNOSES = """
+SELECT d.claim_id, d.place, d.diagnosis_code, CAST(d.main AS BIGINT) AS main
+FROM claim_diagnoses d JOIN claim_rows USING (claim_id)
+UNION ALL
+SELECT c.claim_id, 1, c.main_diagnosis, 1 FROM claim_rows c
+WHERE c.main_diagnosis IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM claim_diagnoses d WHERE d.claim_id = c.claim_id)
+"""
+_PROCEDURES = """
+SELECT p.claim_id, p.place, p.procedure_code, CAST(p.main AS BIGINT) AS main,
+  epoch_us(p.performed_at) AS performed_us, p.doctor_id, p.anaesthetist_id
+FROM claim_procedures p JOIN claim_rows USING (claim_id)
+"""
+#: Boxes of drugs by trace code; ``sold`` is 1 for a sale, 0 for a box taken back.
+_TRACES = """
+SELECT trace_code, institution_id, item_code, CAST(movement = 'sale' AS BIGINT) AS sold,
+  epoch_us(moved_at) AS moved_us, claim_id, insured_id, epoch_us(known_at) AS known_us
+FROM trace_codes WHERE epoch_us(known_at) < {cut}
+"""

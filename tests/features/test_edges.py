@@ -25,7 +25,7 @@ def online_row(town, build, path, claim_id: str, lines=()):
     """Return the online row of one of the town's claims."""
     claim = next(row for row in town.rows["claims"] if row["claim_id"] == claim_id)
     online = published(build, path)
-    row = online.row(claim_row(claim, "Asia/Shanghai"), lines)
+    row = online.row(claim_row(claim, "Asia/Shanghai"), line_rows=lines)
     online.close()
     return row
 

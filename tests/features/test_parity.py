@@ -12,25 +12,34 @@ from datetime import date
 import numpy as np
 import pytest
 
-from features.clock import day_number
 from features.online import OnlineFeatures, claim_row
 from features.published import write_features
+from features.queries import OWN_ROWS
 
 CLAIMS = int(os.environ.get("JIHE_PROOF_CLAIMS", "100000"))
+
+
+def own_rows(build):
+    """Return what each claim of a build holds, as the online engine takes it, by claim id."""
+    found = defaultdict(lambda: defaultdict(list))
+    for name, columns in OWN_ROWS.items():
+        rows = build.con.sql(
+            f"SELECT {', '.join(columns)} FROM {name} WHERE claim_id IS NOT NULL ORDER BY ALL"
+        )
+        for row in rows.to_arrow_table().to_pylist():
+            found[row["claim_id"]][name].append(row)
+    return found
 
 
 def replay(build, path, limit=CLAIMS):
     """Return the online rows of a build's claims, by claim id."""
     write_features(build, path, build.matrix("claim").names)
     online = OnlineFeatures(path)
-    lines = defaultdict(list)
-    if "claim_lines" in build.store.tables:
-        for line in build.store.read("claim_lines").to_pylist():
-            lines[line["claim_id"]].append({**line, "line_day": day_number(line["line_date"])})
+    own = own_rows(build)
     claims = build.store.read("claims").to_pylist()
     wanted = set(build.matrix("claim").unit_ids[:limit])
     rows = {
-        claim["claim_id"]: online.row(claim_row(claim, build.zone), lines[claim["claim_id"]])
+        claim["claim_id"]: online.row(claim_row(claim, build.zone), **own[claim["claim_id"]])
         for claim in claims
         if claim["claim_id"] in wanted
     }
