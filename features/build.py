@@ -22,9 +22,10 @@ from features.catalogue import Feature, catalogue_version, of
 from features.clock import cut, day_number, local, month_starts
 from features.exemptions import exempt_sql
 from features.matrix import Matrix
+from features.parameters import ParameterBook
 from features.profiles import finish, floats, make_profile
 from features.relations import make_relations
-from features.rules import PROFILE_OF, Rule, finding_kind, rules_version
+from features.rules import PROFILE_OF, Rule, finding_kind
 from features.runnable import NotRun, runnable
 
 Progress = Callable[[str, float], None]
@@ -44,6 +45,7 @@ class Build:
     features: tuple[Feature, ...]
     rules: tuple[Rule, ...]
     not_run: list[NotRun]
+    book: ParameterBook = field(default_factory=ParameterBook)
     profile_dates: list[date] = field(default_factory=list)
 
     @property
@@ -62,13 +64,20 @@ class Build:
         return _profile_matrix(self, unit)
 
 
-def build(store: StoreVersion, as_of: date, progress: Progress | None = None) -> Build:
+def build(
+    store: StoreVersion,
+    as_of: date,
+    progress: Progress | None = None,
+    book: ParameterBook | None = None,
+) -> Build:
     """Compute facts, rule hits, history, peers and profiles as of a date.
+
+    ``book`` holds the rules' parameters in force; without one the rules' own defaults hold.
 
     Raises:
         BuildError: no claim was known before the date.
     """
-    return _made(store, as_of, _STEPS, progress)
+    return _made(store, as_of, _STEPS, progress, book)
 
 
 def build_rules(store: StoreVersion, as_of: date) -> Build:
@@ -76,14 +85,20 @@ def build_rules(store: StoreVersion, as_of: date) -> Build:
     return _made(store, as_of, _STEPS[:2])
 
 
+def build_facts(store: StoreVersion, as_of: date) -> Build:
+    """Compute what rules run over: facts and cut dates; no rule is run."""
+    return _made(store, as_of, [_FACTS, _DATES])
+
+
 def _made(
     store: StoreVersion,
     as_of: date,
     steps: Sequence[tuple[str, Callable[[Build], None]]],
     progress: Progress | None = None,
+    book: ParameterBook | None = None,
 ) -> Build:
     features, kept, not_run = runnable(store, as_of)
-    made = Build(store, as_of, open_engine(), features, kept, not_run)
+    made = Build(store, as_of, open_engine(), features, kept, not_run, book or ParameterBook())
     for place, (name, step) in enumerate(steps):
         if progress:
             progress(name, place / len(steps))
@@ -108,12 +123,7 @@ def _run_rules(made: Build) -> None:
     run(
         con, "CREATE TEMP TABLE rule_hits (rule_id TEXT, claim_id TEXT, hits BIGINT, amount BIGINT)"
     )
-    for rule in made.rules_of("claim"):
-        run(
-            con,
-            f"INSERT INTO rule_hits SELECT '{rule.id}', * FROM ({rule.text})",
-            dict(rule.parameters),
-        )
+    _insert_hits(made, "claim", "rule_hits")
     run(
         con,
         """CREATE OR REPLACE TEMP TABLE facts AS
@@ -127,7 +137,7 @@ def _run_rules(made: Build) -> None:
 
 
 def _make_dates(made: Build) -> None:
-    first = run(made.con, "SELECT min(known_us) FROM facts")[0][0]
+    first = run(made.con, "SELECT min(known_us) FROM target")[0][0]
     if first is None:
         raise BuildError(
             f"No claim was known before {made.as_of}: nothing can be computed as of that day. "
@@ -142,7 +152,7 @@ def _make_dates(made: Build) -> None:
         made.con,
         """CREATE OR REPLACE TEMP TABLE profile_days AS
         SELECT t.claim_id, d.as_of_day
-        FROM facts t ASOF JOIN cut_dates d ON d.as_of_us <= t.known_us""",
+        FROM target t ASOF JOIN cut_dates d ON d.as_of_us <= t.known_us""",
     )
 
 
@@ -197,12 +207,14 @@ def _run_profile_rules(made: Build) -> None:
         "CREATE OR REPLACE TEMP TABLE profile_hits "
         "(rule_id TEXT, as_of_day BIGINT, unit_id TEXT, hits BIGINT, amount BIGINT)",
     )
-    for rule in made.rules_of("profile"):
-        run(
-            made.con,
-            f"INSERT INTO profile_hits SELECT '{rule.id}', * FROM ({rule.text})",
-            dict(rule.parameters),
-        )
+    _insert_hits(made, "profile", "profile_hits")
+
+
+def _insert_hits(made: Build, grain: str, table: str) -> None:
+    for rule in made.rules_of(grain):
+        for one in made.book.runs(rule):
+            text = f"INSERT INTO {table} SELECT '{rule.id}', * FROM ({one.text})"
+            run(made.con, text, one.used(text))
 
 
 def _with_rules(made: Build, profile: pa.Table, table: str) -> pa.Table:
@@ -221,10 +233,11 @@ def _with_rules(made: Build, profile: pa.Table, table: str) -> pa.Table:
     return profile
 
 
+_FACTS, _DATES = ("claims", _make_facts), ("dates", _make_dates)
 _STEPS: Sequence[tuple[str, Callable[[Build], None]]] = (
-    ("claims", _make_facts),
+    _FACTS,
     ("rules", _run_rules),
-    ("dates", _make_dates),
+    _DATES,
     ("peers", _make_peers),
     ("claim features", _make_claim_tables),
     ("profiles", _make_profiles),
@@ -329,6 +342,6 @@ def _assembled(
         amounts=ids.column("stake").to_numpy(),
         rule_hits=ids.column("rule_hits").to_numpy(),
         catalogue_version=catalogue_version(),
-        rules_version=rules_version(),
+        rules_version=made.book.version,
         zone=made.zone,
     )

@@ -24,7 +24,8 @@ from features.catalogue import Feature, catalogue, catalogue_version, of
 from features.clock import day_number, microseconds
 from features.exemptions import EXEMPT_COLUMNS, exempt_sql
 from features.finishing import FINISHING
-from features.rules import rules, rules_version
+from features.parameters import ParameterBook
+from features.rules import rules
 
 
 class PublishedError(RuntimeError):
@@ -100,13 +101,15 @@ class OnlineFeatures:
         self.settings: dict[str, Any] = json.loads(
             self._db.execute("SELECT body FROM bundle.settings").fetchone()[0]
         )
+        book = ParameterBook.from_json(self.settings["parameters"])
         published = (self.settings["catalogue_version"], self.settings["rules_version"])
-        if published != (catalogue_version(), rules_version()):
+        if published != (catalogue_version(), book.version):
             raise PublishedError(
                 "The bundle was made with another feature catalogue or rule set; publish again."
             )
         self.names: tuple[str, ...] = tuple(self.settings["names"])
         self._features = tuple(f for f in catalogue() if f.name in set(self.settings["features"]))
+        self._book = book
         self._rules = tuple(
             r for r in rules() if r.grain == "claim" and r.id in set(self.settings["rules"])
         )
@@ -128,7 +131,11 @@ class OnlineFeatures:
         exempt = queries.dialect(exempt_sql(), "sqlite")
         db.execute(f"CREATE TEMP TABLE exempt ({', '.join(EXEMPT_COLUMNS)})")
         self._exempt = f"INSERT INTO exempt {exempt}"
-        self._rule_texts = [(r, queries.dialect(r.text, "sqlite")) for r in self._rules]
+        self._rule_texts = [
+            (rule, queries.dialect(one.text, "sqlite"), one.used(one.text))
+            for rule in self._rules
+            for one in self._book.runs(rule)
+        ]
         self._texts = {
             table: queries.dialect(text, "sqlite")
             for table, text in queries.claim_texts(self._features).items()
@@ -187,8 +194,8 @@ class OnlineFeatures:
 
     def _rule_hits(self) -> list[RuleHit]:
         found = []
-        for rule, text in self._rule_texts:
-            row = self._db.execute(text, dict(rule.parameters)).fetchone()
+        for rule, text, values in self._rule_texts:
+            row = self._db.execute(text, values).fetchone()
             if row is not None:
                 found.append(RuleHit(rule.id, row[1], row[2] or 0))
         return found

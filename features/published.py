@@ -14,7 +14,6 @@ from features import queries
 from features.build import Build
 from features.catalogue import catalogue_version
 from features.relations import REFERENCES
-from features.rules import rules_version
 
 _INDEXES = (
     "CREATE INDEX history_person ON history (insured_id, known_us)",
@@ -53,7 +52,8 @@ def write_features(made: Build, path: Path, names: tuple[str, ...]) -> None:
             "features": [feature.name for feature in made.features],
             "rules": [rule.id for rule in made.rules],
             "catalogue_version": catalogue_version(),
-            "rules_version": rules_version(),
+            "rules_version": made.book.version,
+            "parameters": made.book.to_json(),
         }
         database.execute("CREATE TABLE settings (body TEXT)")
         database.execute("INSERT INTO settings VALUES (?)", [json.dumps(settings, sort_keys=True)])

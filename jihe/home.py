@@ -23,6 +23,11 @@ class Home:
         return self.root / "registry"
 
     @property
+    def parameters(self) -> Path:
+        """Activated parameters of the rules, in order of activation."""
+        return self.root / "parameters"
+
+    @property
     def ledger_url(self) -> str:
         """Database of plans, outcomes and trail."""
         return f"sqlite:///{self.root.resolve() / 'jihe.db'}"

@@ -26,6 +26,7 @@ from claims.store import StoreVersion, open_store
 from features.as_of import DefaultAsOf, default_as_of
 from features.build import Build, build
 from features.clock import cut
+from features.parameters import read_book
 from jihe.home import Home
 from jihe.identified import write_identified
 from jihe.planning import (
@@ -115,7 +116,7 @@ def score_and_plan(
     """Do everything after loading."""
     home = Home(choices.out)
     usual = DefaultAsOf(choices.as_of) if choices.as_of else default_as_of(store)
-    made = build(store, usual.day, progress)
+    made = build(store, usual.day, progress, read_book(home.parameters))
     tracker = Tracker(home.registry)
     unit = choices.unit or mapping.unit
     learnt = train_on_dataset(made, store, home, tracker)

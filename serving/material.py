@@ -102,14 +102,18 @@ def _by_id(made: Build, sql: str) -> dict[str, dict[str, Any]]:
 
 def _line_evidence(made: Build) -> dict[tuple[str, str], list[str]]:
     evidence: dict[tuple[str, str], list[str]] = {}
-    for rule in made.rules:
+    for rule in made.rules_of("claim"):
         if not rule.evidence:
             continue
-        rows = made.con.execute(
-            f"""SELECT DISTINCT e.claim_id, e.evidence_id FROM ({rule.evidence}) e
-            JOIN wanted w ON w.unit_id = e.claim_id ORDER BY ALL""",
-            {n: value for n, value in rule.parameters.items() if f"${n}" in rule.evidence},
-        ).fetchall()
+        rows = [
+            row
+            for one in made.book.runs(rule)
+            for row in made.con.execute(
+                f"""SELECT DISTINCT e.claim_id, e.evidence_id FROM ({one.evidence}) e
+                JOIN wanted w ON w.unit_id = e.claim_id ORDER BY ALL""",
+                one.used(one.evidence),
+            ).fetchall()
+        ]
         for claim_id, proof in rows:
             known = evidence.setdefault((claim_id, rule.id), [])
             if len(known) < EVIDENCE:

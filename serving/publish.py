@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from claims.pseudonyms import is_pseudonym
 from features.published import write_features
-from features.rules import rules, rules_version
+from features.rules import rules
 from serving.bundle import (
     FORMAT,
     MANIFEST,
@@ -185,7 +185,7 @@ def _checked(
     return {
         "models": {unit: model.model_version for unit, model in sorted(models.items())},
         "catalogue": _one(scores, "catalogue_version"),
-        "rules": rules_version(),
+        "rules": _one(scores, "rules_version"),
     }
 
 

@@ -44,6 +44,7 @@ def train(
     """Train on the verdicts known before --as-of (default: all until now)."""
     from claims.store import open_store
     from features.build import build
+    from features.parameters import read_book
     from jihe.home import Home
     from jihe.summary import show_metrics
     from jihe.training import train_on_verdicts, training_as_of
@@ -53,7 +54,8 @@ def train(
     place = Home(home)
     with console.progress("jihe train") as tell:
         store = open_store(home, version, day_of(as_known_on, "--as-known-on"))
-        made = build(store, training_as_of(place, unit.value, cut_date), tell)
+        day = training_as_of(place, unit.value, cut_date)
+        made = build(store, day, tell, read_book(place.parameters))
         learnt = train_on_verdicts(made, unit.value, place, Tracker(place.registry), cut_date)
     show_metrics(learnt.metrics, lang_of(lang))
     entry = learnt.registered
