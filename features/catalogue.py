@@ -23,8 +23,9 @@ _DEFINITIONS = Path(__file__).parent / "definitions"
 #: Definition file -> the entity that its features describe. The file's name says what the atoms
 #: run over; each has one query builder in features.queries.
 TABLES: Mapping[str, str] = {
-    "claim": "claim", "history": "claim", "place": "claim", "peer": "claim",
-    "institution": "institution", "doctor": "doctor", "employer": "employer", "insured": "insured",
+    "claim": "claim", "history": "claim", "supply": "claim", "place": "claim", "peer": "claim",
+    "institution": "institution", "doctor": "doctor", "doctor_day": "doctor",
+    "employer": "employer", "contribution": "employer", "insured": "insured",
 }  # fmt: skip
 _KEYS = {
     "name", "windows", "atoms", "finish", "peer", "direction", "unit", "needs", "reason", "sees",

@@ -59,6 +59,11 @@ def growth(a: Array, b: Array) -> Array:
     return np.log1p(np.nan_to_num(a)) - np.log1p(np.nan_to_num(b))
 
 
+def over_mean(a: Array, n: Array, b: Array) -> Array:
+    """Return log((b + 1) / (a / n + 1)): a value against the mean of n others that add up to a."""
+    return np.log1p(np.maximum(b, 0.0)) - np.log1p(np.maximum(ratio(a, n), 0.0))
+
+
 def robust_z(a: Array, n: Array, median: Array, mad: Array) -> Array:
     """Return (a - median) / (1.4826 MAD), held in [-50, 50].
 
@@ -72,7 +77,8 @@ def robust_z(a: Array, n: Array, median: Array, mad: Array) -> Array:
 
 FINISHING: Mapping[str, Callable[..., Array]] = {
     "value": value, "log": log, "ratio": ratio, "share": share, "log_ratio": log_ratio,
-    "difference": difference, "years": years, "growth": growth, "robust_z": robust_z,
+    "difference": difference, "years": years, "growth": growth, "over_mean": over_mean,
+    "robust_z": robust_z,
 }  # fmt: skip
 
 

@@ -15,16 +15,18 @@ relations, all of integers and text, times in microseconds or days since 1970:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import sqlglot
 
+from features import people_queries
 from features.catalogue import Feature, of
 from features.finishing import PEER_MINIMUM
 
 #: Tables whose features describe one claim, in the order of the matrix.
-CLAIM_TABLES = ("claim", "history", "place", "peer")
+CLAIM_TABLES = ("claim", "history", "supply", "place", "peer")
 #: Longest look-back of claim history and of institution profiles, in days.
 HISTORY_DAYS = 365
 PROFILE_DAYS = 730
@@ -177,6 +179,11 @@ def _grouped(feature: Feature) -> Feature:
     return replace(feature, atoms=atoms)
 
 
+def supply_sql(features: Sequence[Feature]) -> str:
+    """Return the text of features over the drugs of each claim."""
+    return people_queries.supply_sql(_atoms(features, ""))
+
+
 def place_sql(features: Sequence[Feature]) -> str:
     """Return the text of features over the same institution's half hour before each claim.
 
@@ -243,11 +250,11 @@ def peer_sql(features: Sequence[Feature]) -> str:
 
 #: Profile -> the column that names whom it describes.
 PROFILE_KEYS = {
-    "institution": "institution_id", "doctor": "doctor_id", "employer": "employer_id",
-    "insured": "insured_id",
+    "institution": "institution_id", "doctor": "doctor_id", "doctor_day": "doctor_id",
+    "employer": "employer_id", "contribution": "employer_id", "insured": "insured_id",
 }  # fmt: skip
 #: Profiles that a claim looks up, made at every cut date; the others only at the last one.
-LOOKED_UP = ("institution", "doctor", "employer")
+LOOKED_UP = ("institution", "doctor", "doctor_day", "employer", "contribution")
 #: What the register of an entity adds to its profile.
 _REGISTERS = {
     "institution": "LEFT JOIN institution_rows o ON o.institution_id = h.institution_id",
@@ -255,10 +262,20 @@ _REGISTERS = {
 }
 
 
+_BUILDERS: Mapping[str, Callable[[str], str]] = {
+    "doctor_day": people_queries.doctor_day_sql,
+    "employer": partial(people_queries.employer_sql, days=PROFILE_DAYS),
+    "contribution": people_queries.contribution_sql,
+}
+
+
 def profile_sql(features: Sequence[Feature], table: str) -> str:
     """Return the text of the profiles of one definition file as of each cut date."""
     key = PROFILE_KEYS[table]
-    atoms = _atoms(features, "h.service_day >= d.as_of_day - {days}")
+    inside = "c.month_day" if table == "contribution" else "h.service_day"
+    atoms = _atoms(features, inside + " >= d.as_of_day - {days}")
+    if table in _BUILDERS and atoms:
+        return _BUILDERS[table](atoms)
     return f"""
     SELECT {", ".join(part for part in ("d.as_of_day", f"h.{key}", atoms) if part)}
     FROM cut_dates d
@@ -281,6 +298,7 @@ def all_texts(features: Sequence[Feature]) -> list[str]:
 def claim_texts(features: Sequence[Feature]) -> dict[str, str]:
     """Return the query of each kind of claim feature, without those that have no feature."""
     builders = {
-        "claim": claim_sql, "history": history_sql, "place": place_sql, "peer": peer_sql,
+        "claim": claim_sql, "history": history_sql, "supply": supply_sql, "place": place_sql,
+        "peer": peer_sql,
     }  # fmt: skip
     return {t: builders[t](of(t, features)) for t in CLAIM_TABLES if of(t, features)}
