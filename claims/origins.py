@@ -13,8 +13,8 @@ import sqlglot
 from sqlglot import exp
 
 from claims.mapping_model import ColumnMapping, TableMapping
-from claims.parsing import TEMPLATE
 from claims.reading import ADDED
+from claims.templates import TEMPLATE
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,14 @@ class Origins:
 
     def of(self, column: ColumnMapping) -> tuple[str, ...]:
         """Return the file's columns from which a contract column is made."""
-        return tuple(dict.fromkeys(o for s in column.sources for o in self._roots(s, frozenset())))
+        return tuple(dict.fromkeys(o for s in column.sources for o in self.roots(s)))
 
-    def _roots(self, named: str, seen: frozenset[str]) -> tuple[str, ...]:
+    def roots(self, named: str, seen: frozenset[str] = frozenset()) -> tuple[str, ...]:
         """Return the file's columns behind a name; a made column may be made of made ones."""
         parts = self.made.get(named)
         if not parts or named in seen:
             return (named,)
-        return tuple(root for part in parts for root in self._roots(part, seen | {named}))
+        return tuple(root for part in parts for root in self.roots(part, seen | {named}))
 
     def shown(self, column: ColumnMapping) -> str:
         """Return how a fault names the column to its reader."""

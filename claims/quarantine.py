@@ -20,6 +20,8 @@ from claims.raw import PLACE, ROW
 
 #: A fault that holds unless the claim of its line turns out to be a reversal.
 UNLESS_REVERSAL = "unless_reversal"
+#: Code of an amount of a reversal that is above zero: it would add what it says to take back.
+POSITIVE = "positive_reversal"
 #: Columns of ``parsed`` beside the contract's own; no contract can have such a name.
 CONTENT, SUSPECT = '"content:digest"', '"fault:any"'
 #: What is below zero in a reversal, and only there, beside its amounts: table and column.
@@ -102,6 +104,9 @@ def _possible(mapping: TableMapping) -> list[_Fault]:
         amount = column.target.type == "money" and not column.target.signed
         if amount or column.target.minimum == 0 or (mapping.table, target) in _REVERSED:
             faults.append(_below_zero(mapping, target))
+        if amount and mapping.table == "claims" and "reverses_claim_id" in mapping.columns:
+            above = f"{name(target)} > 0 AND reverses_claim_id IS NOT NULL"
+            faults.append(_Fault(target, "error", quote(POSITIVE), above))
     faults += [
         _Fault(check.column, check.severity, quote(check.code), check.condition)
         for check in CHECKS
@@ -172,13 +177,13 @@ def content_sql(mapping: TableMapping, columns: Sequence[str]) -> str:
 
     It tells a row that arrived twice from two rows that claim one key, whichever file they came
     in. Columns that the mapping reads have fixed places; others count where they hold something,
-    so that a file with one empty column more says the same. The key keeps names and numbers, which
-    are hashed with the rest, from being guessed from the store.
+    so that a file with one empty column more, or with capitals in its header, says the same. The
+    key keeps names and numbers, which are hashed with the rest, from being guessed from the store.
     """
     fixed = sorted({s for c in mapping.columns.values() for s in c.sources})
     parts = [f"coalesce({name(c)}, '')" for c in fixed]
     parts += [
         f"CASE WHEN {name(c)} <> '' THEN {quote(c.casefold() + '=')} || {name(c)} END"
-        for c in sorted(set(columns) - set(fixed))
+        for c in sorted(set(columns) - set(fixed), key=str.casefold)
     ]
     return f"md5_number_lower(concat_ws(chr(31), $secret, {', '.join(parts)}))"

@@ -36,12 +36,16 @@ class RawTable:
 
 
 def find_files(folder: Path, patterns: Sequence[str]) -> list[Path]:
-    """Return the files in ``folder`` that match any pattern, by name, each once."""
-    return sorted({path for pattern in patterns for path in folder.glob(pattern)})
+    """Return the files in ``folder`` that match any pattern, by name, each once.
+
+    A folder of such a name is no file of the source: unpacking an archive leaves one like that.
+    """
+    found = {path for pattern in patterns for path in folder.glob(pattern)}
+    return sorted(path for path in found if not path.is_dir())
 
 
 def open_file(path: Path, *, sheet: str = "", zone: str = "") -> RawFile:
-    """Open one file by its ending; one that cannot be read holds a fault, and no columns.
+    """Open one file by its ending; one that cannot be read holds a fault, and gives no rows.
 
     Args:
         path: CSV (also .gz, or .zip with one file inside), .parquet, .xlsx or .xlsm.

@@ -12,7 +12,8 @@ import pytest
 from claims.contracts import Column
 from claims.engine import open_engine, run
 from claims.mapping import ColumnMapping
-from claims.parsing import expand_counts, parsed_sql, presentable
+from claims.parsing import parsed_sql, presentable
+from claims.templates import expand_counts
 
 
 def column(kind: str, **more: Any) -> ColumnMapping:
