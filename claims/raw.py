@@ -72,6 +72,18 @@ def whole(file: RawFile) -> pa.Table:
     return named(pa.concat_tables([schema.empty_table(), *file.blocks()]), file)
 
 
+def first_rows(file: RawFile, rows: int) -> tuple[pa.Table, bool]:
+    """Return the first rows of a file (at least ``rows``, in whole blocks), and if that is all."""
+    schema = pa.schema([*((c, pa.string()) for c in file.columns), ("row_number", pa.int64())])
+    blocks, read = [named(schema.empty_table(), file)], 0
+    for block in file.blocks():
+        blocks.append(named(block, file))
+        read += block.num_rows
+        if read > rows:
+            break
+    return pa.concat_tables(blocks), read <= rows
+
+
 def spelt(columns: Sequence[str], origin: Origins) -> list[str]:
     """Spell column names as the mapping does; the engine takes 'ID' and 'id' for the same name."""
     known = {name.casefold(): name for name in origin.read}
