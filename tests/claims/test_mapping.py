@@ -19,6 +19,7 @@ from claims.mapping_checks import mapping_faults
 from claims.mapping_faults import MappingFault, fault_texts
 from claims.mapping_model import ASSUMED, MADE, core
 from claims.preparing import FUNCTIONS, prepare_refusal
+from claims.raw import PrepareError
 from claims.store import open_store
 
 HEAD = 'currency = "CNY"\ntime_zone = "Asia/Shanghai"\n'
@@ -582,6 +583,24 @@ def test_prepare_of_a_users_own_is_run(tmp_path: Path) -> None:
     path = written(tmp_path, prepare=prepare, insured_id='{ from = "person" }')
     loaded = came_in(tmp_path, path, {"who": "p1#a"}, {"who": "p1#b"})
     assert len({c["insured_id"] for c in loaded.claims}) == 1
+
+
+def test_prepare_that_fails_on_the_rows_says_so_and_quotes_no_cell(tmp_path: Path) -> None:
+    text = """SELECT *, CAST(strptime(day, '%Y-%m-%d') AS TEXT) AS at FROM raw"""
+    path = written(tmp_path, prepare=f'prepare = "{text}"')
+    with pytest.raises(
+        PrepareError, match=r"'prepare' of table claims fails.*try_strptime"
+    ) as told:
+        came_in(tmp_path, path, {}, {"day": "Zhang San"})
+    assert "Zhang" not in str(told.value)
+    assert told.value.__cause__ is None
+    assert told.value.__suppress_context__
+    assert not list((tmp_path / "home").rglob("rows.parquet"))
+    # What takes the advice has no value, and the quarantine says so.
+    text = text.replace("strptime", "try_strptime")
+    path = written(tmp_path, prepare=f'prepare = "{text}"')
+    loaded = came_in(tmp_path, path, {}, {"day": "Zhang San"})
+    assert [f["code"] for f in loaded.faults if f["severity"] == "error"] == ["bad_date"]
 
 
 def test_a_column_that_the_files_lack_is_told_by_its_name(tmp_path: Path) -> None:
