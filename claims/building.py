@@ -184,7 +184,7 @@ class _Builder:
         con, recipe = self.con, self.recipe
         columns, done = register_raw(con, rows, mapping, recipe.source)
         parse(con, mapping, recipe.source, columns, done, content_secret(recipe.key))
-        faulty = find_faults(con, mapping)
+        faulty = find_faults(con, mapping, rows.column_names)
         sound = f"parsed ANTI JOIN refused USING ({ROW})" if faulty else "parsed"
         run(con, f"CREATE OR REPLACE TEMP VIEW sound AS SELECT * FROM {sound}")
         self._count(rows.num_rows, mapping, faulty)

@@ -6,7 +6,8 @@ that its reader can find in the file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import sqlglot
@@ -39,14 +40,25 @@ class Origins:
             return (named,)
         return tuple(root for part in parts for root in self.roots(part, seen | {named}))
 
-    def shown(self, column: ColumnMapping) -> str:
-        """Return how a fault names the column to its reader."""
+    def shown(self, column: ColumnMapping, there: Collection[str] = ()) -> str:
+        """Return how a fault names the column to its reader.
+
+        Where it is known which columns are ``there`` in the file, only those are named.
+        """
         roots = self.of(column)
+        roots = tuple(root for root in roots if _has(there, root)) or roots
         own = [root for root in roots if root not in self.other]
         other = [root for root in roots if root in self.other]
         if not own:
             return " + ".join(other) or column.target.name
         return " + ".join(own) + (f" ({', '.join(other)})" if other else "")
+
+
+def _has(there: Collection[str], root: str) -> bool:
+    """Tell whether a column, or one of a numbered family X#, is among those of a file."""
+    stem = re.escape(root.removesuffix("#"))
+    wanted = re.compile(f"{stem}[1-9][0-9]*" if root.endswith("#") else stem, re.IGNORECASE)
+    return any(wanted.fullmatch(column) for column in there)
 
 
 def origins(mapping: TableMapping) -> Origins:

@@ -8,13 +8,13 @@ or a reference, is judged in claims.judging.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from claims.contracts import table
 from claims.engine import Connection, count, run
 from claims.mapping import SourceMapping, TableMapping
-from claims.origins import Origins, origins
+from claims.origins import origins
 from claims.parsing import name, parsed_sql, presentable, quote
 from claims.raw import PLACE, ROW
 
@@ -129,8 +129,10 @@ def _uses(check: Check, mapping: TableMapping) -> bool:
     return all(c in mapping.columns for c in used)
 
 
-def find_faults(con: Connection, mapping: TableMapping) -> bool:
+def find_faults(con: Connection, mapping: TableMapping, there: Collection[str] = ()) -> bool:
     """Make relations ``found`` and ``refused`` from ``parsed``; tell whether there is a fault.
+
+    ``there`` are the columns of the file, where they are known: faults name no others.
 
     ``found`` has a row for each fault: source_file, row_number, severity, code, column_name, value
     (only what may be shown), holds (empty, or under which condition), claim (its claim's id).
@@ -139,7 +141,8 @@ def find_faults(con: Connection, mapping: TableMapping) -> bool:
         return False
     origin = origins(mapping)
     run(con, f"CREATE OR REPLACE TEMP TABLE suspects AS FROM parsed WHERE {SUSPECT}")
-    selects = [_select(fault, mapping, origin) for fault in _possible(mapping)]
+    shown = {t: origin.shown(c, there) for t, c in mapping.columns.items()}
+    selects = [_select(fault, mapping, shown[fault.target]) for fault in _possible(mapping)]
     run(con, f"CREATE OR REPLACE TEMP TABLE bare AS {' UNION ALL '.join(selects)}")
     cases = " ".join(f"WHEN {quote(t)} THEN {name('shown:' + t)}" for t in mapping.columns)
     run(
@@ -156,12 +159,11 @@ def find_faults(con: Connection, mapping: TableMapping) -> bool:
     return True
 
 
-def _select(fault: _Fault, mapping: TableMapping, origin: Origins) -> str:
-    shown = quote(origin.shown(mapping.columns[fault.target]))
+def _select(fault: _Fault, mapping: TableMapping, shown: str) -> str:
     claim = "claim_id" if "claim_id" in mapping.columns else "CAST(NULL AS TEXT)"
     return (
         f"SELECT {ROW}, {quote(fault.severity)} AS severity, "
-        f"{fault.code} AS code, {shown} AS column_name, {quote(fault.target)} AS target, "
+        f"{fault.code} AS code, {quote(shown)} AS column_name, {quote(fault.target)} AS target, "
         f"{quote(fault.holds)} AS holds, {claim} AS claim FROM suspects WHERE {fault.condition}"
     )
 
