@@ -157,6 +157,18 @@ def test_all_reasons_of_all_claims_files_are_told_on_both_loads(files: Any) -> N
         assert "setl_list_c.csv: The file holds not even a header row" in told
 
 
+def test_a_part_that_could_not_be_used_tells_the_columns_it_lacks(files: Any) -> None:
+    """It was kept beside a good one; the time of settlement, which may be assumed, is not named."""
+    files.write("setl_list.csv", {}, without=["medfee_sumamt", "setl_time"]).rename(
+        files.folder / "setl_list_b.csv"
+    )
+    good = files.write("setl_list.csv", {"setl_id": "S2"})
+    files.load_several()
+    good.unlink()
+    with pytest.raises(LoadError, match=r"claims lack the columns \['medfee_sumamt'\], which"):
+        load(files.several, files.folder, files.home, forget_missing=True)
+
+
 def test_the_first_line_of_a_file_without_a_header_names_no_column(files: Any) -> None:
     """What looks like a header may be a person: only columns that the mapping reads are named."""
     files.registers()
