@@ -6,21 +6,21 @@ yet, and what each file is to the store: added, replacing an earlier one of its 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from claims.building import Recipe, blocking, build_part
+from claims.building import Recipe, build_part
 from claims.contracts import table
 from claims.engine import Connection
-from claims.faults import sentence
 from claims.files import digest
 from claims.mapping import SourceMapping, TableMapping
-from claims.origins import origins
 from claims.parts import Part, open_part, part_id
 from claims.raw import scope
-from claims.reading import RawFile, find_files, open_file
+from claims.reading import find_files, open_file
 from claims.report import FileChanges
+from claims.unusable import opened_files, refused_files, why_unusable
 from claims.vault import has_identities
 from claims.versions import Entry
 
@@ -74,12 +74,15 @@ def arrive(con: Connection, arriving: Arriving, progress: Progress | None = None
 
     Raises:
         LoadError: a required table has no usable file, a file that cannot be used would replace
-            one that is in force, or files that belong together are not all there.
+            one that is in force, files that belong together are not all there, no file came
+            at all, or one changed while it was read.
     """
     arrival = Arrival()
     mappings = arriving.source.tables.values()
     found = {m.table: find_files(arriving.folder, m.files) for m in mappings}
-    hashes = {path: digest(path) for path in {p for paths in found.values() for p in paths}}
+    if arriving.before and not any(found.values()) and not arriving.forget_missing:
+        raise LoadError(_nothing_arrived(arriving))
+    hashes = _hashed({path for paths in found.values() for path in paths})
     for place, mapping in enumerate(mappings):
         if progress:
             progress(mapping.table, place / len(found))
@@ -89,6 +92,49 @@ def arrive(con: Connection, arriving: Arriving, progress: Progress | None = None
     arrived = {path.name: sha for path, sha in hashes.items()}
     arrival.files = _file_changes(arrived, arrival, arriving.before)
     return arrival
+
+
+def _hashed(paths: Iterable[Path]) -> dict[Path, str]:
+    """Return the hash of each file; raises LoadError naming every one that cannot be read."""
+    hashes, unread = dict[Path, str](), list[str]()
+    for path in sorted(paths):
+        try:
+            hashes[path] = digest(path)
+        except OSError as error:
+            unread.append(f"{path.name} ({error.strerror})")
+    if unread:
+        raise LoadError(
+            f"These files cannot be read: {', '.join(unread)}. Make them readable for the user who "
+            "runs the program, or take them out of the folder."
+        )
+    return hashes
+
+
+def _refuse_changed(read: Mapping[Path, str]) -> None:
+    """Refuse files that are not any more what they were when the load began.
+
+    The part would carry the hash of bytes from which its rows were not read.
+    """
+    if changed := sorted(path.name for path, sha in read.items() if not _is(path, sha)):
+        raise LoadError(
+            f"{', '.join(changed)} changed while being read: nothing was taken. Wait until "
+            "the files are written completely, then load again."
+        )
+
+
+def _is(path: Path, sha: str) -> bool:
+    try:
+        return digest(path) == sha
+    except OSError:
+        return False
+
+
+def _nothing_arrived(arriving: Arriving) -> str:
+    patterns = sorted({p for m in arriving.source.tables.values() for p in m.files})
+    return (
+        f"{arriving.folder.name}/ holds no file of source '{arriving.source.name}' "
+        f"({', '.join(patterns)}), so nothing would change. Check --input and --source."
+    )
 
 
 def _table(
@@ -108,17 +154,23 @@ def _table(
     there = {name: part for name in named if (part := _reusable(arriving.parts / name))}
     opened = {name: [open_file(p) for p in g] for name, g in named.items() if name not in there}
     if mapping.required and not any(usable(part) for part in [*there.values(), *kept]):
-        _any_usable(arriving, mapping, [file for group in opened.values() for file in group])
+        just = [file for group in opened.values() for file in group]
+        told = [*opened_files(just, mapping), *refused_files([*there.values(), *kept], mapping)]
+        if why := why_unusable(arriving.source, mapping, arriving.folder, told):
+            raise LoadError(why)
     recipe = Recipe(mapping, arriving.source, arriving.key)
     for name, raw in opened.items():
-        group = [(file, files[path]) for file, path in zip(raw, named[name], strict=True)]
-        there[name] = build_part(con, recipe, group, arriving.parts, name)
+        own = {path: files[path] for path in named[name]}
+        group = list(zip(raw, own.values(), strict=True))
+        unchanged = partial(_refuse_changed, own)
+        there[name] = build_part(con, recipe, group, arriving.parts, name, unchanged)
         made.add(name)
     parts = [there[name] for name in named]
     for part in parts:
         _refuse_worse(part, mapping, arriving)
     if mapping.required and not any(usable(part) for part in [*parts, *kept]):
-        _any_usable(arriving, mapping, [file for group in opened.values() for file in group])
+        told = refused_files([*parts, *kept], mapping)
+        raise LoadError(why_unusable(arriving.source, mapping, arriving.folder, told))
     return parts + kept
 
 
@@ -186,32 +238,6 @@ def _refuse_worse(part: Part, mapping: TableMapping, arriving: Arriving) -> None
                 "in force, which it would replace: nothing was changed. Correct the file, or take "
                 "it out of the folder to keep the earlier one."
             )
-
-
-def _any_usable(arriving: Arriving, mapping: TableMapping, files: Sequence[RawFile]) -> None:
-    """Raise LoadError unless a file can be used, saying what each lacks."""
-    readable = [file for file in files if not file.refused]
-    blocked = [blocking(file.columns, mapping) for file in readable]
-    if not all(blocked) and readable:
-        return
-    head = f"Source '{arriving.source.name}' cannot be loaded: "
-    if blocked:
-        origin = origins(mapping)
-        targets = dict.fromkeys(target for named in blocked for target in named)
-        named = [origin.shown(mapping.columns[target]) for target in targets]
-        raise LoadError(
-            f"{head}its {mapping.table} lack the columns {named}, which every claim needs. "
-            f"Add them to the files in {arriving.folder.name}/."
-        )
-    reasons = " ".join(
-        f"{f.source_file}: {sentence(f.code, 'en', column=f.column_name, detail=f.detail)}"
-        for file in files
-        for f in file.faults
-    )
-    raise LoadError(
-        f"{head}{arriving.folder.name}/ holds no readable file that matches {list(mapping.files)}. "
-        f"{reasons or 'Check --input and --source.'}"
-    )
 
 
 def _file_changes(

@@ -9,26 +9,23 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from claims.ahead import ahead
-from claims.complete import DERIVED
-from claims.concealing import DIGEST, ORIGINAL, conceal, remembers, start_known
+from claims.concealing import DIGEST, ORIGINAL, conceal, key_pairs, remembers, start_known
 from claims.contracts import table
 from claims.engine import Connection, run
 from claims.mapping import SourceMapping, TableMapping
 from claims.months import MONTH
-from claims.origins import origins
 from claims.parsing import name
 from claims.parts import (
     FAULT_SCHEMA,
@@ -42,7 +39,18 @@ from claims.parts import (
 )  # fmt: skip
 from claims.pseudonyms import pads, pseudonym_sql
 from claims.quarantine import find_faults, parse
-from claims.raw import ROW, absent, named, register_raw, scope, whole
+from claims.raw import (
+    ROW,
+    absent,
+    blocking,
+    lost_targets,
+    named,
+    register_raw,
+    scope,
+    told_column,
+    whole,
+    without_lost,
+)  # fmt: skip
 from claims.reading import RawFile
 from claims.report import main_amount
 from claims.vault import IdentityWriter
@@ -73,28 +81,21 @@ class Recipe:
     key: bytes
 
 
-def lost_targets(columns: Sequence[str], mapping: TableMapping) -> set[str]:
-    """Return the contract columns that cannot be made from a file with these columns."""
-    missing, origin = set(absent(columns, mapping)), origins(mapping)
-    return {
-        target for target, column in mapping.columns.items()
-        if column.sources and set(origin.of(column)) <= missing and not column.default
-    }  # fmt: skip
-
-
-def blocking(columns: Sequence[str], mapping: TableMapping) -> list[str]:
-    """Return the contract columns without which no row of a file can be used."""
-    lost = lost_targets(columns, mapping) - DERIVED
-    contract = table(mapping.table)
-    return [t for t in mapping.columns if t in lost and contract.columns[t].required]
-
-
 def build_part(
-    con: Connection, recipe: Recipe, files: Sequence[tuple[RawFile, str]], parts: Path, named: str
+    con: Connection,
+    recipe: Recipe,
+    files: Sequence[tuple[RawFile, str]],
+    parts: Path,
+    named: str,
+    after_reading: Callable[[], None],
 ) -> Part:
-    """Make the part of some opened files, each with the hash of its bytes; return it complete."""
+    """Make the part of some opened files, each with the hash of its bytes; return it complete.
+
+    ``after_reading`` is called when all is read and nothing is kept yet; what it raises leaves
+    neither a part nor identities.
+    """
     return _Builder(con, recipe, [file for file, _ in files]).build(
-        parts, named, {file.name: sha for file, sha in files}
+        parts, named, {file.name: sha for file, sha in files}, after_reading
     )
 
 
@@ -107,7 +108,9 @@ class _Builder:
         self.schema = rows_schema(contract)
         self.repeating = [c for c in self.schema.names if c not in (*contract.key, DIGEST)]
 
-    def build(self, parts: Path, named: str, files: dict[str, str]) -> Part:
+    def build(
+        self, parts: Path, named: str, files: dict[str, str], after_reading: Callable[[], None]
+    ) -> Part:
         """Write the part into a hidden folder and name it when it is complete."""
         partial = partial_folder(parts)
         try:
@@ -115,6 +118,7 @@ class _Builder:
                 self._rows(partial / ROWS, identities)
                 if not self.tally.rows:
                     identities.discard()
+                after_reading()
             self._file_faults()
             told = [t.cast(FAULT_SCHEMA) for t in self.faults]
             pq.write_table(
@@ -167,26 +171,20 @@ class _Builder:
             read = [(rows, file) for rows, file in wholes if not file.refused]
             if read:
                 rows = pa.concat_tables([r for r, _ in read], promote_options="default")
-                yield rows, self._own_mapping([c for _, file in read for c in file.columns])
+                yield rows, without_lost(mapping, [file.columns for _, file in read])
             return
         for file in usable:
-            own = self._own_mapping(file.columns)
+            own = without_lost(mapping, [file.columns])
             blocks = [whole(file)] if reach == "file" else (named(b, file) for b in file.blocks())
             for rows in ahead(blocks):
                 yield rows, own
-
-    def _own_mapping(self, columns: Sequence[str]) -> TableMapping:
-        """Return the mapping without derived columns that the file does not have."""
-        mapping = self.recipe.mapping
-        lost = lost_targets(columns, mapping) & DERIVED
-        return replace(mapping, columns={t: c for t, c in mapping.columns.items() if t not in lost})
 
     def _piece(self, rows: pa.Table, mapping: TableMapping) -> pa.Table:
         """Type, judge and conceal some rows; return those that have no error."""
         con, recipe = self.con, self.recipe
         columns, done = register_raw(con, rows, mapping, recipe.source)
         parse(con, mapping, recipe.source, columns, done, content_secret(recipe.key))
-        faulty = find_faults(con, mapping)
+        faulty = find_faults(con, mapping, rows.column_names)
         sound = f"parsed ANTI JOIN refused USING ({ROW})" if faulty else "parsed"
         run(con, f"CREATE OR REPLACE TEMP VIEW sound AS SELECT * FROM {sound}")
         self._count(rows.num_rows, mapping, faulty)
@@ -243,7 +241,7 @@ class _Builder:
         """Write rows in groups of one month each, so that a month is read without the others."""
         contract = table(self.recipe.mapping.table)
         if kind := remembers(contract):
-            identities.write(_pairs(made, kind, contract.key[0]))
+            identities.write(key_pairs(made, kind, contract.key[0]))
         rows = made.drop_columns([ORIGINAL]).cast(self.schema)
         months = sorted(pc.unique(rows[MONTH]).to_pylist())
         for month in months:
@@ -254,8 +252,17 @@ class _Builder:
 
     def _file_faults(self) -> None:
         """Keep what reading said of the files and of rows that cannot be told apart."""
+        mapping = self.recipe.mapping
         told = [
-            (f.source_file, f.row_number, 0, f.severity, f.code, f.column_name, f.detail)
+            (
+                f.source_file,
+                f.row_number,
+                0,
+                f.severity,
+                f.code,
+                told_column(f.column_name, file.columns, mapping),
+                f.detail,
+            )
             for file in self.files
             for f in file.faults
         ]
@@ -263,8 +270,8 @@ class _Builder:
             (file.name, 0, 0, "error", "missing_column", column, "")
             for file in self.files
             if self._blocked(file)
-            for column in absent(file.columns, self.recipe.mapping)
-        ]
+            for column in absent(file.columns, mapping)
+        ]  # fmt: skip
         names = FAULT_SCHEMA.names
         rows = [{**dict(zip(names[:7], row, strict=True)), "holds": ""} for row in told]
         if rows:
@@ -290,9 +297,3 @@ class _Builder:
                         "readable": tally.readable},
             "ahead_until": tally.ahead_until.isoformat() if tally.ahead_until else None,
         }  # fmt: skip
-
-
-def _pairs(made: pa.Table, kind: str, key: str) -> pa.Table:
-    """Return kind, pseudonym and original of the rows' own keys."""
-    kinds = pa.array([kind]).take(pa.array(np.zeros(made.num_rows, np.int32)))
-    return pa.table({"kind": kinds, "pseudonym": made[key], "original": made[ORIGINAL]})

@@ -7,6 +7,7 @@ it; a table's own key is hashed row by row, because no two rows share it.
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 
 from claims.complete import select
@@ -72,6 +73,12 @@ def remembers(contract: Table) -> str:
         return ""
     kind = contract.columns[contract.key[0]].identity
     return kind if kind in _REMEMBERED else ""
+
+
+def key_pairs(made: pa.Table, kind: str, key: str) -> pa.Table:
+    """Return kind, pseudonym and original of the rows' own keys."""
+    kinds = pa.array([kind]).take(pa.array(np.zeros(made.num_rows, np.int32)))
+    return pa.table({"kind": kinds, "pseudonym": made[key], "original": made[ORIGINAL]})
 
 
 def _known(con: Connection, contract: Table, column: Column, key: bytes) -> str:

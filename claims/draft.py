@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from claims.contracts import Column, Lang, table
 from claims.draft_words import evidence, percent, say, shown_names
-from claims.fitting import code_of, fit, is_coded, known_codes, national_code
+from claims.fitting import able_by_content, code_of, is_coded, known_codes, national_code
 from claims.mapping_model import ASSUMED, mappable
 from claims.names import name_likeness, words
 from claims.profiling import Profile
@@ -90,8 +90,8 @@ def _head(files: Files, name: str, lang: Lang) -> tuple[str, str]:
     elif chinese:
         (currency, zone), reason = _SIGNS["¥"], "reason_language"
     nulls = sorted({n for p in seen for n in p.nulls})
-    comments = say("head", lang, rows=max(f.rows for f in files),
-                   files=", ".join(_comment(f.file) for f in files))  # fmt: skip
+    named = ", ".join(_comment(f.file) for f in files)
+    comments = say("head", lang, rows=max(f.rows for f in files), files=named)
     return "\n".join([
         *(f"# {line}" for line in comments.strip().splitlines()),
         f"name = {quoted(re.sub(r'[^A-Za-z0-9_-]', '_', name)[:40] or 'mapping')}",
@@ -126,6 +126,8 @@ def _table(
     for column in sorted(ASSUMED.get(name, frozenset()) - have):
         label = shown_names([table(name).columns[column].label(lang)])
         out.append(f"# {say(f'assumed_{column}', lang, label=label)}")
+    if absent := [c for c in order if c not in {*have, *lacking, *ASSUMED.get(name, ())}]:
+        out.append(f"# {say('optional_head', lang)} {', '.join(absent)}")
     if unused := [p for f in group for p in f.unused]:
         out.append(f"# {say('unused_head', lang)}")
         out += [f"#   {quoted(p.name)}: {evidence(p, lang)}" for p in unused]
@@ -139,10 +141,9 @@ def _pattern(file: str) -> str:
 
 def _missing_line(name: str, column: str, group: Files, lang: Lang) -> str:
     """Return the commented line of a required column for which no name spoke."""
-    contract = table(name)
-    target = contract.columns[column]
+    target = table(name).columns[column]
     notes = [target.label(lang)]
-    able = [p for f in group for p in f.unused if (fit(p, target, contract) or 0.0) >= 0.8][:5]
+    able = able_by_content([p for f in group for p in f.unused], target, table(name))[:5]
     if able:
         notes.append(say("missing_candidates", lang, names=shown_names(p.name for p in able)))
     if target.values:

@@ -38,7 +38,7 @@ def _gather(con: Connection, mapping: TableMapping, source: SourceMapping, texts
     """Make relations ``parsed_``, ``rows_`` and ``faults_<table>`` of the rows of one table."""
     columns, done = register_raw(con, texts, mapping, source)
     parse(con, mapping, source, columns, done, secret="")
-    faulty = find_faults(con, mapping)
+    faulty = find_faults(con, mapping, texts.column_names)
     run(con, f"CREATE OR REPLACE TEMP TABLE parsed_{mapping.table} AS FROM parsed")
     refused = f"ANTI JOIN refused USING ({ROW})" if faulty else ""
     whole = ", ".join(f"{sql} AS {name(c)}" for c, sql in select(mapping, source).items())

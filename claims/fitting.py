@@ -6,7 +6,7 @@ dates that are no dates, identifiers that are decimals, codes with too many valu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 from claims.contracts import Column, Table
@@ -66,6 +66,17 @@ def fit(seen: Profile, target: Column, contract: Table) -> float | None:
     if target.identity:
         return _fit_identity(seen, target, contract)
     return _fit_text(seen, target)
+
+
+def able_by_content(unused: Sequence[Profile], target: Column, contract: Table) -> list[Profile]:
+    """Return the columns that may be meant where no name says so, the best first.
+
+    An amount may come in whole numbers: they suit it less than decimals, and may be all there is.
+    """
+    least = 0.6 if target.type == "money" else 0.8
+    suits = [(fit(seen, target, contract) or 0.0, seen) for seen in unused]
+    able = [(suit, seen) for suit, seen in suits if suit >= least]
+    return [seen for _, seen in sorted(able, key=lambda found: -found[0])]
 
 
 def _fit_date(seen: Profile, target: Column) -> float | None:

@@ -21,10 +21,12 @@ from claims.months import MONTH
 from claims.origins import origins
 from claims.parsing import name, quote
 from claims.parts import FAULTS, ROWS, Part
-from claims.quarantine import UNLESS_REVERSAL
+from claims.quarantine import POSITIVE, UNLESS_REVERSAL
 from claims.raw import ROW
 from claims.report import TableCounts, main_amount
 
+#: The claims that cancel another one.
+_REVERSALS = "SELECT claim_id FROM accepted_claims WHERE reverses_claim_id IS NOT NULL"
 #: A fault of one row; the sentences are joined at the end.
 _FAULT_COLUMNS = "source_file, row_number, severity, code, column_name, detail, value"
 
@@ -50,6 +52,8 @@ def judge_gathered(con: Connection, source: SourceMapping, tables: Sequence[str]
     order = sorted(tables, key=lambda name: (name != "claims", list(source.tables).index(name)))
     for table_name in order:
         _resolve(con, table_name, reversals="claims" in tables)
+        if table_name == "claim_lines" and "claims" in tables:
+            _refuse_positive(con, source.tables[table_name])
         _find_copies(con, source.tables[table_name])
         _accept(con, table_name)
     for table_name in order:
@@ -72,8 +76,7 @@ def _resolve(con: Connection, table_name: str, *, reversals: bool) -> None:
     holds = "true"
     if reversals and table_name != "claims":
         holds = (
-            f"(holds <> {quote(UNLESS_REVERSAL)} OR claim IS NULL OR claim NOT IN "
-            "(SELECT claim_id FROM accepted_claims WHERE reverses_claim_id IS NOT NULL))"
+            f"(holds <> {quote(UNLESS_REVERSAL)} OR claim IS NULL OR claim NOT IN ({_REVERSALS}))"
         )
     run(
         con,
@@ -86,6 +89,23 @@ def _resolve(con: Connection, table_name: str, *, reversals: bool) -> None:
         SELECT DISTINCT {ROW}, 'error' AS severity FROM faults_{table_name}
         WHERE holds <> '' AND {holds}""",
     )
+
+
+def _refuse_positive(con: Connection, mapping: TableMapping) -> None:
+    """Refuse lines of reversals that are above zero: which claims are reversals is known now."""
+    if not count(con, f"({_REVERSALS})"):
+        return
+    amount = main_amount(mapping.table)
+    run(
+        con,
+        f"""CREATE OR REPLACE TEMP TABLE positive AS SELECT {ROW} FROM rows_{mapping.table}
+        WHERE {name(amount)} > 0 AND claim_id IN ({_REVERSALS})""",
+    )
+    shown = origins(mapping).shown(mapping.columns[amount])
+    run(con, f"INSERT INTO excluded_{mapping.table} SELECT {ROW}, 'error' FROM positive "
+        f"ANTI JOIN excluded_{mapping.table} USING ({ROW})")  # fmt: skip
+    run(con, f"INSERT INTO all_faults SELECT {quote(mapping.table)}, source_file, row_number, "
+        f"'error', {quote(POSITIVE)}, {quote(shown)}, '', NULL FROM positive")  # fmt: skip
 
 
 def _find_copies(con: Connection, mapping: TableMapping) -> None:

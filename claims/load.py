@@ -27,13 +27,13 @@ from claims.parsing import quote
 from claims.report import LoadReport, TableChange, TableCounts
 from claims.spill import locked, spill_folder
 from claims.store import StoreError, StoreVersion, open_store, write_version
-from claims.vault import keep_members, pseudonym_key, vault_folder
+from claims.vault import keep_members, pseudonym_key, refuse_inside, vault_folder
 from claims.versions import Entry, current, history, in_force, switch
 
 __all__ = ["LoadError", "LoadReport", "load"]
 
 #: Raised whenever the same parts would make other tables than before.
-FORMAT = 1
+FORMAT = 2
 
 
 def load(
@@ -61,8 +61,9 @@ def load(
 
     Raises:
         LoadError: the files cannot be used, or do not fit what the store holds.
-        VaultError: the pseudonym key cannot be used safely.
+        VaultError: the vault cannot be used safely, or lies inside ``home``.
     """
+    refuse_inside(home)
     key = pseudonym_key()
     root = home / "store"
     with spill_folder(vault_folder()) as spill, _only_load(root), _engine(spill) as con:

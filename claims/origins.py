@@ -6,15 +6,16 @@ that its reader can find in the file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import sqlglot
 from sqlglot import exp
 
 from claims.mapping_model import ColumnMapping, TableMapping
-from claims.parsing import TEMPLATE
 from claims.reading import ADDED
+from claims.templates import TEMPLATE
 
 
 @dataclass(frozen=True)
@@ -30,23 +31,34 @@ class Origins:
 
     def of(self, column: ColumnMapping) -> tuple[str, ...]:
         """Return the file's columns from which a contract column is made."""
-        return tuple(dict.fromkeys(o for s in column.sources for o in self._roots(s, frozenset())))
+        return tuple(dict.fromkeys(o for s in column.sources for o in self.roots(s)))
 
-    def _roots(self, named: str, seen: frozenset[str]) -> tuple[str, ...]:
+    def roots(self, named: str, seen: frozenset[str] = frozenset()) -> tuple[str, ...]:
         """Return the file's columns behind a name; a made column may be made of made ones."""
         parts = self.made.get(named)
         if not parts or named in seen:
             return (named,)
-        return tuple(root for part in parts for root in self._roots(part, seen | {named}))
+        return tuple(root for part in parts for root in self.roots(part, seen | {named}))
 
-    def shown(self, column: ColumnMapping) -> str:
-        """Return how a fault names the column to its reader."""
+    def shown(self, column: ColumnMapping, there: Collection[str] = ()) -> str:
+        """Return how a fault names the column to its reader.
+
+        Where it is known which columns are ``there`` in the file, only those are named.
+        """
         roots = self.of(column)
+        roots = tuple(root for root in roots if _has(there, root)) or roots
         own = [root for root in roots if root not in self.other]
         other = [root for root in roots if root in self.other]
         if not own:
             return " + ".join(other) or column.target.name
         return " + ".join(own) + (f" ({', '.join(other)})" if other else "")
+
+
+def _has(there: Collection[str], root: str) -> bool:
+    """Tell whether a column, or one of a numbered family X#, is among those of a file."""
+    stem = re.escape(root.removesuffix("#"))
+    wanted = re.compile(f"{stem}[1-9][0-9]*" if root.endswith("#") else stem, re.IGNORECASE)
+    return any(wanted.fullmatch(column) for column in there)
 
 
 def origins(mapping: TableMapping) -> Origins:

@@ -44,9 +44,14 @@ def read_parquet(path: Path, zone: str = "", limits: Limits = LIMITS) -> RawFile
         file = pq.ParquetFile(stream, thrift_string_size_limit=16 << 20)
         _check(file.metadata, path.stat().st_size, limits)
         schema = file.schema_arrow
-    for kind, name in zip(schema.types, schema.names, strict=True):
-        _check_type(kind, name, zone)
     columns = column_names(schema.names)
+    try:
+        for kind, name in zip(schema.types, columns, strict=True):
+            _check_type(kind, name, zone)
+    except UnreadableError as error:
+        raw = RawFile(path.name, columns)  # by its columns a fault can tell a column's place
+        raw.refuse(error)
+        return raw
 
     def source(raw: RawFile) -> Iterator[pa.Table]:
         texts = [n for n, t in zip(schema.names, schema.types, strict=True) if _is_text(t)]

@@ -12,13 +12,14 @@ from collections.abc import Mapping, Sequence
 from claims.contracts import Column
 from claims.damage import formatted, intact, mended, reason, serial_moment, warning
 from claims.dates import EXCEL, shape
+from claims.local_times import utc_moment
 from claims.mapping_model import ColumnMapping
 
 #: Possible years of a date and of a moment; '0001-01-01' is how programs write "none".
 _YEARS = {"date": "(1[89]|[2-9][0-9])[0-9]{2}", "timestamp": "(1[89]|2[0-4])[0-9]{2}"}
 
 #: Digits before the point. A telephone or certificate number in the place of an amount has more.
-_WHOLE_DIGITS = 10
+WHOLE_DIGITS = 10
 
 
 def quote(text: str) -> str:
@@ -64,7 +65,7 @@ def _serial(text: str, kind: str) -> str:
 
 def _decimal(text: str, places: int, currency: str) -> str:
     fraction = f"(\\.[0-9]{{1,{places}}}0*)?" if places else "(\\.0+)?"
-    pattern = f"-?[0-9]{{1,{_WHOLE_DIGITS}}}{fraction}"
+    pattern = f"-?[0-9]{{1,{WHOLE_DIGITS}}}{fraction}"
     # Wider than 18 digits is slower; only units of thousands and more need it.
     digits = 18 if places <= 3 else 38
     value = f"CAST(CAST({{}} AS DECIMAL({digits}, {places})) * {10**places} AS BIGINT)"
@@ -82,14 +83,7 @@ def _typed(text: str, column: ColumnMapping, zone: str, currency: str) -> tuple[
         moment = f"({_moment(text, column.formats, kind)} + INTERVAL {column.plus_days} DAY)"
         return f"CAST({moment} AS DATE)", "bad_date"
     if kind == "timestamp":
-        # A time that is written with a Z is UTC, whatever the zone of the source.
-        parts = [(quote(zone), [f for f in column.formats if not f.endswith("Z")]),
-                 ("'UTC'", [f for f in column.formats if f.endswith("Z")])]  # fmt: skip
-        moments = [
-            f"timezone({z}, ({_moment(text, formats, kind)} + INTERVAL {column.plus_days} DAY))"
-            for z, formats in parts if formats
-        ]  # fmt: skip
-        return moments[0] if len(moments) == 1 else f"coalesce({', '.join(moments)})", "bad_date"
+        return _utc(_clocks(text, column, zone), column), "bad_date"
     if kind in ("money", "integer"):
         return _decimal(text, column.places, currency if kind == "money" else ""), "bad_number"
     if kind == "boolean":
@@ -99,6 +93,21 @@ def _typed(text: str, column: ColumnMapping, zone: str, currency: str) -> tuple[
         return f"CASE WHEN {text} IN ({permitted}) THEN {text} END", "not_permitted"
     # A line break inside a name or code is the trace of a quotation mark that swallowed rows.
     return f"CASE WHEN {intact(text, column.target)} THEN {text} END", "line_break"
+
+
+def _clocks(text: str, column: ColumnMapping, zone: str) -> list[tuple[str, str]]:
+    """Return the zones of the clocks that a text may speak of, each with the SQL of the time shown.
+
+    A time that is written with a Z is UTC, whatever the zone of the source.
+    """
+    zulu = [f for f in column.formats if f.endswith("Z")]
+    local = [f for f in column.formats if f not in zulu]
+    return [(z, _moment(text, fs, "timestamp")) for z, fs in ((zone, local), ("UTC", zulu)) if fs]
+
+
+def _utc(clocks: Sequence[tuple[str, str]], column: ColumnMapping) -> str:
+    moments = [utc_moment(shown, zone, column.plus_days) for zone, shown in clocks]
+    return moments[0] if len(moments) == 1 else f"coalesce({', '.join(moments)})"
 
 
 def _arrived(source: str, column: ColumnMapping, nulls: Sequence[str]) -> str:
@@ -164,8 +173,8 @@ def parsed_sql(
     """Return the SELECT that makes typed rows of relation ``raw``.
 
     Beside each column ``x`` it has ``fault:x``, the code of why the text has no value, and
-    ``warning:x``, the code of what was mended; both are null for most rows. Texts, values and
-    codes are made one after the other, so that each text is cleaned once.
+    ``warning:x``, the code of what was mended; both are null for most rows. Texts, what clocks
+    showed, values and codes are made one after the other, so that each is made once.
 
     Args:
         columns: contract column -> its mapping; the source columns that it names are in ``raw``.
@@ -175,15 +184,19 @@ def parsed_sql(
         kept: SQL over ``raw`` of further columns, each with its name behind AS.
     """
     carried = [sql.rpartition(" AS ")[2] for sql in kept]
-    texts, values, made = list(kept), list(carried), list(carried)
+    texts, shown, values, made = list(kept), ["*"], list(carried), list(carried)
     for target, column in columns.items():
         parts = []
         for place, arrived in enumerate(_arrivals(column, nulls)):
             text, typed = name(f"text:{target}:{place}"), name(f"typed:{target}:{place}")
             value, code = _typed(_interpreted(text, column), column, zone, currency)
+            clocks = _named_clocks(f"{target}:{place}", text, column, zone)
+            if clocks:
+                shown += [f"{sql} AS {clock}" for clock, (_, sql) in clocks.items()]
+                value = _utc([(z, clock) for clock, (z, _) in clocks.items()], column)
             texts.append(f"{arrived} AS {text}")
-            values += [text, f"{value} AS {typed}"]
-            parts.append((text, typed))
+            values += [text, *clocks, f"{value} AS {typed}"]
+            parts.append((text, typed, tuple(clocks)))
         warn = name(f"warning:{target}")
         texts.append(f"{warned(column)} AS {warn}")
         values.append(warn)
@@ -191,8 +204,18 @@ def parsed_sql(
         code = "not_permitted" if column.codes and code == "line_break" else code
         value, fault = _combined(parts, column, code)
         made += [f"{value} AS {name(target)}", f"{fault} AS {name('fault:' + target)}", warn]
-    inner = f"SELECT {', '.join(texts)} FROM raw"
+    inner = f"SELECT {', '.join(shown)} FROM (SELECT {', '.join(texts)} FROM raw)"
     return f"SELECT {', '.join(made)} FROM (SELECT {', '.join(values)} FROM ({inner}))"
+
+
+def _named_clocks(
+    place: str, text: str, column: ColumnMapping, zone: str
+) -> dict[str, tuple[str, str]]:
+    """Return names for what clocks showed, with zone and SQL: it is looked at more than once."""
+    if column.target.type != "timestamp":
+        return {}
+    clocks = _clocks(_interpreted(text, column), column, zone)
+    return {name(f"clock:{place}:{i}"): clock for i, clock in enumerate(clocks)}
 
 
 def _arrivals(column: ColumnMapping, nulls: Sequence[str]) -> list[str]:
@@ -204,20 +227,28 @@ def _arrivals(column: ColumnMapping, nulls: Sequence[str]) -> list[str]:
 
 
 def _combined(
-    parts: Sequence[tuple[str, str]], column: ColumnMapping, code: str
+    parts: Sequence[tuple[str, str, Sequence[str]]], column: ColumnMapping, code: str
 ) -> tuple[str, str]:
-    """Return the SQL of a column's value and of its fault code from its parts' texts and values."""
-    values = [value for _, value in parts]
+    """Return the SQL of a column's value and of its fault code from its parts.
+
+    A part is a text, its value and what clocks showed; a clock time without a moment was skipped.
+    """
+    values = [value for _, value, _ in parts]
     value = values[0]
-    bad = " OR ".join(f"({arrived} IS NOT NULL AND {v} IS NULL)" for arrived, v in parts)
+    bad = " OR ".join(f"({arrived} IS NOT NULL AND {v} IS NULL)" for arrived, v, _ in parts)
     if column.sum:
         # An absent part counts as nothing, but where every part is absent there is no amount.
         total = " + ".join(f"coalesce({v}, 0)" for v in values)
         some = f"coalesce({', '.join(values)}) IS NOT NULL"
         value = f"CASE WHEN {some} AND NOT ({bad}) THEN {total} END"
     why = [
+        f"WHEN {v} IS NULL AND ({' OR '.join(f'{c} IS NOT NULL' for c in clocks)}) "
+        "THEN 'skipped_time'"
+        for _, v, clocks in parts if clocks
+    ]  # fmt: skip
+    why += [
         f"WHEN {arrived} IS NOT NULL AND {v} IS NULL THEN {reason(arrived, column.target, code)}"
-        for arrived, v in parts
+        for arrived, v, _ in parts
     ]
     fault = f"CASE {' '.join(why)}"
     if column.target.required:
@@ -258,56 +289,3 @@ def presentable(column: ColumnMapping) -> str:
     texts = (f"trim({name(source)})" for source in column.sources)
     kept = ", ".join(f"CASE WHEN regexp_full_match({t}, {pattern}) THEN {t} END" for t in texts)
     return f"nullif(concat_ws(' + ', {kept}), '')"
-
-
-_COUNT = re.compile(r"\{count:([A-Za-z0-9_]+)\*\}")
-#: Templates stand inside an SQL text, so that a parser sees no column that a file may not have.
-TEMPLATE = re.compile(r"'\{(column|list|sum):([A-Za-z0-9_]+#?)\}'")
-_PLAIN = quote(rf"-?[0-9]{{1,{_WHOLE_DIGITS}}}([.][0-9]{{1,2}}0*)?")
-
-
-def expand_counts(sql: str, columns: Sequence[str], nulls: Sequence[str]) -> str:
-    """Replace the templates of a ``prepare`` text by SQL over the ``columns`` that are there.
-
-    ``{count:X*}`` is the number of filled columns whose name begins with X, as text. Within quotes:
-    ``{column:X}`` is column X, null in a file without it; ``{list:X#}`` the list of X1, X2, … with
-    null where a number is empty or not there; ``{sum:X#}`` the sum of these amounts as text, null
-    where all are empty, and where one is no plain decimal that one, so that the quarantine sees it.
-    """
-
-    def counted(match: re.Match[str]) -> str:
-        prefix = match.group(1).casefold()
-        named = [c for c in columns if c.casefold().startswith(prefix)]
-        filled = [f"CAST(any_value({cleaned(c, nulls)}) IS NOT NULL AS INTEGER)"
-                  if "GROUP BY" in sql else f"CAST({cleaned(c, nulls)} IS NOT NULL AS INTEGER)"
-                  for c in named]  # fmt: skip
-        return f"CAST({' + '.join(filled) or '0'} AS TEXT)"
-
-    def made(match: re.Match[str]) -> str:
-        kind, named = match.group(1), match.group(2).casefold()
-        there = {c.casefold(): c for c in columns}
-        if kind == "column":
-            return name(there[named]) if named in there else "CAST(NULL AS TEXT)"
-        stem = named.removesuffix("#")
-        numbers = [int(c[len(stem) :]) for c in there if re.fullmatch(rf"{stem}[1-9][0-9]*", c)]
-        found = [
-            cleaned(there[f"{stem}{i}"], nulls) if i in numbers else "CAST(NULL AS TEXT)"
-            for i in range(1, max(numbers, default=0) + 1)
-        ]
-        return _list_of(found) if kind == "list" else _sum_of(found)
-
-    return TEMPLATE.sub(made, _COUNT.sub(counted, sql))
-
-
-def _list_of(texts: Sequence[str]) -> str:
-    return f"CAST([{', '.join(texts)}] AS TEXT[])"
-
-
-def _sum_of(texts: Sequence[str]) -> str:
-    if not texts:
-        return "CAST(NULL AS TEXT)"
-    bad = " ".join(f"WHEN NOT regexp_full_match({t}, {_PLAIN}) THEN {t}" for t in texts)
-    total = " + ".join(f"coalesce(TRY_CAST({t} AS DECIMAL(18, 2)), 0)" for t in texts)
-    return (
-        f"CASE {bad} WHEN coalesce({', '.join(texts)}) IS NOT NULL THEN CAST({total} AS TEXT) END"
-    )

@@ -31,7 +31,7 @@ from claims.quarantine import CHECKS
 from claims.raw import PLACE
 
 #: Raised whenever the same bytes would be read into other rows or faults than before.
-FORMAT = 1
+FORMAT = 2
 ROWS, FAULTS, ABOUT = "rows.parquet", "faults.parquet", "part.json"
 FAULT_SCHEMA = pa.schema(
     [("source_file", pa.string()), ("row_number", pa.int64()), (PLACE, pa.int32()),

@@ -19,8 +19,8 @@ from claims.engine import open_engine, run
 from claims.mapping_faults import Phrase
 from claims.mapping_model import TableMapping
 from claims.origins import origins
-from claims.parsing import expand_counts
 from claims.reading import ADDED
+from claims.templates import expand_counts
 
 #: Functions that compute from their arguments and nothing else, the same on every run.
 _PURE = """

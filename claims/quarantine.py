@@ -8,18 +8,20 @@ or a reference, is judged in claims.judging.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from claims.contracts import table
 from claims.engine import Connection, count, run
 from claims.mapping import SourceMapping, TableMapping
-from claims.origins import Origins, origins
+from claims.origins import origins
 from claims.parsing import name, parsed_sql, presentable, quote
 from claims.raw import PLACE, ROW
 
 #: A fault that holds unless the claim of its line turns out to be a reversal.
 UNLESS_REVERSAL = "unless_reversal"
+#: Code of an amount of a reversal that is above zero: it would add what it says to take back.
+POSITIVE = "positive_reversal"
 #: Columns of ``parsed`` beside the contract's own; no contract can have such a name.
 CONTENT, SUSPECT = '"content:digest"', '"fault:any"'
 #: What is below zero in a reversal, and only there, beside its amounts: table and column.
@@ -102,6 +104,9 @@ def _possible(mapping: TableMapping) -> list[_Fault]:
         amount = column.target.type == "money" and not column.target.signed
         if amount or column.target.minimum == 0 or (mapping.table, target) in _REVERSED:
             faults.append(_below_zero(mapping, target))
+        if amount and mapping.table == "claims" and "reverses_claim_id" in mapping.columns:
+            above = f"{name(target)} > 0 AND reverses_claim_id IS NOT NULL"
+            faults.append(_Fault(target, "error", quote(POSITIVE), above))
     faults += [
         _Fault(check.column, check.severity, quote(check.code), check.condition)
         for check in CHECKS
@@ -124,8 +129,10 @@ def _uses(check: Check, mapping: TableMapping) -> bool:
     return all(c in mapping.columns for c in used)
 
 
-def find_faults(con: Connection, mapping: TableMapping) -> bool:
+def find_faults(con: Connection, mapping: TableMapping, there: Collection[str] = ()) -> bool:
     """Make relations ``found`` and ``refused`` from ``parsed``; tell whether there is a fault.
+
+    ``there`` are the columns of the file, where they are known: faults name no others.
 
     ``found`` has a row for each fault: source_file, row_number, severity, code, column_name, value
     (only what may be shown), holds (empty, or under which condition), claim (its claim's id).
@@ -134,7 +141,8 @@ def find_faults(con: Connection, mapping: TableMapping) -> bool:
         return False
     origin = origins(mapping)
     run(con, f"CREATE OR REPLACE TEMP TABLE suspects AS FROM parsed WHERE {SUSPECT}")
-    selects = [_select(fault, mapping, origin) for fault in _possible(mapping)]
+    shown = {t: origin.shown(c, there) for t, c in mapping.columns.items()}
+    selects = [_select(fault, mapping, shown[fault.target]) for fault in _possible(mapping)]
     run(con, f"CREATE OR REPLACE TEMP TABLE bare AS {' UNION ALL '.join(selects)}")
     cases = " ".join(f"WHEN {quote(t)} THEN {name('shown:' + t)}" for t in mapping.columns)
     run(
@@ -151,12 +159,11 @@ def find_faults(con: Connection, mapping: TableMapping) -> bool:
     return True
 
 
-def _select(fault: _Fault, mapping: TableMapping, origin: Origins) -> str:
-    shown = quote(origin.shown(mapping.columns[fault.target]))
+def _select(fault: _Fault, mapping: TableMapping, shown: str) -> str:
     claim = "claim_id" if "claim_id" in mapping.columns else "CAST(NULL AS TEXT)"
     return (
         f"SELECT {ROW}, {quote(fault.severity)} AS severity, "
-        f"{fault.code} AS code, {shown} AS column_name, {quote(fault.target)} AS target, "
+        f"{fault.code} AS code, {quote(shown)} AS column_name, {quote(fault.target)} AS target, "
         f"{quote(fault.holds)} AS holds, {claim} AS claim FROM suspects WHERE {fault.condition}"
     )
 
@@ -172,13 +179,13 @@ def content_sql(mapping: TableMapping, columns: Sequence[str]) -> str:
 
     It tells a row that arrived twice from two rows that claim one key, whichever file they came
     in. Columns that the mapping reads have fixed places; others count where they hold something,
-    so that a file with one empty column more says the same. The key keeps names and numbers, which
-    are hashed with the rest, from being guessed from the store.
+    so that a file with one empty column more, or with capitals in its header, says the same. The
+    key keeps names and numbers, which are hashed with the rest, from being guessed from the store.
     """
     fixed = sorted({s for c in mapping.columns.values() for s in c.sources})
     parts = [f"coalesce({name(c)}, '')" for c in fixed]
     parts += [
         f"CASE WHEN {name(c)} <> '' THEN {quote(c.casefold() + '=')} || {name(c)} END"
-        for c in sorted(set(columns) - set(fixed))
+        for c in sorted(set(columns) - set(fixed), key=str.casefold)
     ]
     return f"md5_number_lower(concat_ws(chr(31), $secret, {', '.join(parts)}))"

@@ -8,6 +8,7 @@ exists, after the mapping's ``prepare`` text. How many rows that text needs to s
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -15,12 +16,14 @@ import pyarrow as pa
 import sqlglot
 from sqlglot import exp
 
+from claims.complete import DERIVED
+from claims.contracts import table
 from claims.engine import Connection, run
 from claims.mapping import SourceMapping, TableMapping
 from claims.origins import Origins, origins
-from claims.parsing import expand_counts
 from claims.reading import ADDED, RawFile
 from claims.repeated import interpret_repeated
+from claims.templates import expand_counts
 
 #: Which of the rows that ``prepare`` made of one row of the file it is; 0 where it made one.
 PLACE = "row_place"
@@ -69,6 +72,18 @@ def whole(file: RawFile) -> pa.Table:
     return named(pa.concat_tables([schema.empty_table(), *file.blocks()]), file)
 
 
+def first_rows(file: RawFile, rows: int) -> tuple[pa.Table, bool]:
+    """Return the first rows of a file (at least ``rows``, in whole blocks), and if that is all."""
+    schema = pa.schema([*((c, pa.string()) for c in file.columns), ("row_number", pa.int64())])
+    blocks, read = [named(schema.empty_table(), file)], 0
+    for block in file.blocks():
+        blocks.append(named(block, file))
+        read += block.num_rows
+        if read > rows:
+            break
+    return pa.concat_tables(blocks), read <= rows
+
+
 def spelt(columns: Sequence[str], origin: Origins) -> list[str]:
     """Spell column names as the mapping does; the engine takes 'ID' and 'id' for the same name."""
     known = {name.casefold(): name for name in origin.read}
@@ -80,6 +95,51 @@ def absent(columns: Sequence[str], mapping: TableMapping) -> list[str]:
     """Return the columns that a mapping reads and a file with these ``columns`` lacks."""
     origin = origins(mapping)
     return sorted(origin.read - set(spelt(columns, origin)))
+
+
+def told_column(column: str, columns: Sequence[str], mapping: TableMapping) -> str:
+    """Return how a fault names a file's column: by name where the mapping reads it, else by place.
+
+    The first line of a file without a header is data, so that what looks like the name of a column
+    may be the name of a person.
+    """
+    if not column or column.casefold() in {c.casefold() for c in origins(mapping).read}:
+        return column
+    return f"({columns.index(column) + 1})" if column in columns else "(?)"
+
+
+def lost_targets(columns: Sequence[str], mapping: TableMapping) -> set[str]:
+    """Return the contract columns that cannot be made from a file with these columns.
+
+    A sum is lost with any of its parts: without one it would be another, smaller amount.
+    """
+    missing, origin = set(absent(columns, mapping)), origins(mapping)
+    lost = set()
+    for target, column in mapping.columns.items():
+        gone = [set(origin.roots(source)) <= missing for source in column.sources]
+        if gone and not column.default and (any(gone) if column.sum else all(gone)):
+            lost.add(target)
+    return lost
+
+
+def without_lost(mapping: TableMapping, files: Sequence[Sequence[str]]) -> TableMapping:
+    """Return the mapping without what the loader makes itself, and without sums that lack a part.
+
+    Args:
+        mapping: how the table is read.
+        files: the columns of each file that is read at once.
+    """
+    lost = lost_targets([c for columns in files for c in columns], mapping) & DERIVED
+    for columns in files:
+        lost |= {t for t in lost_targets(columns, mapping) if mapping.columns[t].sum}
+    return replace(mapping, columns={t: c for t, c in mapping.columns.items() if t not in lost})
+
+
+def blocking(columns: Sequence[str], mapping: TableMapping) -> list[str]:
+    """Return the contract columns without which no row of a file can be used."""
+    lost = lost_targets(columns, mapping) - DERIVED
+    contract = table(mapping.table)
+    return [t for t in mapping.columns if t in lost and contract.columns[t].required]
 
 
 def register_raw(

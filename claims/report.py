@@ -68,11 +68,6 @@ class LoadReport:
     changes: list[TableChange] = field(default_factory=list)
     files: FileChanges = field(default_factory=FileChanges)
 
-    @property
-    def new_rows(self) -> int:
-        """Rows that the version in force before this load did not have."""
-        return sum(change.new for change in self.changes)
-
 
 def main_amount(table_name: str) -> str:
     """Return the column whose sum stands for a table's money; empty where there is none."""

@@ -22,7 +22,8 @@ from claims.fitting import fit
 from claims.mapping_model import core, mappable
 from claims.names import name_likeness, table_likeness
 from claims.profiling import Profile, profile
-from claims.reading import ADDED, read_file
+from claims.raw import first_rows
+from claims.reading import ADDED, open_file
 
 #: Rows of a file that are looked at.
 SAMPLE = 1_000
@@ -75,16 +76,17 @@ def read_profiles(path: Path, rows: int = SAMPLE) -> tuple[list[Profile], int]:
 
     Raises SuggestError where the file cannot be read, is empty or begins with data.
     """
-    found = read_file(path)
-    if found.rows is None:
-        fault = found.faults[0]
+    file = open_file(path)
+    found, _ = first_rows(file, rows)
+    if file.refused:
+        fault = file.faults[0]
         raise SuggestError(
             lambda lang: say("unreadable", lang, file=path.name,
                              reason=sentence(fault.code, lang, detail=fault.detail))
         )  # fmt: skip
-    if not found.rows.num_rows:
+    if not found.num_rows:
         raise SuggestError(lambda lang: say("no_rows", lang, file=path.name))
-    head = found.rows.slice(0, rows)
+    head = found.slice(0, rows)
     profiles = [
         profile(name, head.column(name).to_pylist())
         for name in head.column_names if name not in ADDED

@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from claims.building import blocking, lost_targets
-from claims.complete import DERIVED
 from claims.contracts import Lang
 from claims.draft_words import say, shown_names
 from claims.engine import Connection, open_engine, run
@@ -22,8 +20,8 @@ from claims.first_rows import judge_first_rows
 from claims.mapping_model import SourceMapping, TableMapping
 from claims.origins import origins
 from claims.parsing import name, quote
-from claims.raw import named
-from claims.reading import RawFile, RowFault, find_files, open_file
+from claims.raw import blocking, first_rows, without_lost
+from claims.reading import RowFault, find_files, open_file
 from claims.report import TableCounts
 
 #: Rows of each table that are tried.
@@ -91,7 +89,10 @@ def try_mapping(source: SourceMapping, folder: Path, rows: int = ROWS) -> list[T
         for name, mapping in source.tables.items()
         if (first := _arrived(mapping, folder, rows, trials[name])) is not None
     }
-    used = {name: _without_derived(source.tables[name], arrived[name]) for name in arrived}
+    used = {
+        name: without_lost(source.tables[name], [first.column_names])
+        for name, first in arrived.items()
+    }
     con = open_engine()
     try:
         counts = judge_first_rows(con, replace(source, tables=used), arrived)
@@ -115,7 +116,7 @@ def try_mapping(source: SourceMapping, folder: Path, rows: int = ROWS) -> list[T
 def _arrived(mapping: TableMapping, folder: Path, rows: int, trial: TableTrial) -> pa.Table | None:
     """Return the first rows of a table's files; None where there is nothing that can be tried."""
     files = [open_file(path) for path in find_files(folder, mapping.files)]
-    samples = [_first(file, rows) for file in files if file.columns]
+    samples = [first_rows(file, rows) for file in files if file.columns and not file.refused]
     trial.unread = [f for file in files for f in file.faults if not f.row_number]
     if not samples:
         trial.unread = trial.unread or [RowFault(mapping.files[0], 0, "absent_file")]
@@ -126,24 +127,6 @@ def _arrived(mapping: TableMapping, folder: Path, rows: int, trial: TableTrial) 
     columns, origin = arrived.column_names, origins(mapping)
     trial.lacking = tuple(origin.shown(mapping.columns[t]) for t in blocking(columns, mapping))
     return None if trial.lacking or not arrived.num_rows else arrived
-
-
-def _without_derived(mapping: TableMapping, arrived: pa.Table) -> TableMapping:
-    """Return the mapping without derived columns that the files do not have."""
-    lost = lost_targets(arrived.column_names, mapping) & DERIVED
-    return replace(mapping, columns={t: c for t, c in mapping.columns.items() if t not in lost})
-
-
-def _first(file: RawFile, rows: int) -> tuple[pa.Table, bool]:
-    """Return the first rows of a file, and whether that is all of it."""
-    schema = pa.schema([*((c, pa.string()) for c in file.columns), ("row_number", pa.int64())])
-    blocks, read = [named(schema.empty_table(), file)], 0
-    for block in file.blocks():
-        blocks.append(named(block, file))
-        read += block.num_rows
-        if read > rows:
-            break
-    return pa.concat_tables(blocks), read <= rows
 
 
 def _columns(con: Connection, mapping: TableMapping, zone: str) -> list[ColumnTrial]:

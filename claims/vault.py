@@ -46,11 +46,40 @@ def vault_folder() -> Path:
     return Path(base) / "jihe" / "vault"
 
 
+def private_folder(folder: Path | None = None) -> Path:
+    """Return the vault's folder, made first where there is none.
+
+    Raises VaultError where others than the owner may enter it: they could read or exchange keys.
+    """
+    folder = folder or vault_folder()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    mode = folder.stat().st_mode & 0o777
+    if mode & 0o077:
+        raise VaultError(
+            f"The vault {folder} may be entered by others (mode {mode:o}); run chmod 700 on it, "
+            f"or name another folder in {VAULT_VARIABLE}."
+        )
+    return folder
+
+
+def refuse_inside(home: Path, folder: Path | None = None) -> None:
+    """Raise VaultError where the vault lies inside an output folder, which is handed on."""
+    folder = folder or vault_folder()
+    if folder.resolve().is_relative_to(home.resolve()):
+        raise VaultError(
+            f"The vault {folder} lies inside the output folder {home}, so that the keys and "
+            f"identities would be handed on with it. Name a folder outside in {VAULT_VARIABLE}, or "
+            "choose another output folder."
+        )
+
+
 def private_bytes(path: Path, make: bytes | None = None) -> bytes:
     """Return the content of a private file, making it first if ``make`` is given.
 
-    Raises VaultError where others than the owner may read the file.
+    Raises VaultError where others than the owner may read the file or enter its folder.
     """
+    if make is not None or path.exists():
+        private_folder(path.parent)
     if not path.exists() and make is not None:
         _create_once(path, make)
     mode = path.stat().st_mode & 0o777
@@ -61,7 +90,6 @@ def private_bytes(path: Path, make: bytes | None = None) -> bytes:
 
 def _create_once(path: Path, content: bytes) -> None:
     """Make a private file whole or not at all; where two programs start at once, one wins."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor, partial = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -76,7 +104,7 @@ def _create_once(path: Path, content: bytes) -> None:
 
 def pseudonym_key(folder: Path | None = None) -> bytes:
     """Return the installation's 32-byte pseudonym key, made on first use."""
-    path = (folder or vault_folder()) / KEY_FILE
+    path = private_folder(folder) / KEY_FILE
     key = private_bytes(path, secrets.token_bytes(32))
     if len(key) != 32:
         raise VaultError("pseudonym.key must hold 32 bytes; restore it from the backup.")
@@ -92,7 +120,8 @@ class IdentityWriter:
     def __init__(self, dataset: str, folder: Path | None = None) -> None:
         """Begin the file of a dataset or part; nothing is visible before the end."""
         self.target = _identity_file(dataset, folder)
-        self.target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(folder)
+        private_folder(self.target.parent)
         self._begin()
 
     def _begin(self) -> None:
@@ -132,13 +161,6 @@ def _identity_file(dataset: str, folder: Path | None, suffix: str = "parquet") -
     return (folder or vault_folder()) / "identities" / f"{dataset}.{suffix}"
 
 
-def keep_identities(rows: pa.Table, dataset: str, folder: Path | None = None) -> Path:
-    """Keep the way back from pseudonyms to identities (kind, pseudonym, original)."""
-    with IdentityWriter(dataset, folder) as writer:
-        writer.write(rows)
-    return writer.target
-
-
 def has_identities(dataset: str, folder: Path | None = None) -> bool:
     """Tell whether the identities of a dataset or part are kept."""
     return _identity_file(dataset, folder).exists()
@@ -147,7 +169,8 @@ def has_identities(dataset: str, folder: Path | None = None) -> bool:
 def keep_members(dataset: str, parts: Sequence[str], folder: Path | None = None) -> Path:
     """Keep of which parts a dataset's identities are the union."""
     target = _identity_file(dataset, folder, "json")
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(folder)
+    private_folder(target.parent)
     replace_text(target, json.dumps(sorted(set(parts))) + "\n", mode=0o600)
     return target
 

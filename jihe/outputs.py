@@ -8,12 +8,13 @@ it, so that one rename switches all of them. A run that stops leaves what was th
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -52,8 +53,32 @@ def plan_folder(home: Home, plan_id: str) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def show(home: Home, plan_id: str) -> None:
-    """Make a plan's files those that the names in the home folder lead to, by one rename."""
+def show_newest(home: Home, sealed: Callable[[], Sequence[str]]) -> None:
+    """Make the newest plan's files those that the names in the home folder lead to.
+
+    Runs that end at once come here one after the other, and each asks for the ledger's plans
+    (``sealed``, oldest first) only then: so the last one shows the newest plan, whose ever it is.
+    """
+    with _alone(home.root / "plans"):
+        whole = [plan_id for plan_id in sealed() if home.plan(plan_id).is_dir()]
+        if whole:
+            _show(home, whole[-1])
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait until no other run holds the folder's lock; it ends with the run, however that ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _show(home: Home, plan_id: str) -> None:
+    """Turn the names in the home folder to a plan, by one rename."""
     _link(Path("plans") / plan_id, home.root / LATEST)
     for path in home.plan(plan_id).iterdir():
         named = home.root / path.name
@@ -83,9 +108,7 @@ def recover(home: Home, sealed: list[str]) -> None:
         if folder.name not in sealed and _PLAN.fullmatch(folder.name):
             # Written, but stopped before the ledger held the plan; kept, in case the ledger is old.
             folder.rename(folder.with_name(f".orphan-{folder.name}-{secrets.token_hex(4)}"))
-    whole = [plan_id for plan_id in sealed if home.plan(plan_id).is_dir()]
-    if whole and (home.root / LATEST).resolve() != home.plan(whole[-1]).resolve():
-        show(home, whole[-1])
+    show_newest(home, lambda: sealed)
 
 
 def _keep_foreign(old: Path, new: Path) -> None:

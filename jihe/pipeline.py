@@ -102,7 +102,8 @@ def run(choices: RunChoices, progress: Progress | None = None) -> RunResult:
     mapping = source_mapping(choices.source, choices.mapping)
     choices.out.mkdir(parents=True, exist_ok=True)
     report = load(mapping, choices.folder, choices.out, progress)
-    store = open_store(choices.out)
+    # Another load may have switched the store meanwhile: this run is of what it has loaded.
+    store = open_store(choices.out, report.version)
     return score_and_plan(choices, mapping, report, store, progress)
 
 

@@ -18,9 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from claims.contracts import LANGS, Lang
-from claims.vault import vault_folder
+from claims.vault import private_folder
 from jihe.home import Home
-from jihe.outputs import plan_folder, recover, show
+from jihe.outputs import plan_folder, recover, show_newest
 from jihe.scores import ScoredUnit
 from jihe.texts import say
 from sampling.certificate import CERTIFICATE_FILE, certificate_bytes
@@ -161,9 +161,9 @@ def seal_plan(
             actor="planner",
             before_commit=files,
         )
+        show_newest(home, ledger.plan_ids)
     finally:
         ledger.close()
-    show(home, plan.plan_id)
     return Sealed(plan, designed.frame, home.plan(plan.plan_id))
 
 
@@ -174,9 +174,7 @@ def _usual(frame_size: int) -> str:
 
 
 def _signing_key() -> Path:
-    folder = vault_folder()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return folder / "signing.pem"
+    return private_folder() / "signing.pem"
 
 
 _PLANNER_FACTS = (

@@ -108,13 +108,11 @@ def signed_bytes(certificate: Mapping[str, Any]) -> bytes:
 
 
 def certificate_bytes(certificate: Mapping[str, Any]) -> bytes:
-    """Return the RFC 8785 bytes of the whole certificate, as in ``certificate.json``."""
+    """Return the RFC 8785 bytes of the whole certificate, as in ``certificate.json``.
+
+    There is no line feed at the end.
+    """
     return rfc8785.dumps(dict(certificate))
-
-
-def write_certificate(certificate: Mapping[str, Any], path: Path) -> None:
-    """Write ``certificate.json``: the RFC 8785 bytes, without a line feed at the end."""
-    path.write_bytes(certificate_bytes(certificate))
 
 
 def read_certificate(path: Path) -> dict[str, Any]:

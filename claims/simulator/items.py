@@ -15,7 +15,6 @@ from claims.simulator.arrays import Bools, Choices, Floats, Ints, by_level, ints
 from claims.simulator.catalogue import ITEMS
 from claims.simulator.diagnoses import CHRONIC_GROUPS, GROUPS
 
-CLASSES = ("bed", "exam", "lab", "nursing", "treatment", "consumable", "drug", "other")
 NATIONAL_CLASS = {
     "bed": "01",
     "consultation": "02",

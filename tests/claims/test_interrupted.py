@@ -95,7 +95,7 @@ def test_killed_load_is_finished_by_the_next(
     after = {p.parent.name: p.stat().st_mtime_ns for p in home.glob("store/parts/*/part.json")}
     assert complete.items() <= after.items()
     assert not hidden(home)
-    assert load(source_mapping("nhsa"), county, home).new_rows == 0
+    assert load(source_mapping("nhsa"), county, home).changes == []
     lines = (home / "store" / "versions.jsonl").read_text("utf-8").splitlines()
     assert len(lines) == 1
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from claims.contracts import Column
 from claims.engine import open_engine, run
+from claims.local_times import settled_from
 from claims.mapping import ColumnMapping
-from claims.parsing import expand_counts, parsed_sql, presentable
+from claims.parsing import parsed_sql, presentable
+from claims.templates import expand_counts
 
 
 def column(kind: str, **more: Any) -> ColumnMapping:
@@ -320,3 +325,71 @@ def test_coded_values_in_full_width() -> None:
         ("M", None, "full_width"),
         (None, "not_permitted", "full_width"),
     ]
+
+
+NOON = "2024-03-10 12:00:00"
+
+
+@pytest.mark.parametrize(
+    ("zone", "text", "moment"),
+    [
+        # New York put its clocks from 2:00 to 3:00 on 10 March 2024, and back on 3 November.
+        ("America/New_York", "2024-03-10 01:59:59", datetime(2024, 3, 10, 6, 59, 59, tzinfo=UTC)),
+        ("America/New_York", "2024-03-10 02:00:00", "skipped_time!"),
+        ("America/New_York", "2024-03-10 02:59:59", "skipped_time!"),
+        ("America/New_York", "2024-03-10 03:00:00", datetime(2024, 3, 10, 7, tzinfo=UTC)),
+        # Shown twice: the later one, five hours behind UTC.
+        ("America/New_York", "2024-11-03 01:30:00", datetime(2024, 11, 3, 6, 30, tzinfo=UTC)),
+        # China put its clocks forward from 1986 to 1991, at 2:00 on 17 April 1988.
+        ("Asia/Shanghai", "1988-04-17 02:30:00", "skipped_time!"),
+        ("Asia/Shanghai", "1991-04-14 02:30:00", "skipped_time!"),
+        ("Asia/Shanghai", "1992-04-12 02:30:00", datetime(1992, 4, 11, 18, 30, tzinfo=UTC)),
+        # Havana skips the first hour of a day, which then begins at one o'clock.
+        ("America/Havana", "2024-03-10 00:30:00", "skipped_time!"),
+        ("America/Havana", "2024-03-10 00:00:00", datetime(2024, 3, 10, 5, tzinfo=UTC)),
+        ("UTC", "2024-03-10 02:30:00", datetime(2024, 3, 10, 2, 30, tzinfo=UTC)),
+    ],
+)
+def test_a_local_time_that_never_was_is_a_fault(
+    zone: str, text: str, moment: datetime | str
+) -> None:
+    mapped = column("timestamp", formats=("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"))
+    noon, found, never = parsed(mapped, NOON, text, "2024-02-30 02:30:00", zone=zone)
+    assert noon.astimezone(ZoneInfo(zone)).replace(tzinfo=None) == datetime(2024, 3, 10, 12)
+    assert (found, never) == (moment, "bad_date!")
+    assert parsed(mapped, "2024-03-10T02:30:00Z", zone=zone) == [
+        datetime(2024, 3, 10, 2, 30, tzinfo=UTC)
+    ]
+
+
+def test_days_that_are_added_never_lead_into_a_fault() -> None:
+    """9 February + 30 days is 10 March 2024, 2:30, which New York skipped: that is not the file."""
+    mapped = column("timestamp", formats=("%Y-%m-%d %H:%M:%S",), plus_days=30)
+    texts = ("2024-02-09 02:30:00", "2024-03-10 02:30:00")
+    assert parsed(mapped, *texts, zone="America/New_York") == [
+        datetime(2024, 3, 10, 7, 30, tzinfo=UTC), "skipped_time!",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("zone", "year"), [("Asia/Shanghai", 1991), ("Europe/Berlin", 2499), ("Asia/Kolkata", 1942)]
+)
+def test_from_when_a_zones_clocks_are_put_forward_no_more(zone: str, year: int) -> None:
+    """The last year in which they were, by the zone's own history; a year is left over."""
+    assert year < settled_from(zone).year <= year + 3
+    assert settled_from("UTC").year == 1800
+
+
+@given(
+    st.datetimes(datetime(1971, 1, 1, 0, 0, 1), datetime(2025, 1, 1)),
+    st.sampled_from(["Asia/Shanghai", "Europe/Berlin", "America/Sao_Paulo", "Australia/Sydney"]),
+)
+@settings(max_examples=60, deadline=None)
+def test_local_times_agree_with_the_zones_own_history(local: datetime, zone: str) -> None:
+    local = local.replace(microsecond=0)
+    place = ZoneInfo(zone)
+    assume(local.time() != time())
+    later = local.replace(tzinfo=place, fold=1).astimezone(UTC)
+    there = later.astimezone(place).replace(tzinfo=None) == local
+    (found,) = parsed(column("timestamp", formats=("%Y-%m-%d %H:%M:%S",)), str(local), zone=zone)
+    assert found == (later if there else "skipped_time!")

@@ -65,6 +65,7 @@ def test_reasons_are_in_both_languages(files: Any) -> None:
         ({"endtime": "2024-03-05 08:59:59"}, "end_before_start", "endtime"),
         ({"setl_time": "2024-03-05 08:59:59"}, "known_before_service", "setl_time"),
         ({"setl_time": "2099-01-01 00:00:00"}, "in_future", "setl_time"),
+        ({"endtime": "2099-01-01 00:00:00"}, "in_future", "endtime"),
         ({"psn_cash_pay": "-20.25"}, "negative_amount", "psn_cash_pay"),
         ({"endtime": ""}, "missing_value", "endtime"),
         ({"setl_time": ""}, "missing_value", "setl_time"),
@@ -130,6 +131,74 @@ def test_only_reversals_are_negative(files: Any) -> None:
         (7, "negative_amount", "prd_days"),
     ]
     assert sorted(row["amount"] for row in loaded.rows("claim_lines")) == [-10050, 10050]
+
+
+def test_a_reversal_that_adds_instead_of_taking_back_is_refused(files: Any) -> None:
+    files.registers()
+    minus = {"medfee_sumamt": "-100.50", "fund_pay_sumamt": "-60.00", "hifp_pay": "-60.00",
+             "acct_pay": "-20.25", "psn_cash_pay": "-20.25"}  # fmt: skip
+    back = {"refd_setl_id": "S1"}
+    files.write(
+        "setl_list.csv", {}, {"setl_id": "S2", **back},
+        {"setl_id": "S3", **minus, **back, "acct_pay": "20.25"},
+        {"setl_id": "S4", **dict.fromkeys(minus, "0.00"), **back},
+        {"setl_id": "S5", **minus, **back},
+    )  # fmt: skip
+    lines = {"cnt": "-2", "det_item_fee_sumamt": "-100.50"}
+    files.write(
+        "fee_detail.csv", {}, {"feedetl_sn": "F2", "setl_id": "S5"},
+        {"feedetl_sn": "F3", "setl_id": "S5", **lines}, {"feedetl_sn": "F4", "setl_id": "S2"},
+        {"feedetl_sn": "F5", "setl_id": "S5", "fee_ocur_time": "never"},
+    )  # fmt: skip
+    loaded = files.load()
+    code = "positive_reversal"
+    assert [f for f in told(loaded) if f[1] == "error"] == [
+        (3, "error", code, "acct_pay", "20.25"),
+        (3, "error", code, "fund_pay_sumamt", "60.00"),
+        (3, "error", code, "hifp_pay", "60.00"),
+        (3, "error", code, "medfee_sumamt", "100.50"),
+        (3, "error", code, "psn_cash_pay", "20.25"),
+        (4, "error", code, "acct_pay", "20.25"),
+    ]
+    assert counted(loaded) == (5, 3, 2, 0)
+    # A line is judged by what its claim turns out to be: S2 was refused and reverses nothing.
+    assert [f for f in told(loaded, "claim_lines") if f[1] == "error"] == [
+        (3, "error", code, "det_item_fee_sumamt", None),
+        (6, "error", "bad_date", "fee_ocur_time", None),
+    ]
+    assert counted(loaded, "claim_lines") == (5, 3, 2, 0)
+    assert loaded.counts["claim_lines"].amount_quarantined == 2 * 10050
+    # 100.50 once, and taken back once
+    assert sum(c["total_amount"] for c in loaded.rows("claims")) == 0
+
+
+def test_a_claim_that_reverses_itself_is_refused(files: Any) -> None:
+    files.registers()
+    minus = {"medfee_sumamt": "-100.50", "fund_pay_sumamt": "-60.00", "hifp_pay": "-60.00",
+             "acct_pay": "-20.25", "psn_cash_pay": "-20.25"}  # fmt: skip
+    files.write("setl_list.csv", {}, {"setl_id": "S2", **minus, "refd_setl_id": "S2"})
+    loaded = files.load()
+    assert told(loaded) == [(3, "error", "reverses_itself", "refd_setl_id", None)]
+    assert counted(loaded) == (2, 1, 1, 0)
+
+
+def test_capitals_of_a_header_are_no_difference_of_a_row(files: Any) -> None:
+    """The same row under 'b,A,c' and 'B,a,C', two columns of which the mapping does not read."""
+    files.registers()
+    path = files.write("setl_list.csv", {}, {"setl_id": "S2"})
+    head, first, second = path.read_text("utf-8").splitlines()
+    path.write_text(f"{head},Zone,b,A\n{first},x,y,z\n{second},x,y,z\n", "utf-8")
+    other = files.folder / "setl_list_2.csv"
+    other.write_text(f"{head.upper()},zone,B,a\n{first},x,y,z\n{second},x,z,y\n", "utf-8")
+    loaded = files.load_several()
+    assert [(f, n, c) for f, n, c in (
+        (q["source_file"], q["row_number"], q["code"]) for q in loaded.rows("quarantine")
+        if q["table_name"] == "claims" and q["severity"] in ("error", "duplicate")
+    )] == [
+        ("setl_list.csv", 3, "conflicting_id"),
+        ("setl_list_2.csv", 2, "duplicate_row"),
+        ("setl_list_2.csv", 3, "conflicting_id"),
+    ]  # fmt: skip
 
 
 def test_same_row_twice_counts_once_and_other_contents_are_all_refused(files: Any) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from claims import arrivals, quarantine
+from claims import load as load_module
 from claims.load import LoadError, LoadReport, load
 from claims.mapping import source_mapping
 from claims.store import open_store
@@ -41,7 +43,7 @@ def test_same_bytes_add_nothing_and_are_not_read(
     files: Any, monthly: Monthly, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = monthly()
-    assert first.new_rows == 2 + 2 + 3
+    assert sum(new for new, *_ in changes(first).values()) == 2 + 2 + 3
     assert changes(first)["claims"] == (2, 0, 0)
 
     def never(*_: Any) -> None:
@@ -49,7 +51,7 @@ def test_same_bytes_add_nothing_and_are_not_read(
 
     monkeypatch.setattr(arrivals, "open_file", never)
     again = monthly()
-    assert (again.new_rows, again.changes, again.version) == (0, [], first.version)
+    assert (again.changes, again.version) == ([], first.version)
     assert again.counts == first.counts
     assert set(again.files.unchanged) == set(first.files.added)
     assert len(history(files)) == 1
@@ -93,7 +95,7 @@ def test_new_month_is_added_and_earlier_ones_are_kept(files: Any, monthly: Month
     for name, data in january.items():
         (files.folder / name).write_bytes(data)
     again = monthly()
-    assert (again.version, again.new_rows) == (report.version, 0)
+    assert (again.version, again.changes) == (report.version, [])
     elsewhere = load(files.several, files.folder, files.home.with_name("elsewhere"))
     assert elsewhere.version == report.version != first.version
 
@@ -236,3 +238,54 @@ def test_one_load_at_a_time(files: Any, monthly: Monthly) -> None:
     monthly()
     with locked(files.home / "store"), pytest.raises(LoadError, match="Another load into home/"):
         monthly()
+
+
+def month_alone(files: Any, number: str, claim: str) -> None:
+    """Let the folder hold the claims of one month and nothing else."""
+    for path in files.folder.iterdir():
+        path.unlink()
+    files.month(number, {"setl_id": claim})
+
+
+def test_what_is_in_force_is_read_under_the_lock(
+    files: Any, monthly: Monthly, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another load ends just before this one gets the lock: this one goes on from there."""
+    monthly()
+    locked, others = load_module.locked, list[LoadReport]()
+
+    @contextmanager
+    def after_another(root: Path) -> Iterator[bool]:
+        monkeypatch.setattr(load_module, "locked", locked)
+        month_alone(files, "02", "S4")
+        others.append(monthly())
+        month_alone(files, "03", "S5")
+        with locked(root) as free:
+            yield free
+
+    monkeypatch.setattr(load_module, "locked", after_another)
+    report = monthly()
+    assert "setl_list_02.csv" in report.files.kept
+    assert changes(report)["claims"] == (1, 0, 0)
+    assert open_store(files.home).read("claims").num_rows == 4
+    assert [e["version"] for e in history(files)][1:] == [others[0].version, report.version]
+
+
+def test_a_version_without_its_line_of_history_is_told_by_its_manifest(
+    files: Any, monthly: Monthly
+) -> None:
+    """A run that stopped between CURRENT and the history: its files stay, and its line is owed."""
+    monthly()
+    month_alone(files, "02", "S4")
+    february = monthly()
+    path = files.home / "store" / "versions.jsonl"
+    lines = path.read_text("utf-8").splitlines(keepends=True)
+    path.write_text("".join(lines[:-1]), "utf-8")
+    month_alone(files, "03", "S5")
+    march = monthly()
+    assert {"setl_list_01.csv", "setl_list_02.csv"} <= set(march.files.kept)
+    assert open_store(files.home).read("claims").num_rows == 4
+    told = history(files)
+    assert [e["version"] for e in told][1:] == [february.version, march.version]
+    assert told[1]["parts"] == json.loads(lines[-1])["parts"]
+    assert told[1]["files"] == json.loads(lines[-1])["files"]

@@ -18,7 +18,7 @@ import pytest
 
 from claims.contracts import LANGS, Lang, table
 from claims.draft import draft
-from claims.draft_words import SuggestError, draft_texts
+from claims.draft_words import SuggestError, draft_texts, say
 from claims.fitting import fit
 from claims.mapping import MappingError, read_mapping
 from claims.names import name_likeness, pinyin_initials, synonyms, words
@@ -634,6 +634,30 @@ def test_required_columns_that_are_not_found_stand_at_the_head(tmp_path: Path) -
     assert "claim_type, service_at" in head
     assert '# service_at = { from = "moment" }  # ? Service began; by content' in text
     assert '# claim_type = { constant = "?" }' in text
+
+
+def test_whole_amounts_are_offered_where_no_name_speaks(tmp_path: Path) -> None:
+    """Amounts with decimals first: they suit better; a column that is no number is not offered."""
+    path = _claims(
+        tmp_path / "x.csv", ("total amount", ["x", ""] * 20), ("k1", ["1050", "2000"] * 20),
+        ("k2", ["10.50", "20.00"] * 20), ("k3", ["north", "south"] * 20),
+    )  # fmt: skip
+    (line,) = [x for x in _drafted([path]).splitlines() if x.startswith("# total_amount")]
+    assert line.startswith('# total_amount = { from = "k2"')
+    assert 'by content it could be "k2", "k1"' in line
+    assert "k3" not in line
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_optional_columns_that_are_not_found_are_listed(tmp_path: Path, lang: Lang) -> None:
+    path = _claims(tmp_path / "x.csv", ("doctor id", ["D1", "D2"] * 20))
+    text = _drafted([path], lang)
+    (line,) = [x for x in text.splitlines() if x.startswith(f"# {say('optional_head', lang)}")]
+    listed = line.partition(say("optional_head", lang))[2].split(", ")
+    assert {"stay_id", "drg_code", "main_diagnosis"} <= {c.strip() for c in listed}
+    found = tomllib.loads(text.replace("?", ""))["tables"]["claims"]["columns"]
+    assert not set(found) & {c.strip() for c in listed}
+    assert "doctor_id" in found
 
 
 # ---- what a draft never holds

@@ -16,8 +16,8 @@ import pytest
 
 from claims.mapping import source_mapping
 from claims.origins import origins
-from claims.parsing import expand_counts
 from claims.pseudonyms import pseudonym
+from claims.templates import expand_counts
 from claims.vault import pseudonym_key
 
 LINES = range(1, 14)

@@ -7,6 +7,7 @@ import json
 import random
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openpyxl
@@ -14,6 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from claims.contracts import table
+from claims.mapping import source_mapping
+from claims.store import open_store
+from jihe import pipeline
 from jihe.demo import DemoChoices, DemoResult, run_demo
 from jihe.pipeline import RunChoices, RunResult, run
 from jihe.planning import PlanChoices
@@ -48,6 +52,30 @@ def test_writes_every_file_that_is_promised(home: Path) -> None:
     }  # fmt: skip
     assert promised <= {path.name for path in home.iterdir()}
     assert not list(home.glob(".partial-*"))
+
+
+def test_a_run_is_of_what_it_loaded_whatever_is_loaded_meanwhile(
+    county: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = pipeline.load
+
+    def overtaken(*args: Any, **named: Any) -> Any:
+        report = loaded(*args, **named)
+        other = tmp_path / "other"
+        other.mkdir()
+        for name in ("setl_list.csv", "fee_detail.csv"):
+            lines = (county / name).read_text("utf-8").splitlines(keepends=True)
+            (other / name).write_text("".join(lines[:-40]), "utf-8")
+        assert loaded(source_mapping("nhsa"), other, tmp_path / "home").version != report.version
+        return report
+
+    used: list[Any] = []
+    monkeypatch.setattr(pipeline, "load", overtaken)
+    monkeypatch.setattr(pipeline, "score_and_plan", lambda *args: used.extend(args[2:4]))
+    run(RunChoices(source="nhsa", folder=county, out=tmp_path / "home"))
+    report, store = used
+    assert (store.version, store.fingerprint) == (report.version, report.fingerprint)
+    assert open_store(tmp_path / "home").version != report.version
 
 
 def test_scores_hold_every_unit_ranked_without_gaps(home: Path) -> None:

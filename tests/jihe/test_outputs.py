@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import sqlalchemy as sa
 
 from jihe import planning
 from jihe.home import Home
-from jihe.outputs import LATEST
+from jihe.outputs import LATEST, show_newest
 from sampling.ledger import Ledger
 from sampling.stratify import design_plan
 
@@ -113,6 +115,44 @@ def test_killed_anywhere_nothing_is_half_written(tmp_path: Path, again: bool) ->
     else:
         pytest.fail("the run never came to its end")
     assert call > 10
+
+
+def test_runs_that_end_at_once_show_the_newest_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that was overtaken between sealing its plan and showing it shows the later one."""
+    create, overtaken = Ledger.create_plan, list[str]()
+
+    def overtaking(ledger: Ledger, *args: Any, **named: Any) -> Any:
+        plan = create(ledger, *args, **named)
+        if not overtaken:
+            overtaken.append(plan.plan_id)
+            overtaken.append(_seal(tmp_path, 2).plan.plan_id)
+        return plan
+
+    monkeypatch.setattr(Ledger, "create_plan", overtaking)
+    assert _seal(tmp_path, 1).plan.plan_id == "P0001"
+    assert overtaken == ["P0001", "P0002"]
+    assert (tmp_path / "list.csv").read_text() == "P0002 2"
+    assert (tmp_path / LATEST).resolve().name == "P0002"
+
+
+def test_plans_are_asked_for_only_when_no_other_run_is_showing_one(tmp_path: Path) -> None:
+    _seal(tmp_path, 1)
+    folder = os.open(tmp_path / "plans", os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    asked: list[str] = []
+    sealed = ["P0001"]
+    with ThreadPoolExecutor(1) as beside:
+        waiting = beside.submit(
+            show_newest, Home(tmp_path), lambda: (asked.append("now"), sealed)[1]
+        )
+        with pytest.raises(TimeoutError):
+            waiting.result(timeout=0.2)
+        assert asked == []
+        os.close(folder)
+        waiting.result(timeout=60)
+    assert asked == ["now"]
 
 
 def test_a_failure_while_writing_seals_nothing(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sampling.certificate import write_certificate
+from sampling.certificate import certificate_bytes
 from sampling.draw import write_draw
 from sampling.frame import write_frame
 from sampling.ledger import Ledger
@@ -88,7 +88,7 @@ def sealed(
     folder.mkdir()
     write_frame(town.frame, folder / "frame.tsv")
     write_draw(plan.draws, folder / "draw.tsv")
-    write_certificate(plan.certificate, folder / "certificate.json")
+    (folder / "certificate.json").write_bytes(certificate_bytes(plan.certificate))
     write_planner_lists(
         plan.draws, plan.cases, town.planner, folder, lang="en", drawn_on=plan.drawn_on
     )

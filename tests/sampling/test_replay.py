@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sampling.certificate import CertificateError, sign, write_certificate
+from sampling.certificate import CertificateError, certificate_bytes, sign
 from sampling.frame import FrameError
 from sampling.replay import Replay, replay
 from sampling.signing import public_hex
@@ -75,7 +75,8 @@ def _resign(sealed: SimpleNamespace, change, key: Ed25519PrivateKey | None = Non
     del certificate["signature"]
     certificate["public_key"] = public_hex(key)
     change(certificate)
-    write_certificate(sign(certificate, key), sealed.folder / "certificate.json")
+    signed = certificate_bytes(sign(certificate, key))
+    (sealed.folder / "certificate.json").write_bytes(signed)
 
 
 def test_a_signer_who_moves_draws_between_strata(sealed: SimpleNamespace) -> None:
