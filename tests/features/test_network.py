@@ -77,3 +77,101 @@ def test_a_planted_trio_is_found(town):
     assert {(row["shared_days"], row["partners"], row["group_size"]) for row in members} == {
         (4, 2, 3)
     }
+
+
+def test_three_days_make_a_tie_and_two_do_not(town):
+    quiet_clinic(town)
+    trio(town, TRIO_DAYS[:2])
+    con = network(town)
+    assert person(con, "a")["insured_covisit_partners_180"] == 0
+    assert rows(con, "groups") == []
+    trio(town, TRIO_DAYS[2:3])
+    assert person(network(town), "a")["insured_covisit_partners_180"] == 2
+
+
+@pytest.mark.parametrize(("apart", "partners"), [(30, 1), (31, 0)])
+def test_half_an_hour_is_near(town, apart, partners):
+    quiet_clinic(town)
+    trio(town, people=("a", "b"), apart=apart)
+    assert person(network(town), "a")["insured_covisit_partners_180"] == partners
+
+
+def test_two_bills_of_one_visit_are_one_day(town):
+    quiet_clinic(town)
+    trio(town, TRIO_DAYS[:2], people=("a", "b"))
+    trio(town, TRIO_DAYS[:2], people=("a", "b"), apart=3)
+    assert person(network(town), "a")["insured_covisit_days_180"] == 0
+
+
+def test_another_place_is_no_company(town):
+    town.institution("o2")
+    quiet_clinic(town)
+    trio(town, people=("a",))
+    for day in TRIO_DAYS:
+        town.claim(day, insured_id="b", institution_id="o2")
+    assert person(network(town), "a")["insured_covisit_partners_180"] == 0
+
+
+def test_a_dialysis_shift_is_habit(town):
+    """Ten people on Mondays, Wednesdays and Fridays at eight, for 20 weeks, in a busy hospital.
+
+    By hand, of two of them (60 shared days): each visit of one meets all of the
+    other's visits on that weekday but that day's: 60 x 19 = 1,140. The window from 3 January to
+    1 July has 180 days: besides a week there are 180 / 7 - 1 others. Expected
+    1,140 / (180 / 7 - 1) = 46.13; lift 60 / 46.13 = 1.30.
+    """
+    quiet_clinic(town)
+    monday = np.datetime64("2024-01-08")
+    for week in range(20):
+        for weekday in (0, 2, 4):
+            for number in range(10):
+                day = monday + 7 * week + weekday
+                town.claim(f"{day} 08:{number:02d}", insured_id=f"d{number}")
+    con = network(town)
+    found = person(con, "d3")
+    assert found["insured_covisit_partners_180"] == 9
+    assert found["insured_covisit_days_180"] == 60
+    assert found["insured_covisit_lift_180"] == pytest.approx(60 / (1_140 / (180 / 7 - 1)))
+    assert found["insured_covisit_group_180"] == 1
+    assert rows(con, "groups") == []
+
+
+def test_a_care_home_round_is_crowding(town):
+    """Twelve residents on six mornings at their own clinic: lift by hand 6 / (36 x p).
+
+    Meetings: within a morning residents come three minutes apart, all within 33 minutes: pairs at
+    most ten places apart, 66 - 1 = 65; 6 x 65 = 390. Ordered pairs of different persons:
+    72^2 - 12 x 36 = 4,752. Expected 36 x 780 / 4,752 = 5.909; lift 1.015.
+    """
+    for day in ("01-09", "02-14", "03-07", "04-19", "05-20", "06-11"):
+        for number in range(12):
+            town.claim(f"2024-{day} 08:{3 * number:02d}", insured_id=f"r{number:02d}")
+    con = network(town)
+    found = person(con, "r05")
+    assert found["insured_covisit_partners_180"] == 11
+    assert found["insured_covisit_lift_180"] == pytest.approx(6 / (36 * 780 / 4_752))
+    assert found["insured_covisit_group_180"] == 1
+
+
+def test_relatives_are_marked_by_village_employer_and_list(town):
+    from datetime import UTC, date, datetime
+
+    quiet_clinic(town)
+    trio(town)
+    for who in "abc":
+        town.add("insured", insured_id=who, sex="F", village_id="v1" if who < "c" else "v2",
+                 employer_id=None)  # fmt: skip
+    town.add("whitelists", whitelist_id="1", reason="care_home", insured_id="a",
+             valid_from=date(2024, 1, 1), known_at=datetime(2024, 1, 1, tzinfo=UTC))  # fmt: skip
+    town.add("whitelists", whitelist_id="2", reason="other", insured_id="b",
+             valid_from=date(2024, 1, 1), rule_id="BATCH_CARD_SWIPING",
+             known_at=datetime(2024, 1, 1, tzinfo=UTC))  # fmt: skip
+    town.add("whitelists", whitelist_id="3", reason="other", insured_id="c",
+             valid_from=date(2024, 1, 1), known_at=datetime(2024, 8, 1, tzinfo=UTC))  # fmt: skip
+    town.add("whitelists", whitelist_id="4", reason="other", insured_id="c",
+             valid_from=date(2024, 1, 1), valid_to=date(2024, 6, 30),
+             known_at=datetime(2024, 1, 1, tzinfo=UTC))  # fmt: skip
+    found = person(network(town), "c")
+    assert found["insured_covisit_village_180"] == 2 / 3
+    assert found["insured_covisit_employer_180"] == 0
+    assert found["insured_covisit_listed_180"] == 1 / 3
