@@ -124,20 +124,25 @@ def _habit(visits: Visits, first: Ints, second: Ints) -> Ints:
     Service moments are compared in UTC: where clocks change within the window, a habit on both
     sides of the change counts for less.
     """
-    order = np.lexsort((visits.day, visits.spot))
-    day, us = visits.day[order], visits.us[order]
-    start = np.searchsorted(visits.spot[order], np.arange(len(visits.spot_place) + 1))
+    spots, pair = np.unique(np.concatenate([first, second]), return_inverse=True)
+    number = np.full(len(visits.spot_place), -1, dtype=np.int64)
+    number[spots] = np.arange(len(spots))
+    spot, weekday = number[visits.spot], visits.day % 7
+    rows = np.flatnonzero(spot >= 0)
+    rows = rows[np.argsort(spot[rows] * 7 + weekday[rows], kind="stable")]
+    start = np.searchsorted(spot[rows] * 7 + weekday[rows], np.arange(7 * len(spots) + 1))
     sizes = np.diff(start)
-    found = np.zeros(len(first), dtype=np.int64)
-    products = sizes[first] * sizes[second]
-    bounds = runs(np.append(0, np.cumsum(products))[:-1] // BLOCK).tolist()
-    for a, b in pairwise(bounds):
-        owner, position = spread(products[a:b])
-        width = sizes[second[a:b]][owner]
-        one = start[first[a:b]][owner] + position // width
-        other = start[second[a:b]][owner] + position % width
-        apart = day[one] - day[other]
-        near = np.abs(us[one] - us[other] - apart * _DAY) <= NEAR
-        hits = near & (apart != 0) & (apart % 7 == 0)
-        found[a:b] = np.bincount(owner[hits], minlength=b - a)
+    found: Ints = np.zeros(len(first), dtype=np.int64)
+    for day in range(7):
+        one, other = pair[: len(first)] * 7 + day, pair[len(first) :] * 7 + day
+        products = sizes[one] * sizes[other]
+        bounds = runs(np.append(0, np.cumsum(products))[:-1] // BLOCK).tolist()
+        for a, b in pairwise(bounds):
+            owner, position = spread(products[a:b])
+            width = sizes[other[a:b]][owner]
+            left = rows[start[one[a:b]][owner] + position // width]
+            right = rows[start[other[a:b]][owner] + position % width]
+            apart = visits.day[left] - visits.day[right]
+            near = np.abs(visits.us[left] - visits.us[right] - apart * _DAY) <= NEAR
+            found[a:b] += np.bincount(owner[near & (apart != 0)], minlength=b - a)
     return found
