@@ -42,6 +42,8 @@ class Seen:
     Attributes:
         names: entity -> its pseudonyms in byte order.
         doctor: -1 where none is named.
+        post: number of the pair (institution, doctor), -1 without a doctor.
+        post_institution: the institution of each post.
         day, us: local day and moment of the service.
         timed: whether the time of day is known.
         since, until: half-open interval of places in ``cuts`` at which the claim counts.
@@ -52,6 +54,8 @@ class Seen:
     insured: Ints
     institution: Ints
     doctor: Ints
+    post: Ints
+    post_institution: Ints
     day: Ints
     us: Ints
     timed: Bools
@@ -121,8 +125,14 @@ def read_claims(con: Connection, cuts: Cuts) -> Seen:
     )
     kept = since < until
     ids = {entity: known[entity][kept].astype(np.int64) for entity in _IDS}
+    doctors = max(len(names["doctor"]), 1)
+    named = ids["doctor"] >= 0
+    keys = ids["institution"][named] * doctors + ids["doctor"][named]
+    posts, number = np.unique(keys, return_inverse=True)
+    post: Ints = np.full(len(named), -1, dtype=np.int64)
+    post[named] = number
     return Seen(
-        cuts=cuts, names=names, **ids, day=known["service_day"][kept].astype(np.int64),
-        us=known["service_us"][kept].astype(np.int64), timed=known["timed"][kept].astype(np.bool_),
-        since=since[kept], until=until[kept],
+        cuts=cuts, names=names, **ids, post=post, post_institution=posts // doctors,
+        day=known["service_day"][kept].astype(np.int64), us=known["service_us"][kept].astype(np.int64),
+        timed=known["timed"][kept].astype(np.bool_), since=since[kept], until=until[kept],
     )  # fmt: skip

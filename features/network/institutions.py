@@ -116,15 +116,10 @@ def _group_counts(claims: csr_array, visits: Visits, groups: Groups) -> dict[str
 
 def _doctor_squares(seen: Seen, rows: Bools) -> dict[str, Ints]:
     """Return by institution the sum of its doctors' patients, and of their squares."""
-    named = rows & (seen.doctor >= 0)
-    doctors = max(len(seen.names["doctor"]), 1)
-    people = max(len(seen.names["insured"]), 1)
-    post = np.unique(
-        (seen.institution[named] * doctors + seen.doctor[named]) * people + seen.insured[named]
-    )
-    starts = runs(post // people)
-    place = (post // people)[starts[:-1]] // doctors
-    patients = np.diff(starts)
+    named = rows & (seen.post >= 0)
+    shape = (len(seen.post_institution), len(seen.names["insured"]))
+    patients = np.diff(count_table(seen.post[named], seen.insured[named], shape).indptr)
+    place = seen.post_institution
     places = len(seen.names["institution"])
     return {
         "doctors_patients": np.bincount(place, weights=patients, minlength=places).astype(np.int64),

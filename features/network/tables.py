@@ -77,8 +77,6 @@ def _table(day: int, columns: Columns) -> pa.Table:
     for name, values in columns.items():
         floating = np.issubdtype(values.dtype, np.floating)
         arrays[name] = pa.array(values, from_pandas=True) if floating else pa.array(values)
-        if values.dtype.kind == "U":
-            arrays[name] = pa.array(values.tolist(), pa.string())
     rows = len(next(iter(arrays.values())))
     return pa.table({"as_of_day": pa.array(np.full(rows, day, dtype=np.int64)), **arrays})
 
@@ -91,7 +89,7 @@ def _divided(above: Ints, below: Ints) -> Floats:
 def _insured(one: _AtCut) -> Columns:
     seen, groups, ties, meetings = one.seen, one.groups, one.ties, one.meetings
     people = len(seen.names["insured"])
-    rows = np.unique(seen.insured[one.rows])
+    rows = np.flatnonzero(np.bincount(seen.insured[one.rows], minlength=people))
     visits = np.bincount(one.visits.spot_person[one.visits.spot], minlength=people)
     company = np.bincount(
         one.often.spot_person, weights=groups.company, minlength=people

@@ -127,22 +127,22 @@ def _habit(visits: Visits, first: Ints, second: Ints) -> Ints:
     spots, pair = np.unique(np.concatenate([first, second]), return_inverse=True)
     number = np.full(len(visits.spot_place), -1, dtype=np.int64)
     number[spots] = np.arange(len(spots))
-    spot, weekday = number[visits.spot], visits.day % 7
-    rows = np.flatnonzero(spot >= 0)
-    rows = rows[np.argsort(spot[rows] * 7 + weekday[rows], kind="stable")]
-    start = np.searchsorted(spot[rows] * 7 + weekday[rows], np.arange(7 * len(spots) + 1))
-    sizes = np.diff(start)
+    rows = np.flatnonzero(number[visits.spot] >= 0)
+    cell = number[visits.spot[rows]] * 7 + visits.day[rows] % 7
+    rows = rows[np.argsort(cell, kind="stable")]
+    day, clock = visits.day[rows], visits.us[rows] - visits.day[rows] * _DAY
+    sizes = np.bincount(cell, minlength=7 * len(spots))
+    start = np.cumsum(sizes) - sizes
     found: Ints = np.zeros(len(first), dtype=np.int64)
-    for day in range(7):
-        one, other = pair[: len(first)] * 7 + day, pair[len(first) :] * 7 + day
+    for weekday in range(7):
+        one, other = pair[: len(first)] * 7 + weekday, pair[len(first) :] * 7 + weekday
         products = sizes[one] * sizes[other]
-        bounds = runs(np.append(0, np.cumsum(products))[:-1] // BLOCK).tolist()
-        for a, b in pairwise(bounds):
-            owner, position = spread(products[a:b])
-            width = sizes[other[a:b]][owner]
-            left = rows[start[one[a:b]][owner] + position // width]
-            right = rows[start[other[a:b]][owner] + position % width]
-            apart = visits.day[left] - visits.day[right]
-            near = np.abs(visits.us[left] - visits.us[right] - apart * _DAY) <= NEAR
-            found[a:b] += np.bincount(owner[near & (apart != 0)], minlength=b - a)
+        for a, b in pairwise(runs(np.append(0, np.cumsum(products))[:-1] // BLOCK).tolist()):
+            tie, position = spread(np.where(products[a:b] > 0, sizes[one[a:b]], 0))
+            left = start[one[a:b]][tie] + position
+            owner, position = spread(sizes[other[a:b]][tie])
+            right = start[other[a:b]][tie][owner] + position
+            near = np.abs(clock[left][owner] - clock[right]) <= NEAR
+            near &= day[left][owner] != day[right]
+            found[a:b] += np.bincount(tie[owner[near]], minlength=b - a)
     return found

@@ -67,8 +67,8 @@ def runs(*keys: Ints) -> Ints:
 def spread(counts: Ints) -> tuple[Ints, Ints]:
     """Return for each of sum(counts) rows its owner and its position within the owner."""
     owner = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
-    before = np.cumsum(counts) - counts
-    return owner, np.arange(len(owner), dtype=np.int64) - before[owner]
+    before = np.repeat(np.cumsum(counts) - counts, counts)
+    return owner, np.arange(len(owner), dtype=np.int64) - before
 
 
 def make_visits(seen: Seen) -> Visits:

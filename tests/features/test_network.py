@@ -175,3 +175,58 @@ def test_relatives_are_marked_by_village_employer_and_list(town):
     assert found["insured_covisit_village_180"] == 2 / 3
     assert found["insured_covisit_employer_180"] == 0
     assert found["insured_covisit_listed_180"] == 1 / 3
+
+
+def everything(con):
+    return {
+        name: con.sql(f"SELECT * FROM network_{name} ORDER BY ALL").fetchall() for name in NETWORK
+    }
+
+
+def crowd(new_town, seed: int, claims: int = 260):
+    """Return a town small enough that people meet often, with reversals and late arrivals."""
+    rng = np.random.default_rng(seed)
+    town = new_town()
+    for number, kind in enumerate(("public_hospital", "private_hospital", "pharmacy")):
+        town.institution(f"o{number}", kind)
+    for number in range(8):
+        town.add("insured", insured_id=f"p{number}", sex="M", village_id=f"v{number % 2}")
+    for _ in range(claims):
+        place = int(rng.integers(0, 3))
+        day = np.datetime64("2024-01-05") + int(rng.integers(0, 150))
+        late = int(rng.integers(0, 3)) * 20
+        clock = f"{rng.integers(8, 10):02d}:{rng.integers(0, 60):02d}"
+        claim = town.claim(
+            f"{day} {clock}", known=f"{day + 1 + late} 00:00", insured_id=f"p{rng.integers(0, 8)}",
+            institution_id=f"o{place}", claim_type="pharmacy" if place == 2 else "outpatient",
+            doctor_id=None if place == 2 else f"d{rng.integers(0, 3)}",
+        )  # fmt: skip
+        if rng.random() < 0.15:
+            town.reverse(claim, f"{day + 30 + late} 00:00")
+    return town
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_row_order_and_threads_change_nothing(new_town, seed):
+    town = crowd(new_town, seed)
+    before = everything(network(town))
+    assert before["groups"] or before["insured"]
+    rng = np.random.default_rng(seed)
+    for name, found in town.rows.items():
+        town.rows[name] = [found[n] for n in rng.permutation(len(found))]
+    made = town.build("2024-07-01")
+    run(made.con, "SET threads = 1")
+    make_network(made.con)
+    assert everything(made.con) == before
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_future_changes_nothing(new_town, seed):
+    """What a later as-of date says of 1 April is what was said on 1 April."""
+    town = crowd(new_town, seed)
+    then = everything(network(town, "2024-04-01"))
+    later = everything(network(town, "2024-07-01"))
+    day = (np.datetime64("2024-04-01") - np.datetime64("1970-01-01")).astype(int)
+    for name in NETWORK:
+        assert then[name] == [row for row in later[name] if row[0] <= day]
+        assert name == "groups" or any(row[0] == day for row in then[name])
