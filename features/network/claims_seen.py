@@ -93,46 +93,42 @@ def interval(cuts: Cuts, known: Ints, day: Ints, reversed_us: Ints) -> tuple[Int
 
 def read_claims(con: Connection, cuts: Cuts) -> Seen:
     """Return every claim that counts at some cut date."""
-    names = {
-        entity: np.array(
-            [
-                name
-                for (name,) in con.sql(
-                    f"SELECT DISTINCT {entity}_id FROM history WHERE {entity}_id IS NOT NULL "
-                    "ORDER BY 1"
-                ).fetchall()
-            ],
-            dtype=np.str_,
-        )
-        for entity in _IDS
-    }
+    names = {entity: _names(con, entity) for entity in _IDS}
     ranked = " ".join(
         f"LEFT JOIN (SELECT {e}_id, row_number() OVER (ORDER BY {e}_id) - 1 AS place "
         f"FROM (SELECT DISTINCT {e}_id FROM history WHERE {e}_id IS NOT NULL)) r_{e} "
         f"ON r_{e}.{e}_id = h.{e}_id"
         for e in _IDS
     )
-    picked = ", ".join(f"COALESCE(r_{e}.place, -1) AS {e}" for e in _IDS)
+    picked = ", ".join(f"CAST(COALESCE(r_{e}.place, -1) AS BIGINT) AS {e}" for e in _IDS)
     rows = con.sql(
-        f"""SELECT {picked}, h.service_day, h.service_us, h.service_hour IS NOT NULL AS timed,
-        h.known_us, COALESCE(h.reversed_us, -1) AS reversed_us
+        f"""SELECT {picked}, CAST(h.service_day AS BIGINT) AS day, h.service_us AS us,
+        h.service_hour IS NOT NULL AS timed, h.known_us, COALESCE(h.reversed_us, -1) AS reversed_us
         FROM history h {ranked}
         WHERE h.insured_id IS NOT NULL AND h.institution_id IS NOT NULL"""
     ).fetchnumpy()
-    known = {name: np.asarray(column) for name, column in rows.items()}
-    since, until = interval(
-        cuts, known["known_us"], known["service_day"].astype(np.int64), known["reversed_us"]
-    )
+    since, until = interval(cuts, rows.pop("known_us"), rows["day"], rows.pop("reversed_us"))
     kept = since < until
-    ids = {entity: known[entity][kept].astype(np.int64) for entity in _IDS}
-    doctors = max(len(names["doctor"]), 1)
-    named = ids["doctor"] >= 0
-    keys = ids["institution"][named] * doctors + ids["doctor"][named]
-    posts, number = np.unique(keys, return_inverse=True)
-    post: Ints = np.full(len(named), -1, dtype=np.int64)
-    post[named] = number
+    columns = {name: np.asarray(values)[kept] for name, values in rows.items()}
+    posts, post = _posts(columns["institution"], columns["doctor"], len(names["doctor"]))
     return Seen(
-        cuts=cuts, names=names, **ids, post=post, post_institution=posts // doctors,
-        day=known["service_day"][kept].astype(np.int64), us=known["service_us"][kept].astype(np.int64),
-        timed=known["timed"][kept].astype(np.bool_), since=since[kept], until=until[kept],
+        cuts=cuts, names=names, **columns, post=post, post_institution=posts,
+        since=since[kept], until=until[kept],
     )  # fmt: skip
+
+
+def _names(con: Connection, entity: str) -> npt.NDArray[np.str_]:
+    """Return the pseudonyms of an entity that occur, in byte order."""
+    text = f"SELECT DISTINCT {entity}_id FROM history WHERE {entity}_id IS NOT NULL ORDER BY 1"
+    return np.array([name for (name,) in con.sql(text).fetchall()], dtype=np.str_)
+
+
+def _posts(institution: Ints, doctor: Ints, doctors: int) -> tuple[Ints, Ints]:
+    """Return the institution of each post, and the post of each claim."""
+    named = doctor >= 0
+    keys, number = np.unique(
+        institution[named] * max(doctors, 1) + doctor[named], return_inverse=True
+    )
+    post: Ints = np.full(len(doctor), -1, dtype=np.int64)
+    post[named] = number
+    return keys // max(doctors, 1), post

@@ -34,8 +34,15 @@ def make_network(con: Connection, insured_from: int = 0) -> None:
     Args:
         insured_from: persons get rows only at as-of days (numbers) from this one on; the last
             as-of day leaves nothing but today's persons.
+
+    Raises:
+        ValueError: no as-of date is left for the persons.
     """
     cuts = read_cuts(con)
+    if not len(cuts) or cuts.day[-1] < insured_from:
+        raise ValueError(
+            f"No as-of date on or after day {insured_from} is in cut_dates; persons need one."
+        )
     seen = read_claims(con, cuts)
     visits = make_visits(seen)
     often = visits.take(frequent(visits))
@@ -49,8 +56,7 @@ def make_network(con: Connection, insured_from: int = 0) -> None:
             if name != "insured" or day >= insured_from:
                 parts[name].append(_table(day, make(one)))
     for name, tables in parts.items():
-        whole = pa.concat_tables(tables) if tables else pa.table({})
-        con.register("network_part", whole)
+        con.register("network_part", pa.concat_tables(tables))
         run(con, f"CREATE OR REPLACE TEMP TABLE network_{name} AS FROM network_part")
         con.unregister("network_part")
 

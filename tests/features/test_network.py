@@ -230,3 +230,186 @@ def test_the_future_changes_nothing(new_town, seed):
     for name in NETWORK:
         assert then[name] == [row for row in later[name] if row[0] <= day]
         assert name == "groups" or any(row[0] == day for row in then[name])
+
+
+def test_nobody_and_no_date():
+    """Without claims there are tables with all columns and no row; without a date, a sentence."""
+    from claims.contracts import table
+    from claims.engine import open_engine
+
+    con = open_engine()
+    for name in ("insured", "whitelists"):
+        con.register(name, table(name).schema.empty_table())
+    run(con, "CREATE TABLE cut_dates (as_of_day BIGINT, as_of_us BIGINT)")
+    run(
+        con,
+        """CREATE TABLE history (claim_id TEXT, insured_id TEXT, institution_id TEXT,
+        doctor_id TEXT, claim_type TEXT, inpatient BIGINT, service_us BIGINT, service_day BIGINT,
+        service_hour BIGINT, known_us BIGINT, reversed_us BIGINT, drug_amount BIGINT)""",
+    )
+    with pytest.raises(ValueError, match="No as-of date on or after day 0"):
+        make_network(con)
+    run(con, "INSERT INTO cut_dates VALUES (19900, 1719360000000000)")
+    with pytest.raises(ValueError, match="19901"):
+        make_network(con, insured_from=19_901)
+    make_network(con)
+    for name in NETWORK:
+        assert run(con, f"SELECT count(*) FROM network_{name}") == [(0,)]
+    assert len(run(con, "DESCRIBE network_insured")) == 11
+
+
+def test_one_person_with_one_visit(town):
+    """Nobody to meet and nowhere else to go: every value is defined, or unknown for a reason."""
+    town.claim("2024-06-01 10:00", doctor_id="d1")
+    con = network(town)
+    day = 19_905  # 1 July 2024
+    assert con.sql("SELECT * FROM network_insured WHERE as_of_day = 19905").fetchall() == [
+        (day, "p1", 0.0, 0.0, None, 1.0, 0.0, 0.0, None, None, None)
+    ]
+    assert con.sql("SELECT * FROM network_institution WHERE as_of_day = 19905").fetchall() == [
+        (day, "o1", 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0)
+    ]
+    assert con.sql("SELECT * FROM network_doctor WHERE as_of_day = 19905").fetchall() == [
+        (day, "d1", 0.0, 0.0, 0.0, 0.0)
+    ]
+    assert rows(con, "groups") == []
+
+
+def test_without_a_time_of_day_company_is_unknown(town):
+    for day in ("02-06", "03-14", "04-19"):
+        for who in "abc":
+            town.claim(f"2024-{day}", insured_id=who)
+    con = network(town)
+    found = person(con, "a")
+    assert {value for name, value in found.items() if "covisit" in name} == {None}
+    place = rows(con, "institution")[0]
+    assert place["org_covisit_patients_180"] is None
+    assert place["org_patient_loyalty_180"] == 1
+
+
+def test_persons_of_the_last_date_alone(town):
+    quiet_clinic(town)
+    trio(town)
+    whole = everything(network(town))
+    last = max(row[0] for row in whole["insured"])
+    some = everything(network(town, insured_from=last))
+    assert some["insured"] == [row for row in whole["insured"] if row[0] == last]
+    assert some["institution"] == whole["institution"]
+
+
+@pytest.mark.parametrize(("as_of", "days"), [("2024-08-04", 4), ("2024-08-05", 3)])
+def test_the_window_is_180_days(town, as_of, days):
+    """6 February 2024 is 180 days before 4 August."""
+    quiet_clinic(town)
+    trio(town)
+    assert person_at(network(town, as_of), "a")["insured_covisit_days_180"] == days
+
+
+def person_at(con, insured_id: str):
+    return person(con, insured_id)
+
+
+@pytest.mark.parametrize(("microseconds", "days"), [(-1, 3), (0, 4)])
+def test_a_reversal_counts_from_when_it_is_known(town, microseconds, days):
+    """A meeting is undone from the first as-of date after one of its claims' reversal."""
+    from datetime import UTC, datetime, timedelta
+
+    quiet_clinic(town)
+    trio(town)
+    midnight = datetime(2024, 6, 30, 16, tzinfo=UTC)
+    town.rows["claims"][-1]["reversed_at"] = midnight + timedelta(microseconds=microseconds)
+    found = person(network(town), "c")
+    assert found["insured_covisit_days_180"] == days
+
+
+@pytest.mark.parametrize(("microseconds", "days"), [(-1, 4), (0, 3)])
+def test_a_visit_counts_once_known(town, microseconds, days):
+    from datetime import UTC, datetime, timedelta
+
+    quiet_clinic(town)
+    trio(town)
+    midnight = datetime(2024, 6, 30, 16, tzinfo=UTC)
+    town.rows["claims"][-1]["known_at"] = midnight + timedelta(microseconds=microseconds)
+    town.claim("2024-06-01 08:00")
+    assert person(network(town), "c")["insured_covisit_days_180"] == days
+
+
+def test_a_later_bill_takes_over_when_the_first_is_reversed(town):
+    """Two bills on one day: the first sets the moment, until it is known to be reversed."""
+    quiet_clinic(town)
+    trio(town, people=("a", "b"))
+    first = town.claim("2024-02-06 07:00", insured_id="b")
+    assert person(network(town, "2024-06-01"), "b")["insured_covisit_days_180"] == 3
+    town.reverse(first, "2024-06-10 12:00")
+    con = network(town)
+    days = con.sql(
+        "SELECT as_of_day, insured_covisit_days_180 FROM network_insured WHERE insured_id = 'b' "
+        "AND as_of_day >= 19875 ORDER BY 1"
+    ).fetchall()
+    assert days == [(19_875, 3.0), (19_905, 4.0)]
+
+
+def test_patients_shared_between_institutions(town):
+    """Twelve of 20 patients of o1 also use o2, two use o3: by hand 12, 0.6 and one connection."""
+    town.institution("o2")
+    town.institution("o3")
+    for number in range(20):
+        town.claim(f"2024-05-{number + 1:02d} 10:00", insured_id=f"q{number:02d}", doctor_id="d1")
+        if number < 12:
+            town.claim(f"2024-06-{number + 1:02d} 10:00", insured_id=f"q{number:02d}",
+                       institution_id="o2", doctor_id="d2")  # fmt: skip
+        if number < 2:
+            town.claim(f"2024-06-{number + 15:02d} 10:00", insured_id=f"q{number:02d}",
+                       institution_id="o3", doctor_id="d3")  # fmt: skip
+    town.claim("2024-05-25 10:00", insured_id="q00", doctor_id="d4")
+    con = network(town)
+    first, second, third = rows(con, "institution")
+    assert first["org_shared_patients_180"] == 12
+    assert first["org_shared_share_180"] == 0.6
+    assert [place["org_connected_180"] for place in (first, second, third)] == [1, 1, 0]
+    assert first["org_patient_concentration_180"] == (19 + 4) / 21**2
+    assert first["org_patient_loyalty_180"] == 21 / (21 + 12 + 2)
+    # d1 has 20 patients and d4 one: (400 + 1) / 21^2.
+    assert first["org_doctor_concentration_180"] == 401 / 441
+    doctors = {row["doctor_id"]: row for row in rows(con, "doctor")}
+    assert doctors["d1"]["doctor_shared_patients_180"] == 12
+    assert doctors["d1"]["doctor_shared_share_180"] == 0.6
+    assert doctors["d4"]["doctor_shared_share_180"] == 1
+
+
+def test_a_group_of_one_doctor_and_one_pharmacy(town):
+    """The trio's doctor: three of four patients; five of its 13 prescriptions go to pharmacy s1."""
+    town.institution("s1", "pharmacy")
+    town.institution("s2", "pharmacy")
+    quiet_clinic(town)
+    trio(town)
+    for row in town.rows["claims"]:
+        if row["insured_id"] in "abc":
+            row["doctor_id"] = "d1"
+    town.claim("2024-06-03 09:00", insured_id="w001", doctor_id="d1")
+    for day, hour in zip(TRIO_DAYS, (10, 17, 12, 15), strict=True):
+        town.claim(f"{day[:10]} {hour}:00", insured_id="a", institution_id="s1",
+                   claim_type="pharmacy")  # fmt: skip
+    town.claim("2024-06-04 08:59", insured_id="w001", institution_id="s1", claim_type="pharmacy")
+    town.claim("2024-06-04 09:01", insured_id="w001", institution_id="s2", claim_type="pharmacy")
+    town.claim("2024-02-06 18:00", insured_id="b", institution_id="s2", claim_type="pharmacy")
+    town.claim("2024-02-06 18:30", insured_id="a", institution_id="s1", claim_type="pharmacy")
+    found = rows(network(town), "doctor")[0]
+    assert found["doctor_group_share_180"] == 3 / 4
+    assert found["doctor_pharmacy_share_180"] == 5 / 13
+
+
+def test_communities_of_institutions():
+    """Two triangles joined by one light edge, in any numbering, are two communities."""
+    from scipy.sparse import csr_array
+
+    from features.network.communities import communities
+
+    weights = np.zeros((6, 6), dtype=np.int64)
+    for a, b, weight in [(0, 1, 9), (1, 2, 8), (0, 2, 9), (3, 4, 9), (4, 5, 9), (3, 5, 8),
+                         (2, 3, 1)]:  # fmt: skip
+        weights[a, b] = weights[b, a] = weight
+    assert communities(csr_array(weights)).tolist() == [0, 0, 0, 1, 1, 1]
+    order = np.array([3, 0, 4, 1, 5, 2])
+    assert communities(csr_array(weights[order][:, order])).tolist() == [0, 1, 0, 1, 0, 1]
+    assert communities(csr_array((3, 3), dtype=np.int64)).tolist() == [0, 1, 2]
