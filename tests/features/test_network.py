@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from claims.engine import run
+from features.network import meetings, ties
 from features.network.tables import make_network
 
 NETWORK = ("insured", "institution", "doctor", "groups")
@@ -193,7 +194,7 @@ def crowd(new_town, seed: int, claims: int = 260):
         town.add("insured", insured_id=f"p{number}", sex="M", village_id=f"v{number % 2}")
     for _ in range(claims):
         place = int(rng.integers(0, 3))
-        day = np.datetime64("2024-01-05") + int(rng.integers(0, 150))
+        day = np.datetime64("2024-01-05") + int(rng.integers(0, 26)) * 6
         late = int(rng.integers(0, 3)) * 20
         clock = f"{rng.integers(8, 10):02d}:{rng.integers(0, 60):02d}"
         claim = town.claim(
@@ -413,3 +414,72 @@ def test_communities_of_institutions():
     order = np.array([3, 0, 4, 1, 5, 2])
     assert communities(csr_array(weights[order][:, order])).tolist() == [0, 1, 0, 1, 0, 1]
     assert communities(csr_array((3, 3), dtype=np.int64)).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("block", [1, 7, 100])
+def test_the_size_of_blocks_changes_nothing(new_town, monkeypatch, block):
+    town = crowd(new_town, 1, claims=150)
+    before = everything(network(town))
+    monkeypatch.setattr(meetings, "BLOCK", block)
+    monkeypatch.setattr(ties, "BLOCK", block)
+    assert everything(network(town)) == before
+
+
+def test_against_a_plain_count(new_town):
+    """Partners and days by comparing every pair of claims, as of the last date."""
+    town = crowd(new_town, 3)
+    con = network(town)
+    day, us = run(con, "SELECT max(as_of_day), max(as_of_us) FROM cut_dates")[0]
+    plain = f"""WITH live AS (SELECT insured_id AS p, institution_id AS o, service_day AS d,
+      min(service_us) AS us FROM history WHERE known_us < {us} AND service_day < {day}
+      AND service_day >= {day} - 180 AND (reversed_us IS NULL OR reversed_us >= {us})
+      AND service_hour IS NOT NULL GROUP BY ALL),
+    tied AS (SELECT a.p, b.p AS other, a.o, count(DISTINCT a.d) AS days FROM live a JOIN live b
+      ON a.o = b.o AND a.d = b.d AND a.p <> b.p AND abs(a.us - b.us) <= 1800000000
+      GROUP BY ALL HAVING days >= 3)
+    SELECT p, count(DISTINCT other), max(days) FROM tied GROUP BY p ORDER BY p"""
+    found = run(
+        con,
+        f"""SELECT insured_id, insured_covisit_partners_180, insured_covisit_days_180
+        FROM network_insured WHERE as_of_day = {day} AND insured_covisit_partners_180 > 0
+        ORDER BY 1""",
+    )
+    assert found
+    assert found == run(con, plain)
+
+
+@pytest.mark.parametrize(("each", "group"), [(1, 2), (3, 1)])
+def test_chance_pairs_of_a_big_place_are_no_group(town, each, group):
+    """A strong lift alone is not enough where many pairs might show it.
+
+    Two people of 20 days each share three; the other 120 visits belong to 120 people, or to 40 who
+    come three times each. By hand: 160^2 - (120 + 2 x 20^2) = 24,680 ordered pairs, three meetings,
+    expected 400 x 6 / 24,680 = 0.0972 days, chance 0.0972^3 / 3! = 0.00015 a pair, and the one pair
+    of frequent visitors is strong. With 42 frequent visitors 160^2 - (40 x 9 + 800) = 24,440,
+    expected 0.0982, and 861 x 0.0982^3 / 3! = 0.136 such pairs are expected: more than a twentieth.
+    """
+    for number in range(120):
+        day = np.datetime64("2024-01-03") + number
+        town.claim(f"{day} 12:00", insured_id=f"w{number // each:03d}")
+    trio(town, TRIO_DAYS[:3], people=("a", "b"))
+    for number in range(17):
+        day = np.datetime64("2024-01-08") + 8 * number
+        town.claim(f"{day} 18:00", insured_id="a")
+        town.claim(f"{day} 20:00", insured_id="b")
+    found = person(network(town), "a")
+    assert found["insured_covisit_days_180"] == 3
+    assert found["insured_covisit_lift_180"] >= 30
+    assert found["insured_covisit_group_180"] == group
+
+
+def test_a_village_morning_is_no_group(town):
+    """Thirty villagers on the clinic's one morning a month, and two visitors on other days."""
+    for day in ("01-17", "02-22", "03-13", "04-18", "05-14", "06-20"):
+        for number in range(30):
+            town.claim(f"2024-{day} 08:{number:02d}", insured_id=f"v{number:02d}")
+    for number in range(60):
+        town.claim(f"{np.datetime64('2024-01-20') + 2 * number} 15:00", insured_id=f"w{number}")
+    con = network(town)
+    assert person(con, "v10")["insured_covisit_partners_180"] == 29
+    assert person(con, "v10")["insured_covisit_lift_180"] < 2
+    assert rows(con, "groups") == []
