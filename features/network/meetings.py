@@ -13,9 +13,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 
 from features.network.claims_seen import WINDOW_DAYS, Bools, Ints
 from features.network.visits import MINUTE, Visits, runs, spread
+
+Rows = npt.NDArray[np.int32]
+Cuts16 = npt.NDArray[np.int16]
 
 #: Two visits within this time of each other are a meeting.
 NEAR = 30 * MINUTE
@@ -30,7 +34,7 @@ _DAY_STRIDE = (
 
 @dataclass(frozen=True)
 class Meetings:
-    """Meetings of pairs of spots of one place, sorted by pair.
+    """Meetings of pairs of spots of one place, in runs of pairs; narrow types, for they are many.
 
     Attributes:
         pair: number of the pair of each meeting.
@@ -39,11 +43,11 @@ class Meetings:
         pair_first, pair_second: the spots of each pair.
     """
 
-    pair: Ints
-    first: Ints
-    second: Ints
-    since: Ints
-    until: Ints
+    pair: Rows
+    first: Rows
+    second: Rows
+    since: Cuts16
+    until: Cuts16
     pair_first: Ints
     pair_second: Ints
 
@@ -89,26 +93,28 @@ def make_meetings(visits: Visits) -> Meetings:
         visits: the frequent ones, in their order.
     """
     ends = near_ends(visits.place, visits.day, visits.us)
-    found = [np.concatenate(part) for part in zip(*_blocks(visits, ends), strict=True)]
-    if not found:
-        empty: Ints = np.empty(0, dtype=np.int64)
-        return Meetings(*([empty] * 7))
-    key, first, second = found
-    order = np.lexsort((second, first, key))
-    key, first, second = key[order], first[order], second[order]
-    sizes = np.diff(runs(key))
-    spots = key[runs(key)[:-1]]
+    blocks = [_no_block(), *_blocks(visits, ends)]
+    keys, sizes, first, second = (np.concatenate(part) for part in zip(*blocks, strict=True))
+    since, until = visits.since.astype(np.int16), visits.until.astype(np.int16)
     number = len(visits.spot_place)
     return Meetings(
-        pair=np.repeat(np.arange(len(sizes)), sizes), first=first, second=second,
-        since=np.maximum(visits.since[first], visits.since[second]),
-        until=np.minimum(visits.until[first], visits.until[second]),
-        pair_first=spots // number, pair_second=spots % number,
+        pair=np.repeat(np.arange(len(sizes), dtype=np.int32), sizes), first=first, second=second,
+        since=np.maximum(since[first], since[second]),
+        until=np.minimum(until[first], until[second]),
+        pair_first=keys // max(number, 1), pair_second=keys % max(number, 1),
     )  # fmt: skip
 
 
-def _blocks(visits: Visits, ends: Ints) -> Iterator[tuple[Ints, Ints, Ints]]:
-    """Yield the meetings place by place, many small places at a time.
+_Block = tuple[Ints, Ints, Rows, Rows]
+
+
+def _no_block() -> _Block:
+    none: Ints = np.empty(0, dtype=np.int64)
+    return none, none, none.astype(np.int32), none.astype(np.int32)
+
+
+def _blocks(visits: Visits, ends: Ints) -> Iterator[_Block]:
+    """Yield the pairs and their meetings place by place, many small places at a time.
 
     A place with more pairs of visits than a block holds is swept several times, each time for
     another part of its pairs.
@@ -157,9 +163,14 @@ def _pairs(
     return low[kept] * len(visits.spot_place) + high[kept], first[kept], second[kept]
 
 
-def _kept(key: Ints, first: Ints, second: Ints) -> tuple[Ints, Ints, Ints]:
-    """Leave out pairs with fewer than three rows."""
-    order = np.argsort(key, kind="stable")
-    sizes = np.diff(runs(key[order]))
-    rows = order[np.repeat(sizes >= LEAST_DAYS, sizes)]
-    return key[rows], first[rows], second[rows]
+def _kept(key: Ints, first: Ints, second: Ints) -> _Block:
+    """Return pairs with three rows or more: key, number of rows, and the rows pair by pair."""
+    order = np.lexsort((second, first, key))
+    bounds = runs(key[order])
+    sizes = np.diff(bounds)
+    kept = sizes >= LEAST_DAYS
+    rows = order[np.repeat(kept, sizes)]
+    return (
+        key[order[bounds[:-1][kept]]], sizes[kept], first[rows].astype(np.int32),
+        second[rows].astype(np.int32),
+    )  # fmt: skip

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, timedelta
+
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
-from claims.engine import run
+from claims.contracts import table
+from claims.engine import open_engine, run
+from features import queries
+from features.clock import cut, day_number, local, month_starts
 from features.network import meetings, ties
+from features.network.communities import communities
 from features.network.tables import make_network
+from features.relations import make_relations
 
+ZONE = "Asia/Shanghai"
 NETWORK = ("insured", "institution", "doctor", "groups")
 
 
-def network(town, as_of: str = "2024-07-01", **given):
-    """Return the tables as of a date, rows by their key columns."""
-    made = town.build(as_of)
-    make_network(made.con, **given)
-    return made.con
+def network(town, as_of: str = "2024-07-01", threads: int = 2, **given):
+    """Return an engine with the network's tables, by month, as of a date."""
+    con, last = open_engine(), date.fromisoformat(as_of)
+    run(con, f"SET threads = {threads}")
+    make_relations(con, town.store(), last)
+    run(con, f"CREATE TEMP TABLE history AS {queries.facts_sql()}")
+    ((first,),) = run(con, "SELECT min(known_us) FROM history")
+    run(con, "CREATE TEMP TABLE cut_dates (as_of_day BIGINT, as_of_us BIGINT)")
+    for day in month_starts(local(first, ZONE).date(), last):
+        run(con, "INSERT INTO cut_dates VALUES (?, ?)", [day_number(day), cut(day, ZONE)])
+    make_network(con, **given)
+    return con
 
 
 def rows(con, table: str, as_of: str = "2024-07-01"):
@@ -155,8 +171,6 @@ def test_a_care_home_round_is_crowding(town):
 
 
 def test_relatives_are_marked_by_village_employer_and_list(town):
-    from datetime import UTC, date, datetime
-
     quiet_clinic(town)
     trio(town)
     for who in "abc":
@@ -215,10 +229,7 @@ def test_row_order_and_threads_change_nothing(new_town, seed):
     rng = np.random.default_rng(seed)
     for name, found in town.rows.items():
         town.rows[name] = [found[n] for n in rng.permutation(len(found))]
-    made = town.build("2024-07-01")
-    run(made.con, "SET threads = 1")
-    make_network(made.con)
-    assert everything(made.con) == before
+    assert everything(network(town, threads=1)) == before
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -235,9 +246,6 @@ def test_the_future_changes_nothing(new_town, seed):
 
 def test_nobody_and_no_date():
     """Without claims there are tables with all columns and no row; without a date, a sentence."""
-    from claims.contracts import table
-    from claims.engine import open_engine
-
     con = open_engine()
     for name in ("insured", "whitelists"):
         con.register(name, table(name).schema.empty_table())
@@ -303,18 +311,12 @@ def test_the_window_is_180_days(town, as_of, days):
     """6 February 2024 is 180 days before 4 August."""
     quiet_clinic(town)
     trio(town)
-    assert person_at(network(town, as_of), "a")["insured_covisit_days_180"] == days
-
-
-def person_at(con, insured_id: str):
-    return person(con, insured_id)
+    assert person(network(town, as_of), "a")["insured_covisit_days_180"] == days
 
 
 @pytest.mark.parametrize(("microseconds", "days"), [(-1, 3), (0, 4)])
 def test_a_reversal_counts_from_when_it_is_known(town, microseconds, days):
     """A meeting is undone from the first as-of date after one of its claims' reversal."""
-    from datetime import UTC, datetime, timedelta
-
     quiet_clinic(town)
     trio(town)
     midnight = datetime(2024, 6, 30, 16, tzinfo=UTC)
@@ -325,8 +327,6 @@ def test_a_reversal_counts_from_when_it_is_known(town, microseconds, days):
 
 @pytest.mark.parametrize(("microseconds", "days"), [(-1, 4), (0, 3)])
 def test_a_visit_counts_once_known(town, microseconds, days):
-    from datetime import UTC, datetime, timedelta
-
     quiet_clinic(town)
     trio(town)
     midnight = datetime(2024, 6, 30, 16, tzinfo=UTC)
@@ -402,10 +402,6 @@ def test_a_group_of_one_doctor_and_one_pharmacy(town):
 
 def test_communities_of_institutions():
     """Two triangles joined by one light edge, in any numbering, are two communities."""
-    from scipy.sparse import csr_array
-
-    from features.network.communities import communities
-
     weights = np.zeros((6, 6), dtype=np.int64)
     for a, b, weight in [(0, 1, 9), (1, 2, 8), (0, 2, 9), (3, 4, 9), (4, 5, 9), (3, 5, 8),
                          (2, 3, 1)]:  # fmt: skip
