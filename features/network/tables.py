@@ -171,10 +171,10 @@ def _doctor(one: _AtCut) -> Columns:
     counts = doctor_counts(one.seen, one.rows, one.groups, one.filled, one.cut)
     rows = np.flatnonzero(counts["claims"] > 0)
     columns: dict[str, Floats] = {
-        "doctor_shared_patients_180": counts["shared"].astype(np.float64),
-        "doctor_shared_share_180": _divided(counts["shared"], counts["patients"]),
-        "doctor_group_share_180": _divided(counts["group_patients"], counts["patients"]),
-        "doctor_pharmacy_share_180": _divided(counts["one_pharmacy"], counts["prescriptions"]),
+        "doc_shared_patients_180": counts["shared"].astype(np.float64),
+        "doc_shared_share_180": _divided(counts["shared"], counts["patients"]),
+        "doc_group_share_180": _divided(counts["group_patients"], counts["patients"]),
+        "doc_pharmacy_share_180": _divided(counts["one_pharmacy"], counts["prescriptions"]),
     }
     return {
         "doctor_id": one.seen.names["doctor"][rows],

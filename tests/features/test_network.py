@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from claims.contracts import table
 from claims.engine import open_engine, run
 from features import queries
 from features.clock import cut, day_number, local, month_starts
-from features.network import meetings, ties
+from features.network import meetings, tables, ties
 from features.network.communities import communities
 from features.network.tables import make_network
 from features.relations import make_relations
@@ -373,9 +375,9 @@ def test_patients_shared_between_institutions(town):
     # d1 has 20 patients and d4 one: (400 + 1) / 21^2.
     assert first["org_doctor_concentration_180"] == 401 / 441
     doctors = {row["doctor_id"]: row for row in rows(con, "doctor")}
-    assert doctors["d1"]["doctor_shared_patients_180"] == 12
-    assert doctors["d1"]["doctor_shared_share_180"] == 0.6
-    assert doctors["d4"]["doctor_shared_share_180"] == 1
+    assert doctors["d1"]["doc_shared_patients_180"] == 12
+    assert doctors["d1"]["doc_shared_share_180"] == 0.6
+    assert doctors["d4"]["doc_shared_share_180"] == 1
 
 
 def test_a_group_of_one_doctor_and_one_pharmacy(town):
@@ -396,8 +398,8 @@ def test_a_group_of_one_doctor_and_one_pharmacy(town):
     town.claim("2024-02-06 18:00", insured_id="b", institution_id="s2", claim_type="pharmacy")
     town.claim("2024-02-06 18:30", insured_id="a", institution_id="s1", claim_type="pharmacy")
     found = rows(network(town), "doctor")[0]
-    assert found["doctor_group_share_180"] == 3 / 4
-    assert found["doctor_pharmacy_share_180"] == 5 / 13
+    assert found["doc_group_share_180"] == 3 / 4
+    assert found["doc_pharmacy_share_180"] == 5 / 13
 
 
 def test_communities_of_institutions():
@@ -479,3 +481,31 @@ def test_a_village_morning_is_no_group(town):
     assert person(con, "v10")["insured_covisit_partners_180"] == 29
     assert person(con, "v10")["insured_covisit_lift_180"] < 2
     assert rows(con, "groups") == []
+
+
+DEFINED = tomllib.loads(
+    (Path(tables.__file__).parents[1] / "definitions/network.toml").read_text("utf-8")
+)
+
+
+def test_every_column_is_defined(town):
+    """The definitions name the columns of the tables, in their order, and no other."""
+    town.claim("2024-06-01 10:00", doctor_id="d1")
+    con = network(town)
+    for entity in ("insured", "institution", "doctor"):
+        columns = [name for name, *_ in run(con, f"DESCRIBE network_{entity}")]
+        named = [body["column"] for body in DEFINED["feature"] if body["entity"] == entity]
+        assert columns == ["as_of_day", f"{entity}_id", *named]
+
+
+@pytest.mark.parametrize("body", DEFINED["feature"], ids=lambda body: body["column"])
+def test_definitions_speak_both_languages(body):
+    assert body["direction"] in (-1, 0, 1)
+    assert body["unit"]
+    assert body["reason"]
+    for text in ("", "meaning_", "null_"):
+        if text != "null_" or "null_en" in body:
+            assert body[f"{text}en"].strip()
+            assert any("\u4e00" <= letter <= "\u9fff" for letter in body[f"{text}zh"])
+    for need in body.get("needs", ()):
+        assert need.split(".")[1] in table(need.split(".")[0]).columns
