@@ -47,7 +47,8 @@ class Groups:
         same_village, same_employer, listed: by that smallest member, how many members live in the
             commonest village, work for the commonest employer, stand on a white list.
         evidence: one row per member and institution: spot, partners, shared days, largest lift.
-        company: for each spot its visits in company of a member.
+        met: rows of the visits in company of a member, ascending.
+        company: for each spot how many these are.
     """
 
     group: Ints
@@ -59,6 +60,7 @@ class Groups:
     evidence_spot: Ints
     evidence_partners: Ints
     evidence_lift: Floats
+    met: Ints
     company: Ints
 
 
@@ -120,6 +122,7 @@ def make_groups(
     houses = np.unique(
         owner * (int(visits.spot_place.max(initial=0)) + 1) + visits.spot_place[spot]
     )
+    met = _met(meetings, strong, cut)
     return Groups(
         group=group,
         size=np.bincount(group[member], minlength=people),
@@ -132,7 +135,8 @@ def make_groups(
         evidence_spot=spot,
         evidence_partners=np.diff(starts),
         evidence_lift=lift[order][starts[:-1]],
-        company=_company(visits, meetings, strong, cut),
+        met=met,
+        company=np.bincount(visits.spot[met], minlength=len(visits.spot_place)),
     )
 
 
@@ -162,10 +166,10 @@ def _commonest(group: Ints, attribute: Ints) -> Ints:
     return found
 
 
-def _company(visits: Visits, meetings: Meetings, strong: Ints, cut: int) -> Ints:
-    """Return for each spot the number of its visits in company of a strong tie."""
+def _met(meetings: Meetings, strong: Ints, cut: int) -> Ints:
+    """Return the rows of visits in company of a strong tie."""
     chosen = np.zeros(len(meetings.pair_first), dtype=np.bool_)
     chosen[strong] = True
     rows = np.flatnonzero(chosen[meetings.pair] & meetings.at(cut))
-    met = np.unique(np.concatenate([meetings.first[rows], meetings.second[rows]]))
-    return np.bincount(visits.spot[met], minlength=len(visits.spot_place))
+    both = np.concatenate([meetings.first[rows], meetings.second[rows]])
+    return np.unique(both).astype(np.int64)

@@ -2,9 +2,10 @@
 
 In: an engine as ``features.build`` leaves it before the profiles: ``history``, ``cut_dates`` and
 the contract tables ``insured`` and ``whitelists``. Out: ``network_insured``,
-``network_institution``, ``network_doctor`` and ``network_groups`` in the engine; rows in the order
-of their keys, null where a value is not known. What every column means stands in
-``features/definitions/network.toml``.
+``network_institution``, ``network_doctor``, ``network_groups`` and ``network_days`` in the engine;
+rows in the order of their keys, null where a value is not known. What every column of the first
+three means stands in ``features/definitions/network.toml``; the last two are the evidence: the
+groups' members with the institutions where they meet, and the days on which they did.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ Columns = dict[str, npt.NDArray[np.generic]]
 
 
 def make_network(con: Connection, insured_from: int = 0) -> None:
-    """Make the four network tables, one set of rows per row of ``cut_dates``.
+    """Make the five network tables, one set of rows per row of ``cut_dates``.
 
     Args:
         insured_from: persons get rows only at as-of days (numbers) from this one on; the last
@@ -204,9 +205,24 @@ def _groups(one: _AtCut) -> Columns:
     }
 
 
+def _days(one: _AtCut) -> Columns:
+    visits, names, met = one.often, one.seen.names, one.groups.met
+    person = visits.spot_person[visits.spot[met]]
+    place, day = visits.place[met], visits.day[met]
+    group = one.groups.group[person]
+    order = np.lexsort((day, place, person, group))
+    return {
+        "group_id": names["insured"][group[order]],
+        "insured_id": names["insured"][person[order]],
+        "institution_id": names["institution"][place[order]],
+        "service_day": day[order],
+    }
+
+
 _KINDS: dict[str, Callable[[_AtCut], Columns]] = {
     "insured": _insured,
     "institution": _institution,
     "doctor": _doctor,
     "groups": _groups,
+    "days": _days,
 }
