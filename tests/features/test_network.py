@@ -321,7 +321,7 @@ def test_the_window_is_180_days(town, as_of, days):
 
 @pytest.mark.parametrize(("microseconds", "days"), [(-1, 3), (0, 4)])
 def test_a_reversal_counts_from_when_it_is_known(town, microseconds, days):
-    """Seen from August: a meeting is undone from the first as-of date after one of its claims' reversal."""
+    """Seen from August: a meeting ends with the first as-of date after a reversal was known."""
     quiet_clinic(town)
     trio(town)
     midnight = datetime(2024, 6, 30, 16, tzinfo=UTC)
