@@ -427,9 +427,10 @@ def test_the_size_of_blocks_changes_nothing(new_town, monkeypatch, block):
     assert everything(network(town)) == before
 
 
-def test_against_a_plain_count(new_town):
+@pytest.mark.parametrize("seed", [3, 4, 5])
+def test_against_a_plain_count(new_town, seed):
     """Partners and days by comparing every pair of claims, as of the last date."""
-    town = crowd(new_town, 3)
+    town = crowd(new_town, seed)
     con = network(town)
     day, us = run(con, "SELECT max(as_of_day), max(as_of_us) FROM cut_dates")[0]
     plain = f"""WITH live AS (SELECT insured_id AS p, institution_id AS o, service_day AS d,
@@ -513,3 +514,10 @@ def test_definitions_speak_both_languages(body):
             assert any("\u4e00" <= letter <= "\u9fff" for letter in body[f"{text}zh"])
     for need in body.get("needs", ()):
         assert need.split(".")[1] in table(need.split(".")[0]).columns
+
+
+def test_near_is_the_same_place_and_day():
+    """Rows sorted by place, day and moment: the end of those near each."""
+    place, day = np.array([0, 0, 1, 1, 1]), np.array([5, 6, 6, 6, 7])
+    us = np.array([0, 1, 2, 3, 4])
+    assert meetings.near_ends(place, day, us).tolist() == [1, 2, 4, 4, 5]
