@@ -521,3 +521,14 @@ def test_near_is_the_same_place_and_day():
     place, day = np.array([0, 0, 1, 1, 1]), np.array([5, 6, 6, 6, 7])
     us = np.array([0, 1, 2, 3, 4])
     assert meetings.near_ends(place, day, us).tolist() == [1, 2, 4, 4, 5]
+
+
+def test_a_small_lift_is_no_group_however_certain(town):
+    """Eight of eight days shared in a nearly empty clinic: 64 x 2 x 8 / 538 expected, lift 4.2."""
+    quiet_clinic(town, 10)
+    days = ("02-06 09:10", "02-15 16:40", "03-04 10:05", "03-20 14:20", "04-05 08:15",
+            "04-23 17:30", "05-12 13:25", "06-01 15:35")  # fmt: skip
+    trio(town, tuple(f"2024-{day}" for day in days), people=("a", "b"))
+    found = person(network(town), "a")
+    assert found["insured_covisit_lift_180"] == 8 / (64 * 16 / 538)
+    assert found["insured_covisit_group_180"] == 1
