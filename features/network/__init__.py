@@ -1,0 +1,1 @@
+"""The network of people, institutions and doctors: who is seen together, and with whom."""
