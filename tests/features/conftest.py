@@ -249,15 +249,17 @@ def everything() -> Callable[[Build], dict[str, tuple[Any, ...]]]:
 class ProfileHits:
     """Hits of one profile rule: by unit as of the last day, the as-of days, the evidence."""
 
-    def __init__(self, made: Build, rule_id: str) -> None:
+    def __init__(self, made: Build, rule_id: str, changed: dict[str, int]) -> None:
         rule = next(rule for rule in rules() if rule.id == rule_id)
-        rows = made.con.execute(
-            "SELECT as_of_day, unit_id, hits, amount FROM profile_hits WHERE rule_id = ?", [rule_id]
-        ).fetchall()
+        parameters = {**rule.parameters, **changed}
+        rows = made.con.execute(rule.text, parameters).fetchall()
+        if not changed:
+            kept = "SELECT as_of_day, unit_id, hits, amount FROM profile_hits WHERE rule_id = ?"
+            assert set(rows) == set(made.con.execute(kept, [rule_id]).fetchall())
         as_of = day_number(made.as_of)
         self.days = sorted({day_of(day) for day, *_ in rows})
         self.last = {unit: (hits, amount) for day, unit, hits, amount in rows if day == as_of}
-        used = {n: v for n, v in rule.parameters.items() if f"${n}" in rule.evidence}
+        used = {n: v for n, v in parameters.items() if f"${n}" in rule.evidence}
         self.evidence: dict[str, set[str]] = {}
         for day, unit, proof in made.con.execute(rule.evidence, used).fetchall():
             if day == as_of and unit in self.last:
@@ -266,9 +268,9 @@ class ProfileHits:
 
 @pytest.fixture(scope="session")
 def profile_hits() -> Callable[..., ProfileHits]:
-    """Return what finds the hits of a profile rule in a town."""
+    """Return what finds the hits of a profile rule in a town, with some parameters changed."""
 
-    def found(town: Town, rule_id: str, as_of: str = "2024-12-01") -> ProfileHits:
-        return ProfileHits(town.rules(as_of, *PROFILE_TABLES), rule_id)
+    def found(town: Town, rule_id: str, as_of: str = "2024-12-01", **changed: int) -> ProfileHits:
+        return ProfileHits(town.rules(as_of, *PROFILE_TABLES), rule_id, changed)
 
     return found
