@@ -81,8 +81,12 @@ def build(
 
 
 def build_rules(store: StoreVersion, as_of: date) -> Build:
-    """Compute facts and rule hits only; the build has no matrix."""
-    return _made(store, as_of, _STEPS[:2])
+    """Compute facts and rule hits of claims and profiles only; the build has no matrix.
+
+    Raises:
+        BuildError: no claim was known before the date.
+    """
+    return _made(store, as_of, _STEPS[:4])
 
 
 def build_facts(store: StoreVersion, as_of: date) -> Build:
@@ -195,7 +199,6 @@ def _make_claim_tables(made: Build) -> None:
 
 def _make_profiles(made: Build) -> None:
     last = day_number(made.as_of)
-    _run_profile_rules(made)
     for table in queries.PROFILE_KEYS:
         profile = make_profile(made.con, of(table, made.features), table, last)
         made.con.register(f"profile_{table}", _with_rules(made, profile, table))
@@ -238,6 +241,7 @@ _STEPS: Sequence[tuple[str, Callable[[Build], None]]] = (
     _FACTS,
     ("rules", _run_rules),
     _DATES,
+    ("profile rules", _run_profile_rules),
     ("peers", _make_peers),
     ("claim features", _make_claim_tables),
     ("profiles", _make_profiles),

@@ -27,6 +27,7 @@ from features.as_of import DefaultAsOf, default_as_of
 from features.build import Build, build
 from features.clock import cut
 from features.parameters import read_book
+from jihe.findings import write_findings
 from jihe.home import Home
 from jihe.identified import write_identified
 from jihe.planning import (
@@ -154,6 +155,7 @@ def score_and_plan(
         _write_records(_drawn_records(sealed, records), folder)
         _write_json(metrics, folder / "metrics.json")
         _write_not_run(made, folder / "not_run.json")
+        write_findings(made, folder)
         write_quarantine_report(made.store, folder)
 
     sealed = seal_plan(home, designed, choices.now or datetime.now(UTC), write)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from features.clock import cut, day_of
+from features.findings import profile_findings
 from serving.distributions import peer_group
 from serving.records import EVIDENCE, Hit
 from serving.registers import age_on
@@ -47,7 +48,8 @@ def unit_hits(made: Build, unit: str, unit_ids: Sequence[str]) -> dict[str, list
     """Return the rule hits of the units, each with at most 20 ids that prove it.
 
     A claim's evidence are lines or other claims; that of an institution or a person are the claims
-    that were hit, by amount at stake, and its hits are how many.
+    that were hit, by amount at stake, and its hits are how many. Rules that judge the institution
+    or the person itself follow, as of the build's date, with evidence of their own.
     """
     _want(made, unit_ids)
     key = _UNIT_KEY[unit]
@@ -64,6 +66,12 @@ def unit_hits(made: Build, unit: str, unit_ids: Sequence[str]) -> dict[str, list
     for unit_id, rule_id, times, amount in rows:
         proof = tuple(evidence.get((unit_id, rule_id), ()))
         found.setdefault(unit_id, []).append(Hit(rule_id, times, amount, proof))
+    wanted = set(unit_ids)
+    for finding in profile_findings(made, [unit], EVIDENCE):
+        if finding.unit_id in wanted:
+            found.setdefault(finding.unit_id, []).append(
+                Hit(finding.rule.id, finding.hits, finding.amount, finding.evidence)
+            )
     return found
 
 

@@ -43,7 +43,8 @@ class RecordError(ValueError):
 class Hit:
     """One rule that hit a unit: how often, amount at stake in minor units, ids that prove it.
 
-    Of an institution or a person ``hits`` counts claims.
+    Of an institution or a person ``hits`` counts claims, unless the rule judges the institution or
+    the person itself (``grain = "profile"``).
     """
 
     rule_id: str
@@ -270,7 +271,10 @@ def _contributions(terms: Terms) -> list[dict[str, Any]]:
 
 
 def _rule_hit(hit: Hit, unit: str) -> dict[str, Any]:
-    """Return what a rule found; of a person or an institution it says how many claims it hit."""
+    """Return what a rule found; of a person or an institution it says how many claims it hit.
+
+    A rule that judges the person or the institution itself says its own sentence.
+    """
     rule = rule_by_id()[hit.rule_id]
     made: dict[str, Any] = {"rule_id": rule.id, "level": rule.level}
     for lang in LANGS:
@@ -278,7 +282,7 @@ def _rule_hit(hit: Hit, unit: str) -> dict[str, Any]:
         made[f"label_{lang}"] = rule.label(lang)
         made[f"sentence_{lang}"] = (
             rule.sentence(lang, hit.hits)
-            if unit == "claim"
+            if unit == "claim" or rule.grain == "profile"
             else text("rule_on_claims", lang, label=rule.label(lang), claims=f"{hit.hits:,}")
         )
     return made | {

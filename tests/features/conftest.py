@@ -22,6 +22,8 @@ from claims.mapping import source_mapping
 from claims.simulator.county import simulate
 from claims.store import StoreVersion, open_store, write_version
 from features.build import Build, build, build_rules
+from features.clock import day_number, day_of
+from features.rules import rules
 
 ZONE = ZoneInfo("Asia/Shanghai")
 Row = dict[str, Any]
@@ -30,6 +32,12 @@ Row = dict[str, Any]
 def at(text: str) -> datetime:
     """Return a local moment, ``2024-03-01 10:00`` or a date alone, in UTC."""
     return datetime.fromisoformat(text).replace(tzinfo=ZONE).astimezone(UTC)
+
+
+#: Tables beside the claims that rules of profiles read; absent unless a test names them.
+PROFILE_TABLES = (
+    "claim_lines", "beds", "coverage", "contributions", "employers", "drg_groups",
+)  # fmt: skip
 
 
 @dataclass
@@ -58,6 +66,16 @@ class Town:
             "account_amount": 1_000, "self_amount": 2_000, "currency": "CNY",
         }  # fmt: skip
         return str(self.add("claims", **{**row, **given})["claim_id"])
+
+    @staticmethod
+    def day(number: int) -> str:
+        """Return the day ``number`` days after 1 March 2024."""
+        return str(date(2024, 3, 1) + timedelta(days=number))
+
+    @staticmethod
+    def moment(text: str) -> datetime:
+        """Return a local moment in UTC."""
+        return at(text)
 
     def stay(self, began: str, ended: str, known: str = "", **given: Any) -> str:
         """Add an inpatient claim."""
@@ -226,3 +244,33 @@ def random_town() -> Callable[..., Town]:
 def everything() -> Callable[[Build], dict[str, tuple[Any, ...]]]:
     """Return what collects every matrix, profile and rule hit of a build."""
     return whole_build
+
+
+class ProfileHits:
+    """Hits of one profile rule: by unit as of the last day, the as-of days, the evidence."""
+
+    def __init__(self, made: Build, rule_id: str, changed: dict[str, int]) -> None:
+        rule = next(rule for rule in rules() if rule.id == rule_id)
+        parameters = {**rule.parameters, **changed}
+        rows = made.con.execute(rule.text, parameters).fetchall()
+        if not changed:
+            kept = "SELECT as_of_day, unit_id, hits, amount FROM profile_hits WHERE rule_id = ?"
+            assert set(rows) == set(made.con.execute(kept, [rule_id]).fetchall())
+        as_of = day_number(made.as_of)
+        self.days = sorted({day_of(day) for day, *_ in rows})
+        self.last = {unit: (hits, amount) for day, unit, hits, amount in rows if day == as_of}
+        used = {n: v for n, v in parameters.items() if f"${n}" in rule.evidence}
+        self.evidence: dict[str, set[str]] = {}
+        for day, unit, proof in made.con.execute(rule.evidence, used).fetchall():
+            if day == as_of and unit in self.last:
+                self.evidence.setdefault(unit, set()).add(proof)
+
+
+@pytest.fixture(scope="session")
+def profile_hits() -> Callable[..., ProfileHits]:
+    """Return what finds the hits of a profile rule in a town, with some parameters changed."""
+
+    def found(town: Town, rule_id: str, as_of: str = "2024-12-01", **changed: int) -> ProfileHits:
+        return ProfileHits(town.rules(as_of, *PROFILE_TABLES), rule_id, changed)
+
+    return found

@@ -49,6 +49,7 @@ def test_writes_every_file_that_is_promised(home: Path) -> None:
     promised = {
         "scores.parquet", "list.csv", "list.xlsx", "cases.jsonl", "inspectors.xlsx",
         "certificate.json", "quarantine.parquet", "metrics.json", "frame.tsv", "draw.tsv",
+        "findings.csv", "findings.parquet",
     }  # fmt: skip
     assert promised <= {path.name for path in home.iterdir()}
     assert not list(home.glob(".partial-*"))
