@@ -56,6 +56,10 @@ PLACE_GROUPS: Mapping[str, tuple[str, str]] = {
 }  # fmt: skip
 
 
+#: Kinds of which atoms look at single groups: their groups are never counted together.
+_NAMED = "'patient', 'digit'"
+
+
 def member(alias: str, days: int) -> str:
     """Return when a claim belongs to the profile of cut date ``d`` that looks ``days`` back."""
     return (
@@ -91,13 +95,29 @@ def place_groups() -> str:
         AND e.first_cut <= h.last_cut AND e.last_cut >= h.first_cut
     ), cells AS (
       {cells} UNION ALL {_cell("'weekly'", "'7'", "FROM weekly h")}
+    ), sized AS (
+      SELECT c.*, CASE WHEN c.kind IN ({_NAMED}) THEN 2 ELSE z.cells END AS cells FROM cells c
+      JOIN (SELECT c.institution_id, c.kind, c.grouped, COUNT(*) AS cells FROM cells c
+        GROUP BY c.institution_id, c.kind, c.grouped) z
+      ON z.institution_id = c.institution_id AND z.kind = c.kind AND z.grouped = c.grouped
     )
-    SELECT d.as_of_day, c.institution_id, c.kind, c.grouped, SUM(c.n) AS n,
+    SELECT d.as_of_day, c.institution_id, c.kind, c.grouped, SUM(c.n) AS n, 1 AS times,
       SUM(c.amount) AS amount, MIN(c.first_day) AS first_day, MAX(c.last_day) AS last_day,
       CASE WHEN MIN(c.first_person) <> MAX(c.last_person) THEN 1 ELSE 0 END AS several
     FROM cut_dates d
-    JOIN cells c ON d.as_of_day >= c.first_cut AND d.as_of_day <= c.last_cut
+    JOIN sized c ON c.cells > 1 AND d.as_of_day >= c.first_cut AND d.as_of_day <= c.last_cut
     GROUP BY d.as_of_day, c.institution_id, c.kind, c.grouped
+    UNION ALL
+    SELECT d.as_of_day, c.institution_id, c.kind, NULL, c.n, c.times, c.amount, NULL, NULL, c.several
+    FROM cut_dates d
+    JOIN (
+      SELECT c.institution_id, c.kind, c.n, c.first_cut, c.last_cut, COUNT(*) AS times,
+        SUM(c.amount) AS amount,
+        CASE WHEN c.first_person <> c.last_person THEN 1 ELSE 0 END AS several
+      FROM sized c WHERE c.cells = 1
+      GROUP BY c.institution_id, c.kind, c.n, c.first_cut, c.last_cut,
+        CASE WHEN c.first_person <> c.last_person THEN 1 ELSE 0 END
+    ) c ON d.as_of_day >= c.first_cut AND d.as_of_day <= c.last_cut
     """
 
 
