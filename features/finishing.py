@@ -164,6 +164,9 @@ def expected(a: Array, e: Array, n: Array) -> Array:
     return shrunken(a, n, e)
 
 
+_SHARES = (0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+
+
 def percentile(
     a: Array, n: Array, low: Array, quarter: Array, half: Array, three: Array, high: Array,
     top: Array,
@@ -171,20 +174,21 @@ def percentile(
     """Return where a lies among comparable ones, between 0 and 1.
 
     Known are the quantiles 0.05, 0.25, 0.5, 0.75, 0.95 and 0.99; between two of them the share
-    grows in a straight line; below the first it is 0.05, above the last 0.99. Unknown where fewer
-    than PEER_MINIMUM comparable claims were known.
+    grows in a straight line; below the first it is 0.05, above the last 0.99; on several equal
+    ones it is the middle. Unknown where fewer than PEER_MINIMUM comparable claims were known.
     """
     knots = (low, quarter, half, three, high, top)
-    shares = (0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
-    found = np.where(np.isnan(a), np.nan, shares[0])
-    for place in range(len(knots) - 1):
-        below, above = knots[place], knots[place + 1]
+    least, most = np.full_like(a, _SHARES[0]), np.full_like(a, _SHARES[0])
+    for below, above, share_below, share_above in zip(
+        knots, knots[1:], _SHARES, _SHARES[1:], strict=False
+    ):
         gap = np.where(above > below, above - below, 1.0)
-        part = np.clip((a - below) / gap, 0.0, 1.0)
-        found = np.where(
-            a >= below, shares[place] + part * (shares[place + 1] - shares[place]), found
-        )
-    return np.where(n >= PEER_MINIMUM, found, np.nan)
+        part = np.where(above > below, np.clip((a - below) / gap, 0.0, 1.0), 1.0)
+        found = share_below + part * (share_above - share_below)
+        most = np.where(a >= below, found, most)
+        least = np.where(a > below, found, least)
+    known = (n >= PEER_MINIMUM) & ~np.isnan(a + _added(knots))
+    return np.where(known, (least + most) / 2.0, np.nan)
 
 
 def robust_z(a: Array, n: Array, median: Array, mad: Array) -> Array:
