@@ -84,11 +84,6 @@ def share_or_none(a: Array, b: Array) -> Array:
     return share(np.nan_to_num(a), b)
 
 
-def days(a: Array) -> Array:
-    """Return microseconds as days."""
-    return a / 86_400_000_000.0
-
-
 def permille(a: Array) -> Array:
     """Return thousandths as a ratio."""
     return a / 1000.0
@@ -112,7 +107,9 @@ def entropy(*counts: Array) -> Array:
     whole = _added(filled)
     total = np.where(whole >= PEER_MINIMUM, whole, np.nan)
     parts = [count / total for count in filled]
-    return -_added([p * np.log(np.where(p > 0, p, 1.0)) for p in parts]) / np.log(len(counts))
+    # Subtracted, not negated: a minus before an unknown value would change its bits.
+    spread = 0.0 - _added([p * np.log(np.where(p > 0, p, 1.0)) for p in parts])
+    return spread / math.log(len(counts))
 
 
 #: Share of each first digit, 1 to 9, that Benford's law expects.
@@ -206,6 +203,6 @@ FINISHING: Mapping[str, Callable[..., Array]] = {
     "value": value, "log": log, "ratio": ratio, "share": share, "log_ratio": log_ratio,
     "difference": difference, "years": years, "growth": growth, "robust_z": robust_z,
     "change": change, "share_change": share_change, "permille": permille, "hhi": hhi,
-    "count": count, "share_or_none": share_or_none, "days": days, "entropy": entropy, "benford": benford, "shrunken": shrunken, "expected": expected,
+    "count": count, "share_or_none": share_or_none, "entropy": entropy, "benford": benford, "shrunken": shrunken, "expected": expected,
     "percentile": percentile,
 }  # fmt: skip

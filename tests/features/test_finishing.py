@@ -14,7 +14,7 @@ from features.finishing import BENFORD_MINIMUM, FINISHING, PEER_MINIMUM
 NAN = math.nan
 ARITY = {"value": 1, "log": 1, "ratio": 2, "share": 2, "log_ratio": 2, "difference": 2, "years": 1,
          "growth": 2, "robust_z": 4, "change": 4, "share_change": 4, "permille": 1, "hhi": 2,
-         "count": 1, "share_or_none": 2, "days": 1, "entropy": 7, "benford": 9, "shrunken": 3,
+         "count": 1, "share_or_none": 2, "entropy": 7, "benford": 9, "shrunken": 3,
          "expected": 3, "percentile": 8}
 #: What counts an unknown atom as nothing.
 COUNTS = {"growth", "count", "share_or_none", "entropy", "benford"}  # fmt: skip
@@ -66,7 +66,6 @@ def finished(name: str, *atoms: float) -> float:
         ("share_or_none", (NAN, 4), 0.0),
         ("share_or_none", (1, 4), 0.25),
         ("share_or_none", (NAN, NAN), NAN),
-        ("days", (129_600_000_000,), 1.5),
         # Two units of 3 and 1: (9 + 1) / 16.
         ("hhi", (10, 4), 0.625),
         ("hhi", (16, 4), 1.0),
