@@ -178,8 +178,11 @@ def _make_peers(made: Build) -> None:
     medians = ", ".join(
         f"count({n}) AS {n}_n, quantile_disc({n}, 0.5) AS {n}_median" for n in names
     )
+    ranked = [(n, *q) for n in queries.RANKED_MEASURES for q in queries.PEER_QUANTILES.items()]
+    medians += "".join(f", quantile_disc({n}, {at}) AS {n}_{q}" for n, q, at in ranked)
     spreads = ", ".join(f"quantile_disc(abs(k.{n} - m.{n}_median), 0.5) AS {n}_mad" for n in names)
     picked = ", ".join(f"m.{n}_n, m.{n}_median, s.{n}_mad" for n in names)
+    picked += "".join(f", m.{n}_{q}" for n, q, _ in ranked)
     run(
         con,
         f"""CREATE OR REPLACE TEMP TABLE peer_rows AS
@@ -200,7 +203,8 @@ def _make_claim_tables(made: Build) -> None:
 def _make_profiles(made: Build) -> None:
     last = day_number(made.as_of)
     for table in queries.PROFILE_KEYS:
-        profile = make_profile(made.con, of(table, made.features), table, last)
+        described = tuple(f for f in made.features if f.entity == table)
+        profile = make_profile(made.con, described, table, last)
         made.con.register(f"profile_{table}", _with_rules(made, profile, table))
 
 

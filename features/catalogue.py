@@ -12,7 +12,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,14 @@ from claims.contracts import Lang
 
 _DEFINITIONS = Path(__file__).parent / "definitions"
 #: Definition file -> the entity that its features describe. The file's name says what the atoms
-#: run over; each has one query builder in features.queries.
+#: run over; each has one query builder in features.queries or features.profile_texts.
 TABLES: Mapping[str, str] = {
     "claim": "claim", "history": "claim", "supply": "claim", "place": "claim", "peer": "claim",
     "institution": "institution", "doctor": "doctor", "doctor_day": "doctor",
     "employer": "employer", "contribution": "employer", "insured": "insured",
+    "concentration": "institution", "admission": "institution", "ward": "institution",
+    "case_mix": "institution",
+    "habit": "insured", "meeting": "insured",
 }  # fmt: skip
 _KEYS = {
     "name", "windows", "atoms", "finish", "peer", "direction", "unit", "needs", "reason", "sees",
@@ -114,25 +117,78 @@ def _expand(table: str, raw: Mapping[str, Any]) -> list[Feature]:
             meaning_en=raw["meaning_en"], meaning_zh=raw["meaning_zh"],
         )  # fmt: skip
         features.append(base)
-        if raw.get("peer"):
-            features.append(_peer_version(base))
+        features += [_peer_version(base, kind) for kind in _peer_kinds(raw.get("peer"), window)]
     return features
 
 
-def _peer_version(base: Feature) -> Feature:
-    return Feature(
-        **{
-            **asdict(base),
-            "name": base.name + "_peer",
-            "finish": "peer:" + base.finish,
-            "unit": "robust z",
-            "en": base.en + ", against peers",
-            "zh": base.zh + "，与同类比较",
-            "meaning_en": base.meaning_en + " Robust z-score within class and level.",
-            "meaning_zh": base.meaning_zh + "在同类别同等级内的稳健z值。",
-            "null_en": "fewer than 5 institutions to compare with",
-            "null_zh": "可比机构不足5家",
-        }
+def _peer_kinds(wanted: Any, window: int | None) -> list[str]:
+    """Return the comparisons of a feature: ``true`` is the robust z of every window.
+
+    A list names comparisons of every window, a table the windows of each.
+    """
+    if wanted is True:
+        return ["z"]
+    if isinstance(wanted, Mapping):
+        return [kind for kind, windows in wanted.items() if window in windows]
+    return list(wanted or ())
+
+
+#: Comparison -> what it adds to name, unit and texts. The robust z keeps the bare name.
+_PEER_WORDS: Mapping[str, Mapping[str, str]] = {
+    "z": {
+        "suffix": "_peer", "unit": "robust z", "en": ", against peers", "zh": "，与同类比较",
+        "meaning_en": " Robust z-score among {en}.", "meaning_zh": "在{zh}内的稳健z值。",
+    },
+    "rank": {
+        "suffix": "_peer_rank", "unit": "percentile", "en": ", percentile among peers",
+        "zh": "，同类百分位", "meaning_en": " Percentile among {en}.",
+        "meaning_zh": "在{zh}内的百分位。",
+    },
+    "ratio": {
+        "suffix": "_peer_ratio", "unit": "times", "en": ", ratio to peers", "zh": "，与同类之比",
+        "meaning_en": " Ratio to {en}, drawn towards 1 where few cases stand behind it.",
+        "meaning_zh": "与{zh}之比，例数少时向1收缩。",
+    },
+    "excess": {
+        "suffix": "_peer_excess", "unit": "log ratio", "en": ", beyond peers", "zh": "，超出同类",
+        "meaning_en": " Less the median of {en}.", "meaning_zh": "减去{zh}的中位数。",
+    },
+}  # fmt: skip
+#: Entity -> with whom it is compared, and when there is nobody (features.peers).
+_PEERS: Mapping[str, tuple[str, str, str, str]] = {
+    "institution": (
+        "institutions of its class and level", "同类别同等级机构",
+        "fewer than 5 institutions to compare with", "可比机构不足5家",
+    ),
+    "doctor": (
+        "doctors of the specialty at places of the class", "同类机构同科别医师",
+        "fewer than 5 doctors to compare with", "可比医师不足5名",
+    ),
+    "employer": (
+        "employers of its kind and industry", "同类型同行业单位",
+        "fewer than 5 employers to compare with", "可比单位不足5家",
+    ),
+    "insured": (
+        "persons of the age band, sex and chronic status", "同年龄段同性别同慢病状态的参保人",
+        "fewer than 30 persons to compare with", "可比参保人不足30人",
+    ),
+}  # fmt: skip
+
+
+def _peer_version(base: Feature, kind: str) -> Feature:
+    words = _PEER_WORDS[kind]
+    en, zh, null_en, null_zh = _PEERS[base.entity]
+    return replace(
+        base,
+        name=base.name + words["suffix"],
+        finish=("peer:" if kind == "z" else f"peer_{kind}:") + base.finish,
+        unit=words["unit"],
+        en=base.en + words["en"],
+        zh=base.zh + words["zh"],
+        meaning_en=base.meaning_en + words["meaning_en"].format(en=en),
+        meaning_zh=base.meaning_zh + words["meaning_zh"].format(zh=zh),
+        null_en=null_en,
+        null_zh=null_zh,
     )
 
 
@@ -164,14 +220,14 @@ def reasons() -> Mapping[str, Reason]:
 
 def of(table: str, features: Sequence[Feature] | None = None) -> tuple[Feature, ...]:
     """Return the features of one definition file."""
-    return tuple(f for f in features or catalogue() if f.table == table)
+    return tuple(f for f in (catalogue() if features is None else features) if f.table == table)
 
 
 @cache
 def catalogue_version() -> str:
     """Return the digest of all that changes a feature's value: 16 hex digits of SHA-256."""
-    from features import queries  # the builders read the catalogue
+    from features import profile_texts, queries  # the builders read the catalogue
 
     entries = [[f.name, f.table, f.window, f.atoms, f.finish, f.direction] for f in catalogue()]
-    body = [entries, queries.all_texts(catalogue())]
+    body = [entries, queries.all_texts(catalogue()), profile_texts.all_texts(catalogue())]
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]

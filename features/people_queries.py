@@ -1,7 +1,7 @@
-"""Query builders of people: doctors' days, employers and what they pay in, the items of a claim.
+"""Relations about people: doctors' days, what employers pay in, the items of a claim.
 
-Each function takes the select list of atoms that ``features.queries`` makes of a definition file
-and returns a portable text; ``d`` is a cut date, ``h`` a claim of the past, other letters as said.
+Each is a portable text from which ``features.profile_texts`` or ``features.queries`` take the atoms
+of one definition file; ``d`` is a cut date, ``h`` a claim of the past.
 """
 
 from __future__ import annotations
@@ -13,15 +13,13 @@ CONTRIBUTION_DAYS = 730
 ITEM_DAYS = 365
 
 
-def doctor_day_sql(atoms: str) -> str:
-    """Return the text over ``w``, the working days of each doctor in the year before a date.
+def working_days() -> str:
+    """Return the text of the working days of each doctor in the year before each date.
 
     A day has its ``persons``, ``claims`` and ``minutes_milli``: thousandths of the minutes that the
     list of usual durations gives for what was charged; null where the list knows none of it.
     """
     return f"""
-    SELECT w.as_of_day, w.doctor_id, {atoms}
-    FROM (
       SELECT d.as_of_day, h.doctor_id, h.service_day, COUNT(DISTINCT h.insured_id) AS persons,
         COUNT(h.claim_id) AS claims, SUM(m.minutes_milli) AS minutes_milli
       FROM cut_dates d
@@ -36,33 +34,6 @@ def doctor_day_sql(atoms: str) -> str:
         GROUP BY i.claim_id
       ) m ON m.claim_id = h.claim_id
       GROUP BY d.as_of_day, h.doctor_id, h.service_day
-    ) w
-    GROUP BY w.as_of_day, w.doctor_id
-    """
-
-
-def employer_sql(atoms: str, days: int) -> str:
-    """Return the text over ``h``, the claims of each employer's staff before a date.
-
-    ``o.persons`` is the staff on the register, ``j.first_day`` the month of the person's first
-    contribution through this employer as known at the date.
-    """
-    return f"""
-    SELECT d.as_of_day, h.employer_id, {atoms}
-    FROM cut_dates d
-    JOIN history h ON h.known_us < d.as_of_us AND h.service_day < d.as_of_day
-      AND h.service_day >= d.as_of_day - {days} AND h.employer_id IS NOT NULL AND {_LIVE}
-    LEFT JOIN (
-      SELECT employer_id, COUNT(*) AS persons FROM insured_rows
-      WHERE employer_id IS NOT NULL GROUP BY employer_id
-    ) o ON o.employer_id = h.employer_id
-    LEFT JOIN (
-      SELECT a.as_of_day, f.employer_id, f.insured_id, MIN(f.month_day) AS first_day
-      FROM cut_dates a JOIN ({_FIRST_MONTHS}) f ON f.known_us < a.as_of_us
-      GROUP BY a.as_of_day, f.employer_id, f.insured_id
-    ) j ON j.as_of_day = d.as_of_day AND j.employer_id = h.employer_id
-      AND j.insured_id = h.insured_id
-    GROUP BY d.as_of_day, h.employer_id
     """
 
 
@@ -78,10 +49,25 @@ _FIRST_MONTHS = """
       ) b WHERE b.before IS NULL OR b.month_day < b.before"""
 
 
-def contribution_sql(atoms: str) -> str:
-    """Return the text over ``c``, the contributions of each employer known before a date.
+#: What the registers add to an employer's claims: ``o.persons``, the staff on the register, and
+#: ``j.first_day``, the month of the person's first contribution here as known at the date.
+STAFF = f"""
+    LEFT JOIN (
+      SELECT employer_id, COUNT(*) AS persons FROM insured_rows
+      WHERE employer_id IS NOT NULL GROUP BY employer_id
+    ) o ON o.employer_id = h.employer_id
+    LEFT JOIN (
+      SELECT a.as_of_day, f.employer_id, f.insured_id, MIN(f.month_day) AS first_day
+      FROM cut_dates a JOIN ({_FIRST_MONTHS}) f ON f.known_us < a.as_of_us
+      GROUP BY a.as_of_day, f.employer_id, f.insured_id
+    ) j ON j.as_of_day = d.as_of_day AND j.employer_id = h.employer_id
+      AND j.insured_id = h.insured_id"""
 
-    ``f.limit_amount`` and ``u.limit_amount`` are floor and ceiling of the base in that month.
+
+def contributions() -> str:
+    """Return the text of the contributions of each employer known before each date.
+
+    ``base_floor`` and ``base_ceiling`` are the limits of the base in that month.
     """
     limit = """
     LEFT JOIN (SELECT insurance_type, valid_from_day, valid_to_day, {pick}(limit_amount)
@@ -89,14 +75,14 @@ def contribution_sql(atoms: str) -> str:
       GROUP BY insurance_type, valid_from_day, valid_to_day) {name}
       ON {name}.insurance_type = c.insurance_type AND c.month_day >= {name}.valid_from_day
       AND ({name}.valid_to_day IS NULL OR c.month_day < {name}.valid_to_day)"""
-    floor = limit.format(pick="MIN", kind="base_floor", name="f")
-    ceiling = limit.format(pick="MAX", kind="base_ceiling", name="u")
+    low = limit.format(pick="MIN", kind="base_floor", name="f")
+    high = limit.format(pick="MAX", kind="base_ceiling", name="u")
     return f"""
-    SELECT d.as_of_day, c.employer_id, {atoms}
+    SELECT d.as_of_day, c.employer_id, c.insured_id, c.month_day, c.base, c.wage, c.paid_day,
+      f.limit_amount AS base_floor, u.limit_amount AS base_ceiling
     FROM cut_dates d
     JOIN contribution_rows c ON c.known_us < d.as_of_us AND c.month_day < d.as_of_day
-      AND c.month_day >= d.as_of_day - {CONTRIBUTION_DAYS}{floor}{ceiling}
-    GROUP BY d.as_of_day, c.employer_id
+      AND c.month_day >= d.as_of_day - {CONTRIBUTION_DAYS}{low}{high}
     """
 
 

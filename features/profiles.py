@@ -1,7 +1,7 @@
-"""Profiles of institutions and persons: atoms by the engine, finished and compared with peers.
+"""Profiles: atoms by the engine, finished and compared with peers.
 
-In: an engine with ``history``, ``cut_dates`` and ``institution_rows``. Out: one Arrow table per
-entity, a row per as-of day and id, a float64 column per feature; NaN where it is not known.
+In: an engine with ``history``, what claims held, ``cut_dates`` and the registers. Out: one Arrow
+table per entity, a row per as-of day and id, a float64 column per feature; NaN where it is not known.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from claims.engine import Connection, run
-from features import queries
-from features.catalogue import Feature
-from features.finishing import FINISHING, peer_z
+from claims.engine import Connection
+from features import profile_texts, queries
+from features.catalogue import Feature, of
+from features.finishing import FINISHING
+from features.peers import MINIMUM, compare, ladder
 
 Array = npt.NDArray[np.float64]
 
@@ -27,56 +28,102 @@ def floats(table: pa.Table, name: str) -> Array:
 
 
 def finish(feature: Feature, atoms: pa.Table) -> Array:
+    """Return the finished values of one feature from the table of its atoms."""
+    return finished(feature, atoms_of(feature, atoms))
+
+
+def atoms_of(feature: Feature, atoms: pa.Table) -> list[Array]:
+    """Return the columns of a feature's atoms."""
+    return [floats(atoms, f"{feature.name}:{place}") for place in range(len(feature.atoms))]
+
+
+def finished(feature: Feature, arrays: Sequence[Array]) -> Array:
     """Return the finished values of one feature from its atoms."""
-    arrays = [floats(atoms, f"{feature.name}:{place}") for place in range(len(feature.atoms))]
     with np.errstate(all="ignore"):
         return np.asarray(FINISHING[feature.finish](*arrays))
 
 
-def make_profile(con: Connection, features: Sequence[Feature], table: str, last: int) -> pa.Table:
-    """Return the profiles of one definition file.
+def make_profile(con: Connection, features: Sequence[Feature], entity: str, last: int) -> pa.Table:
+    """Return the profiles of one entity, from the features of all its definition files.
 
     Those that claims look up are made at every cut date, the others only at the last one, the day
-    number ``last``.
+    number ``last``. Whoever has a claim has a row; a definition file that finds nothing of a unit
+    leaves its values unknown, or zero where the feature counts.
     """
     own = [feature for feature in features if not _is_peer(feature)]
-    text = queries.profile_sql(own, table)
-    if table not in queries.LOOKED_UP:
-        text = text.replace(
-            "FROM cut_dates d", f"FROM (SELECT * FROM cut_dates WHERE as_of_day = {last}) d"
-        )
-    key = queries.PROFILE_KEYS[table]
-    atoms = con.sql(f"SELECT * FROM ({text}) ORDER BY as_of_day, {key}").to_arrow_table()
-    columns = {feature.name: finish(feature, atoms) for feature in own}
-    days, ids = atoms.column("as_of_day"), atoms.column(key)
+    texts = profile_texts.profile_texts(own, entity)
+    key = queries.PROFILE_KEYS[entity]
+    dates = "cut_dates"
+    if entity not in queries.LOOKED_UP:
+        dates = f"(SELECT * FROM cut_dates WHERE as_of_day = {last})"
+    parts = {
+        table: _atoms(con, text.replace("FROM cut_dates d", f"FROM {dates} d"), key)
+        for table, text in texts.items()
+    }
+    base = parts[entity]
+    days, ids = base.column("as_of_day"), base.column(key)
+    found: dict[str, list[Array]] = {}
+    for table, part in parts.items():
+        rows = None if table == entity else _places(base, part, key)
+        for feature in of(table, own):
+            found[feature.name] = [_taken(atom, rows) for atom in atoms_of(feature, part)]
+    columns = {feature.name: finished(feature, found[feature.name]) for feature in own}
     compared = [feature for feature in features if _is_peer(feature)]
-    columns |= _peer_columns(con, compared, columns, ids.to_pylist(), days.to_numpy())
-    return pa.table({"as_of_day": days, key: ids, **columns})
+    columns |= _peer_columns(con, compared, columns, found, ids.to_pylist(), days.to_numpy())
+    return pa.table({"as_of_day": days, key: ids, **{f.name: columns[f.name] for f in features}})
+
+
+def _atoms(con: Connection, text: str, key: str) -> pa.Table:
+    return con.sql(f"SELECT * FROM ({text}) ORDER BY as_of_day, {key}").to_arrow_table()
+
+
+def _places(base: pa.Table, part: pa.Table, key: str) -> npt.NDArray[np.int64]:
+    """Return the row of ``part`` that each row of ``base`` stands for, -1 where it has none."""
+    where = {unit: place for place, unit in enumerate(_units(part, key))}
+    return np.array([where.get(unit, -1) for unit in _units(base, key)], dtype=np.int64)
+
+
+def _units(table: pa.Table, key: str) -> list[tuple[int, str]]:
+    days, ids = table.column("as_of_day").to_pylist(), table.column(key).to_pylist()
+    return list(zip(days, ids, strict=True))
+
+
+def _taken(atom: Array, rows: npt.NDArray[np.int64] | None) -> Array:
+    """Return the atom's values in other rows, NaN where there is none."""
+    if rows is None:
+        return atom
+    return np.append(atom, np.nan)[rows]
 
 
 def _is_peer(feature: Feature) -> bool:
-    return feature.finish.startswith("peer:")
+    return feature.finish.startswith("peer")
+
+
+def _base_name(feature: Feature) -> str:
+    return feature.name[: feature.name.rindex("_peer")]
 
 
 def _peer_columns(
     con: Connection,
     features: Sequence[Feature],
     columns: Mapping[str, Array],
+    atoms: Mapping[str, Sequence[Array]],
     ids: Sequence[str],
     days: npt.NDArray[np.int64],
 ) -> dict[str, Array]:
-    """Return the robust z of each base feature among institutions of a kind, day by day."""
-    named = "SELECT institution_id, institution_class, level FROM institution_rows"
-    register = {place: (kind, level) for place, kind, level in run(con, named)}
-    kinds = [register.get(place, ("unknown", "none")) for place in ids]
-    classes = np.array([kind for kind, _ in kinds], dtype=np.str_)
-    groups = np.array([f"{kind}|{level}" for kind, level in kinds], dtype=np.str_)
-    found = {}
-    for feature in features:
-        base = columns[feature.name.removesuffix("_peer")]
-        result = np.full(len(base), np.nan)
-        for day in np.unique(days):
-            inside = days == day
-            result[inside] = peer_z(base[inside], groups[inside], classes[inside])
-        found[feature.name] = result
+    """Return the comparison of each base feature with the unit's peers, day by day."""
+    found = {feature.name: np.full(len(ids), np.nan) for feature in features}
+    for day in np.unique(days) if features else ():
+        rows = np.flatnonzero(days == day)
+        entity = features[0].entity
+        rungs = ladder(con, entity, [ids[row] for row in rows], int(day))
+        for feature in features:
+            base = _base_name(feature)
+            found[feature.name][rows] = compare(
+                feature.finish.partition(":")[0].removeprefix("peer").removeprefix("_") or "z",
+                columns[base][rows],
+                rungs,
+                MINIMUM[entity],
+                [atom[rows] for atom in atoms[base]],
+            )
     return found

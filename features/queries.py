@@ -15,9 +15,8 @@ relations, all of integers and text, times in microseconds or days since 1970:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 import sqlglot
 
@@ -45,9 +44,50 @@ LINE_FACTS = {
     "charged_days": "COUNT(DISTINCT l.line_day)",
     "active_days": "COUNT(DISTINCT l.line_day) "
     "FILTER (WHERE l.item_class NOT IN ('bed', 'nursing'))",
+    "item_count": "COUNT(DISTINCT l.item_code)",
+    "drug_items": "COUNT(DISTINCT l.item_code) FILTER (WHERE l.item_class = 'drug')",
+    "prescription_count": "COUNT(DISTINCT l.prescription_id)",
+    "covered_amount": "CAST(SUM(l.covered_amount) AS BIGINT)",
+    "uncovered_amount": "CAST(SUM(l.amount) FILTER (WHERE l.pay_class = 'self') AS BIGINT)",
+    "taken_home_amount": "CAST(SUM(l.amount) FILTER (WHERE l.discharge_drug = 1) AS BIGINT)",
 }
 #: Line sums that are nothing, not unknown, where the claim has other lines.
-_ZERO_IF_OTHER_LINES = {"drug_amount", "exam_amount", "consumable_amount", "bed_amount"}
+_ZERO_IF_OTHER_LINES = {
+    "drug_amount", "exam_amount", "consumable_amount", "bed_amount", "uncovered_amount",
+    "taken_home_amount",
+}  # fmt: skip
+#: What the lists of reference say of a claim: flags of 0 and 1, and its payment group.
+LIST_FACTS = {
+    "mild": "CASE WHEN m.claim_id IS NOT NULL THEN 1 ELSE 0 END",
+    "holiday": "CASE WHEN y.claim_id IS NOT NULL THEN 1 ELSE 0 END",
+    "group_weight": "g.group_weight",
+    "group_amount": "g.group_amount",
+}
+_IN_FORCE = (
+    "c.service_day >= r.valid_from_day AND (r.valid_to_day IS NULL OR c.service_day < "
+    "r.valid_to_day)"
+)
+_LISTS = f"""
+    LEFT JOIN (
+      SELECT c.claim_id FROM claim_rows c
+      JOIN mild_diagnosis_rows r ON r.diagnosis_code = c.main_diagnosis AND {_IN_FORCE}
+      GROUP BY c.claim_id) m ON m.claim_id = c.claim_id
+    LEFT JOIN (
+      SELECT c.claim_id FROM claim_rows c
+      JOIN holiday_rows r ON r.day_kind = 'holiday' AND {_IN_FORCE}
+      GROUP BY c.claim_id) y ON y.claim_id = c.claim_id
+    LEFT JOIN (
+      SELECT c.claim_id,
+        COALESCE(MAX(r.weight_10000) FILTER (WHERE r.level = o.level),
+          MAX(r.weight_10000)) AS group_weight,
+        COALESCE(MAX(r.standard_amount) FILTER (WHERE r.level = o.level),
+          MAX(r.standard_amount)) AS group_amount
+      FROM claim_rows c
+      LEFT JOIN institution_rows o ON o.institution_id = c.institution_id
+      JOIN drg_rows r ON r.drg_code = c.drg_code AND {_IN_FORCE}
+        AND (r.level = 'all' OR r.level = o.level)
+      GROUP BY c.claim_id) g ON g.claim_id = c.claim_id
+"""
 
 CLAIM_FACTS = (
     "claim_id", "stay_id", "insured_id", "institution_id", "doctor_id", "claim_type", "inpatient",
@@ -80,7 +120,7 @@ OWN_ROWS = {
 }  # fmt: skip
 
 #: A reversal is no service, and a reversed claim is none from the moment the fund knows it.
-_LIVE = "({h}.reversed_us IS NULL OR {h}.reversed_us >= {at})"
+LIVE = "({h}.reversed_us IS NULL OR {h}.reversed_us >= {at})"
 
 
 def dialect(sql: str, engine: str) -> str:
@@ -98,15 +138,18 @@ def facts_sql() -> str:
         for name in LINE_FACTS
     )  # fmt: skip
     sums = ", ".join(f"{sql} AS {name}" for name, sql in LINE_FACTS.items())
+    listed = ", ".join(f"{sql} AS {name}" for name, sql in LIST_FACTS.items())
     return f"""
     SELECT {claim}, {person},
       COALESCE(o.institution_class, 'unknown') AS institution_class,
-      COALESCE(o.level, 'none') AS level, COALESCE(o.district, 'unknown') AS district, {lines}
+      COALESCE(o.level, 'none') AS level, COALESCE(o.district, 'unknown') AS district, {lines},
+      {listed}
     FROM claim_rows c
     LEFT JOIN insured_rows p ON p.insured_id = c.insured_id
     LEFT JOIN institution_rows o ON o.institution_id = c.institution_id
     LEFT JOIN (SELECT l.claim_id, {sums} FROM line_rows l GROUP BY l.claim_id) s
       ON s.claim_id = c.claim_id
+    {_LISTS}
     """
 
 
@@ -142,7 +185,7 @@ def history_parts() -> dict[str, str]:
     }
 
 
-def _atoms(features: Sequence[Feature], inside: str) -> str:
+def atoms_list(features: Sequence[Feature], inside: str) -> str:
     """Return the select list of all atoms, named ``<feature>:<position>``."""
     parts = []
     for feature in features:
@@ -154,7 +197,7 @@ def _atoms(features: Sequence[Feature], inside: str) -> str:
 
 def claim_sql(features: Sequence[Feature]) -> str:
     """Return the text of features that need nothing but the claim itself."""
-    return f"SELECT t.claim_id, {_atoms(features, '')} FROM target t"
+    return f"SELECT t.claim_id, {atoms_list(features, '')} FROM target t"
 
 
 def history_sql(features: Sequence[Feature]) -> str:
@@ -164,11 +207,11 @@ def history_sql(features: Sequence[Feature]) -> str:
     """
     grouped = [_grouped(feature) for feature in features]
     return f"""
-    SELECT t.claim_id, {_atoms(grouped, "h.service_day >= t.service_day - {days}")}
+    SELECT t.claim_id, {atoms_list(grouped, "h.service_day >= t.service_day - {days}")}
     FROM target t
     LEFT JOIN history h ON h.insured_id = t.insured_id AND h.known_us < t.known_us
       AND h.service_day >= t.service_day - {HISTORY_DAYS}
-      AND {_LIVE.format(h="h", at="t.known_us")}
+      AND {LIVE.format(h="h", at="t.known_us")}
     GROUP BY t.claim_id
     """
 
@@ -181,7 +224,7 @@ def _grouped(feature: Feature) -> Feature:
 
 def supply_sql(features: Sequence[Feature]) -> str:
     """Return the text of features over the drugs of each claim."""
-    return people_queries.supply_sql(_atoms(features, ""))
+    return people_queries.supply_sql(atoms_list(features, ""))
 
 
 def place_sql(features: Sequence[Feature]) -> str:
@@ -191,7 +234,7 @@ def place_sql(features: Sequence[Feature]) -> str:
     engine can hash, where the interval alone would compare every pair of an institution's claims.
     """
     return f"""
-    SELECT t.claim_id, {_atoms(features, "")}
+    SELECT t.claim_id, {atoms_list(features, "")}
     FROM (
       SELECT c.*, c.service_us // {PLACE_MICROSECONDS} - s.back AS half_hour
       FROM target c CROSS JOIN (SELECT 0 AS back UNION ALL SELECT 1 AS back) s
@@ -200,13 +243,15 @@ def place_sql(features: Sequence[Feature]) -> str:
       AND n.service_us // {PLACE_MICROSECONDS} = t.half_hour
       AND n.service_us <= t.service_us AND n.service_us >= t.service_us - {PLACE_MICROSECONDS}
       AND n.service_hour IS NOT NULL
-      AND {_LIVE.format(h="n", at="t.known_us")}
+      AND {LIVE.format(h="n", at="t.known_us")}
     GROUP BY t.claim_id
     """
 
 
 #: Rungs of the peer ladder: from the closest comparison to the widest.
 PEER_RUNGS = (
+    "t.institution_class || '|' || t.level || '|' || t.claim_type || '|' || "
+    "COALESCE(t.department, '') || '|' || COALESCE(t.diagnosis_group, '')",
     "t.institution_class || '|' || t.level || '|' || t.claim_type || '|' || "
     "COALESCE(t.diagnosis_group, '')",
     "t.institution_class || '|' || t.level || '|' || t.claim_type",
@@ -216,7 +261,12 @@ PEER_MEASURES = {
     "amount": "t.total_amount",
     "days": "CASE WHEN t.inpatient = 1 THEN t.stay_days END",
     "line": "t.largest_line",
+    "day_cost": "CASE WHEN t.inpatient = 1 AND t.total_amount >= 0 "
+    "THEN t.total_amount // (t.stay_days + 1) END",
 }
+#: What is known of a measure's distribution beside n, median and MAD, for percentiles.
+PEER_QUANTILES = {"low": "0.05", "quarter": "0.25", "three": "0.75", "high": "0.95", "top": "0.99"}
+RANKED_MEASURES = ("amount", "days")
 
 
 def peer_sql(features: Sequence[Feature]) -> str:
@@ -226,8 +276,14 @@ def peer_sql(features: Sequence[Feature]) -> str:
     """
     chosen = []
     joins = []
-    for measure in PEER_MEASURES:
-        for value in ("n", "median", "mad"):
+    for measure, own in PEER_MEASURES.items():
+        chosen.append(f"{own} AS {measure}_value")
+        for value in (
+            "n",
+            "median",
+            "mad",
+            *(PEER_QUANTILES if measure in RANKED_MEASURES else ()),
+        ):
             cases = " ".join(
                 f"WHEN e{rung}.{measure}_n >= {PEER_MINIMUM} THEN e{rung}.{measure}_{value}"
                 for rung in range(len(PEER_RUNGS))
@@ -239,7 +295,7 @@ def peer_sql(features: Sequence[Feature]) -> str:
             f"AND e{rung}.peer_key = '{rung}|' || {key}"
         )
     return f"""
-    SELECT t.claim_id, {_atoms(features, "")}
+    SELECT t.claim_id, {atoms_list(features, "")}
     FROM target t
     LEFT JOIN (
       SELECT t.claim_id, {", ".join(chosen)}
@@ -250,38 +306,29 @@ def peer_sql(features: Sequence[Feature]) -> str:
 
 #: Profile -> the column that names whom it describes.
 PROFILE_KEYS = {
-    "institution": "institution_id", "doctor": "doctor_id", "doctor_day": "doctor_id",
-    "employer": "employer_id", "contribution": "employer_id", "insured": "insured_id",
+    "institution": "institution_id", "doctor": "doctor_id", "employer": "employer_id",
+    "insured": "insured_id",
 }  # fmt: skip
 #: Profiles that a claim looks up, made at every cut date; the others only at the last one.
-LOOKED_UP = ("institution", "doctor", "doctor_day", "employer", "contribution")
+LOOKED_UP = ("institution", "doctor", "employer")
 #: What the register of an entity adds to its profile.
 _REGISTERS = {
     "institution": "LEFT JOIN institution_rows o ON o.institution_id = h.institution_id",
     "doctor": "LEFT JOIN doctor_rows o ON o.doctor_id = h.doctor_id",
-}
-
-
-_BUILDERS: Mapping[str, Callable[[str], str]] = {
-    "doctor_day": people_queries.doctor_day_sql,
-    "employer": partial(people_queries.employer_sql, days=PROFILE_DAYS),
-    "contribution": people_queries.contribution_sql,
+    "employer": people_queries.STAFF,
 }
 
 
 def profile_sql(features: Sequence[Feature], table: str) -> str:
     """Return the text of the profiles of one definition file as of each cut date."""
     key = PROFILE_KEYS[table]
-    inside = "c.month_day" if table == "contribution" else "h.service_day"
-    atoms = _atoms(features, inside + " >= d.as_of_day - {days}")
-    if table in _BUILDERS and atoms:
-        return _BUILDERS[table](atoms)
+    atoms = atoms_list(features, "h.service_day >= d.as_of_day - {days}")
     return f"""
     SELECT {", ".join(part for part in ("d.as_of_day", f"h.{key}", atoms) if part)}
     FROM cut_dates d
     JOIN history h ON h.known_us < d.as_of_us AND h.service_day < d.as_of_day
       AND h.service_day >= d.as_of_day - {PROFILE_DAYS} AND h.{key} IS NOT NULL
-      AND {_LIVE.format(h="h", at="d.as_of_us")}
+      AND {LIVE.format(h="h", at="d.as_of_us")}
     {_REGISTERS.get(table, "")}
     GROUP BY d.as_of_day, h.{key}
     """

@@ -9,9 +9,10 @@ import sqlglot
 from sqlglot import exp
 
 from claims.contracts import tables
+from claims.simulator.schemes import NAMES as SCHEMES
 from features import catalogue as module
-from features import queries
-from features.catalogue import TABLES, catalogue, catalogue_version, of, reasons
+from features import profile_texts, queries
+from features.catalogue import TABLES, catalogue, catalogue_version, reasons
 from features.finishing import FINISHING
 from features.rules import LEVELS, rules, rules_version
 
@@ -25,6 +26,9 @@ PORTABLE = (
     exp.Exists, exp.Union, exp.Star, exp.Placeholder, exp.Parameter, exp.Var, exp.Distinct,
     exp.Substring, exp.With, exp.CTE,
 )  # fmt: skip
+LOOKS_BACK = (exp.With, exp.CTE, exp.Window, exp.Lag, exp.Order, exp.Ordered)
+#: What describes, and is meant to see nothing by itself.
+NO_SCHEME: set[str] = set()
 IN_ATOMS = tuple(set(PORTABLE) - {exp.IntDiv})
 
 
@@ -39,7 +43,7 @@ NAMES = [feature.name for feature in FEATURES]
 
 
 def test_size_and_names():
-    assert len(NAMES) >= 130
+    assert len(NAMES) >= 300
     assert len(set(NAMES)) == len(NAMES)
     assert {f.table for f in FEATURES} <= set(TABLES)
     assert not {f"rule_{r.id.lower()}" for r in rules()} & set(NAMES)
@@ -54,7 +58,7 @@ def test_a_feature_says_all(feature):
     assert feature.label("en") == feature.en
     assert feature.direction in (-1, 0, 1)
     assert feature.reason in reasons()
-    assert feature.finish.removeprefix("peer:") in FINISHING
+    assert feature.finish.split(":")[-1] in FINISHING
 
 
 @pytest.mark.parametrize("owner", [*FEATURES, *rules()], ids=[*NAMES, *(r.id for r in rules())])
@@ -88,9 +92,42 @@ def test_whole_texts_are_portable():
         *queries.history_parts().values(),
         *queries.claim_texts(FEATURES).values(),
     ]
-    texts += [queries.profile_sql(of(e), e) for e in ("institution", "insured")]
     for text in texts:
         assert not foreign(text)
+
+
+@pytest.mark.parametrize("entity", queries.PROFILE_KEYS)
+def test_profile_texts_are_portable(entity):
+    """A profile may look at the row before in a total order (LAG), which Spark knows as well."""
+    plain = [f for f in FEATURES if not f.finish.startswith("peer")]
+    for text in profile_texts.profile_texts(plain, entity).values():
+        assert not foreign(text, (*PORTABLE, *LOOKS_BACK))
+        assert "LAG(" in queries.dialect(text, "spark") or "LAG(" not in text
+
+
+def test_every_definition_file_of_a_profile_is_read():
+    plain = [f for f in FEATURES if not f.finish.startswith("peer")]
+    read = {t for e in queries.PROFILE_KEYS for t in profile_texts.profile_texts(plain, e)}
+    assert read == {t for t, e in TABLES.items() if e != "claim"}
+
+
+def test_comparisons_name_their_peers_and_finish_alike():
+    for feature in FEATURES:
+        if feature.finish.startswith("peer"):
+            base = next(
+                f for f in FEATURES if f.name == feature.name[: feature.name.rindex("_peer")]
+            )
+            assert feature.finish.split(":")[1] == base.finish
+            assert feature.meaning_en.startswith(base.meaning_en)
+            assert ("fewer than 30" in feature.null_en) == (base.entity == "insured")
+            if feature.name.endswith("_peer_ratio"):
+                assert len(base.atoms) == 2
+
+
+def test_features_name_the_schemes_they_are_meant_to_see():
+    mine = [f for f in FEATURES if f.entity in ("institution", "insured") or f.table == "claim"]
+    assert all(set(f.sees) <= set(SCHEMES) for f in FEATURES)
+    assert all(f.sees for f in mine if f.name not in NO_SCHEME)
 
 
 @pytest.mark.parametrize("rule", rules(), ids=[r.id for r in rules()])

@@ -20,7 +20,7 @@ def at(text: str) -> datetime:
 
 def profile(made, table: str, unit_id: str, name: str, day: str = AS_OF) -> float:
     """Return one cell of a profile."""
-    key = {"doctor": "doctor_id", "doctor_day": "doctor_id"}.get(table, "employer_id")
+    key = f"{table}_id"
     ((value,),) = made.con.execute(
         f'SELECT "{name}" FROM profile_{table} WHERE {key} = ? AND as_of_day = ?',
         [unit_id, day_number(date.fromisoformat(day))],
@@ -48,12 +48,12 @@ def test_a_doctor_and_the_days(town):
     assert profile(made, "doctor", "d1", "doc_insured_90") == pytest.approx(np.log1p(3))
     assert profile(made, "doctor", "d1", "doc_other_department_share_365") == 0.25
     assert profile(made, "doctor", "d1", "doc_drug_share_90") == 6_000 / 60_000
-    assert profile(made, "doctor_day", "d1", "doc_busiest_day") == pytest.approx(np.log1p(3))
-    assert profile(made, "doctor_day", "d1", "doc_patients_per_day") == 2.0
+    assert profile(made, "doctor", "d1", "doc_busiest_day") == pytest.approx(np.log1p(3))
+    assert profile(made, "doctor", "d1", "doc_patients_per_day") == 2.0
     # 30 + 60 + 90 minutes on the first day, nothing known of the second.
-    assert profile(made, "doctor_day", "d1", "doc_longest_day") == 3.0
-    assert profile(made, "doctor_day", "d1", "doc_minutes_per_day") == 180.0
-    assert profile(made, "doctor_day", "d1", "doc_overlong_days") == 0.0
+    assert profile(made, "doctor", "d1", "doc_longest_day") == 3.0
+    assert profile(made, "doctor", "d1", "doc_minutes_per_day") == 180.0
+    assert profile(made, "doctor", "d1", "doc_overlong_days") == 0.0
 
 
 @pytest.mark.parametrize(("hours", "days"), [(12, 0), (13, 1)])
@@ -61,7 +61,7 @@ def test_an_overlong_day_begins_above_twelve_hours(town, hours, days):
     town.add("service_minutes", item_code="X1", minutes=60, valid_from=date(2020, 1, 1))
     claim = town.claim("2024-12-02 10:00", doctor_id="d1")
     town.line(claim, quantity_milli=hours * 1_000)
-    assert profile(town.build(AS_OF), "doctor_day", "d1", "doc_overlong_days") == days
+    assert profile(town.build(AS_OF), "doctor", "d1", "doc_overlong_days") == days
 
 
 def employer(town) -> None:
@@ -84,13 +84,11 @@ def test_an_employer_and_the_contributions(town):
     town.stay("2024-12-01", "2024-12-05", insured_id="e1")
     town.claim("2024-12-01 09:00", insured_id="e2")
     made = town.build(AS_OF)
-    assert profile(made, "contribution", "f1", "emp_floor_share_365") == 0.5
-    assert profile(made, "contribution", "f1", "emp_mean_base_365") == pytest.approx(
-        np.log1p(350_000)
-    )
-    assert profile(made, "contribution", "f1", "emp_base_against_wage_365") == 0.7
+    assert profile(made, "employer", "f1", "emp_floor_share_365") == 0.5
+    assert profile(made, "employer", "f1", "emp_mean_base_365") == pytest.approx(np.log1p(350_000))
+    assert profile(made, "employer", "f1", "emp_base_against_wage_365") == 0.7
     # Of four: e1 paid on day 60 after the month's first, e2 once on day 61 and once not at all.
-    assert profile(made, "contribution", "f1", "emp_late_share_365") == 0.5
+    assert profile(made, "employer", "f1", "emp_late_share_365") == 0.5
     assert profile(made, "employer", "f1", "emp_users_share_90") == 1.0
     assert profile(made, "employer", "f1", "emp_visit_days_share_90") == 0.5
     assert profile(made, "employer", "f1", "emp_joiner_benefit_share_365") == 1.0

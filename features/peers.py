@@ -1,0 +1,139 @@
+"""Comparison of profiles with those of their peers, as of one day.
+
+In: finished values of one feature, a row per unit, and a ladder of groupings, the closest first.
+Out: a robust z, a percentile, a ratio or an excess over the median, NaN where nobody compares.
+
+A unit is compared inside the closest group of the ladder that holds enough known values, itself
+included. The ladders:
+
+| entity | rungs | least |
+|---|---|---|
+| institution | class and level; class; all | 5 |
+| doctor | class of the place and specialty; specialty; all | 5 |
+| employer | kind and industry; kind; all | 5 |
+| insured | age band, sex and chronic status; age band and sex; age band; all | 30 |
+
+The period is the day's own: values of different as-of days are never mixed. Claims have a ladder of
+their own, with department and disease group (features.queries.PEER_RUNGS).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from claims.engine import Connection, run
+from features.finishing import MAD_TO_SD, SHRINKAGE
+
+Array = npt.NDArray[np.float64]
+Names = npt.NDArray[np.str_]
+
+#: Known values that a group must hold to be compared with.
+MINIMUM: Mapping[str, int] = {"institution": 5, "doctor": 5, "employer": 5, "insured": 30}
+#: First ages of the bands in which persons are compared.
+AGE_BANDS = (0, 7, 18, 45, 60, 75)
+
+#: Entity -> what its register says of it: its id and the parts of its groups, a row per id.
+_REGISTERS: Mapping[str, str] = {
+    "institution": "SELECT institution_id, MIN(institution_class), MIN(level) "
+    "FROM institution_rows GROUP BY institution_id",
+    "doctor": "SELECT r.doctor_id, MIN(o.institution_class), MIN(r.specialty) FROM doctor_rows r "
+    "LEFT JOIN institution_rows o ON o.institution_id = r.institution_id GROUP BY r.doctor_id",
+    "employer": "SELECT employer_id, MIN(employer_kind), MIN(industry) FROM employer_rows "
+    "GROUP BY employer_id",
+    "insured": "SELECT insured_id, MIN(sex), MIN(chronic), MIN(birth_day) FROM insured_rows "
+    "GROUP BY insured_id",
+}
+
+
+def ladder(con: Connection, entity: str, ids: Sequence[str], day: int) -> list[Names]:
+    """Return the group of each unit on every rung, as of a day."""
+    register = {name: rest for name, *rest in run(con, _REGISTERS[entity])}
+    nobody = [None] * (3 if entity == "insured" else 2)
+    said = [register.get(name, nobody) for name in ids]
+    if entity == "insured":
+        said = [[_age_band(birth, day), sex, chronic] for sex, chronic, birth in said]
+    if entity == "doctor":
+        said = [[specialty, kind] for kind, specialty in said]
+    parts = len(nobody)
+    rungs = [["|".join(map(str, row[:kept])) for row in said] for kept in range(parts, -1, -1)]
+    return [np.array(rung, dtype=np.str_) for rung in rungs]
+
+
+def _age_band(birth_day: int | None, day: int) -> int | None:
+    if birth_day is None:
+        return None
+    age = (day - birth_day) / 365.25
+    return max((band for band in AGE_BANDS if band <= age), default=0)
+
+
+def compare(
+    kind: str, values: Array, rungs: Sequence[Names], least: int, atoms: Sequence[Array] = ()
+) -> Array:
+    """Return the comparison of each value inside the closest group that is large enough.
+
+    Args:
+        kind: z, rank, ratio or excess.
+        values: shape (n,), NaN where unknown.
+        rungs: groupings of shape (n,), the closest first.
+        least: known values that a group must hold.
+        atoms: of a ratio the numerator and denominator, shape (n,) each.
+    """
+    result = np.full(len(values), np.nan)
+    known = ~np.isnan(values)
+    for names in rungs:
+        open_ = known & np.isnan(result)
+        for rows in _groups(names):
+            if known[rows].sum() < least or not open_[rows].any():
+                continue
+            own = rows[known[rows]]
+            compared = _KINDS[kind](values[own], [atom[own] for atom in atoms])
+            result[own] = np.where(open_[own], compared, result[own])
+    return result
+
+
+def _groups(names: Names) -> list[npt.NDArray[np.intp]]:
+    """Return the rows of every group."""
+    _, places = np.unique(names, return_inverse=True)
+    order = np.argsort(places, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(places[order])) + 1) if len(names) else []
+
+
+def _robust_z(values: Array, atoms: Sequence[Array]) -> Array:
+    """Return the robust z; the spread is at least 5 % of the median's size or 0.01."""
+    median = np.median(values)
+    mad = np.median(np.abs(values - median))
+    spread = max(MAD_TO_SD * mad, 0.05 * abs(median), 0.01)
+    return np.clip((values - median) / spread, -50.0, 50.0)
+
+
+def _rank(values: Array, atoms: Sequence[Array]) -> Array:
+    """Return the mid-rank among the group, itself included, over its size."""
+    ordered = np.sort(values)
+    below = np.searchsorted(ordered, values, "left")
+    upto = np.searchsorted(ordered, values, "right")
+    return (below + upto) / (2.0 * len(values))
+
+
+def _excess(values: Array, atoms: Sequence[Array]) -> Array:
+    """Return what is above the group's median."""
+    return values - np.median(values)
+
+
+def _ratio(values: Array, atoms: Sequence[Array]) -> Array:
+    """Return the unit's ratio over that of all others together, shrunken towards 1.
+
+    The unit's own weight is b / (b + SHRINKAGE), where b is its denominator (claims, days).
+    """
+    a, b = atoms
+    others = (a.sum() - a) / np.where(b.sum() - b > 0, b.sum() - b, np.nan)
+    weight = b / (b + SHRINKAGE)
+    own = a / np.where(b > 0, b, np.nan)
+    return weight * own / np.where(others > 0, others, np.nan) + (1.0 - weight)
+
+
+_KINDS: Mapping[str, Callable[[Array, Sequence[Array]], Array]] = {
+    "z": _robust_z, "rank": _rank, "excess": _excess, "ratio": _ratio,
+}  # fmt: skip
