@@ -11,10 +11,9 @@ from features.catalogue import catalogue
 from features.rules import rules
 from features.runnable import runnable
 
-OPTIONAL = ("claim_lines", "insured", "institutions", "deaths", "price_caps", "sex_limits",
-            "daily_maxima", "mild_diagnoses")  # fmt: skip
 OWNERS = {**{f.name: f for f in catalogue()}, **{r.id: r for r in rules()}}
 NEEDED = sorted(set(itertools.chain.from_iterable(o.needs for o in OWNERS.values())))
+OPTIONAL = tuple(sorted({need.split(".")[0] for need in NEEDED} - {"claims"}))
 
 
 def names(build) -> set[str]:
