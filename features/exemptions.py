@@ -44,9 +44,7 @@ def exemptions() -> Mapping[str, Exemption]:
     """Return every kind by name."""
     raw = tomllib.loads(_PATH.read_text(encoding="utf-8"))
     return {
-        kind: Exemption(
-            kind, body["en"], body["zh"], body["sql"], body.get("kind", f"'{kind}'")
-        )
+        kind: Exemption(kind, body["en"], body["zh"], body["sql"], body.get("kind", f"'{kind}'"))
         for kind, body in raw.items()
     }
 

@@ -378,7 +378,9 @@ def prescriptions(town, *bills: tuple[tuple[str, ...], int], **given) -> list[st
     """Plant bills of one doctor on a day: the drugs of each, and the amount of each drug."""
     made = []
     for number, (codes, amount) in enumerate(bills):
-        claim = town.claim(f"2024-03-01 1{number}:00", doctor_id="d1", insurance_type="310", **given)
+        claim = town.claim(
+            f"2024-03-01 1{number}:00", doctor_id="d1", insurance_type="310", **given
+        )
         for code in codes:
             town.line(claim, item_code=code, amount=amount)
         made.append(claim)
