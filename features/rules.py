@@ -88,7 +88,7 @@ class Rule:
         """The SQL with the claims left out that a lawful reason explains."""
         if self.grain == "profile":
             return self.sql
-        kinds = ", ".join(f"'{kind}'" for kind in ("listed", *self.exempt))
+        kinds = ", ".join(f"'{kind}'" for kind in ("listed", f"listed:{self.id}", *self.exempt))
         return f"""SELECT r.claim_id, r.hits, r.amount FROM ({self.sql}) r
         WHERE NOT EXISTS (SELECT 1 FROM exempt e
           WHERE e.claim_id = r.claim_id AND e.kind IN ({kinds}))"""

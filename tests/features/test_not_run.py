@@ -13,7 +13,7 @@ from features.runnable import runnable
 
 OWNERS = {**{f.name: f for f in catalogue()}, **{r.id: r for r in rules()}}
 NEEDED = sorted(set(itertools.chain.from_iterable(o.needs for o in OWNERS.values())))
-OPTIONAL = sorted({need.split(".")[0] for need in NEEDED} - {"claims"})
+OPTIONAL = tuple(sorted({need.split(".")[0] for need in NEEDED} - {"claims"}))
 
 
 def names(build) -> set[str]:
