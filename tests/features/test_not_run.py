@@ -13,7 +13,7 @@ from features.runnable import runnable
 
 OPTIONAL = ("claim_lines", "insured", "institutions", "deaths", "price_caps", "sex_limits",
             "daily_maxima", "mild_diagnoses", "age_limits", "claim_procedures", "holidays",
-            "indications", "inventory", "items", "opening_hours", "policy_limits",
+            "doctors", "indications", "inventory", "items", "opening_hours", "policy_limits",
             "service_minutes", "sex_limited_codes")  # fmt: skip
 OWNERS = {**{f.name: f for f in catalogue()}, **{r.id: r for r in rules()}}
 NEEDED = sorted(set(itertools.chain.from_iterable(o.needs for o in OWNERS.values())))
