@@ -16,11 +16,12 @@ import pyarrow as pa
 import pytest
 
 from claims.contracts import table, tables
-from claims.engine import open_engine
+from claims.engine import open_engine, run
 from claims.load import load
 from claims.mapping import source_mapping
 from claims.simulator.county import simulate
 from claims.store import StoreVersion, open_store, write_version
+from features import build as steps
 from features.build import Build, build, build_rules
 from features.clock import day_number, day_of
 from features.rules import rules
@@ -38,6 +39,14 @@ def at(text: str) -> datetime:
 PROFILE_TABLES = (
     "claim_lines", "beds", "coverage", "contributions", "employers", "drg_groups",
 )  # fmt: skip
+
+
+@dataclass
+class Judged:
+    """What one rule found: hits and amount of each claim or unit, and what proves it."""
+
+    hits: dict[str, tuple[int, int]]
+    evidence: dict[str, set[str]] = field(default_factory=dict)
 
 
 @dataclass
@@ -121,6 +130,27 @@ class Town:
     def build(self, as_of: str = "2025-01-01", *tables_wanted: str) -> Build:
         """Build everything as of a date; tables that are named are there even if empty."""
         return build(self.store(*tables_wanted), date.fromisoformat(as_of))
+
+    def judged(self, rule_id: str, as_of: str = "2025-12-01") -> Judged:
+        """Run one rule alone, with its evidence."""
+        rule = next(rule for rule in rules() if rule.id == rule_id)
+        day = date.fromisoformat(as_of)
+        made = Build(self.store(), day, steps.open_engine(), (), (rule,), [])
+        for step in (steps._make_facts, steps._run_rules, steps._make_dates):
+            step(made)
+        steps._run_profile_rules(made)
+        last = run(made.con, "SELECT max(as_of_day) FROM cut_dates")[0][0]
+        table, of_day = "rule_hits", ""
+        if rule.grain == "profile":
+            table, of_day = "profile_hits", f"WHERE as_of_day = {last}"
+        rows = run(made.con, f"SELECT * FROM {table} {of_day}")
+        found = Judged({row[-3]: (row[-2], row[-1]) for row in rows})
+        if rule.evidence:
+            used = {n: v for n, v in rule.parameters.items() if f"${n}" in rule.evidence}
+            for proof in run(made.con, f"SELECT * FROM ({rule.evidence}) {of_day}", used):
+                if proof[-2] in found.hits:
+                    found.evidence.setdefault(proof[-2], set()).add(proof[-1])
+        return found
 
     def rules(self, as_of: str, *tables_wanted: str) -> Build:
         """Run the rules alone."""
