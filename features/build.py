@@ -22,6 +22,7 @@ from features.catalogue import Feature, catalogue_version, of
 from features.clock import cut, day_number, local, month_starts
 from features.exemptions import exempt_sql
 from features.matrix import Matrix
+from features.network.tables import make_network
 from features.parameters import ParameterBook
 from features.profiles import finish, floats, make_profile
 from features.relations import make_relations
@@ -86,7 +87,7 @@ def build_rules(store: StoreVersion, as_of: date) -> Build:
     Raises:
         BuildError: no claim was known before the date.
     """
-    return _made(store, as_of, _STEPS[:4])
+    return _made(store, as_of, _STEPS[:5])
 
 
 def build_facts(store: StoreVersion, as_of: date) -> Build:
@@ -200,6 +201,10 @@ def _make_claim_tables(made: Build) -> None:
         run(made.con, f"CREATE OR REPLACE TEMP TABLE atoms_{table} AS {text}")
 
 
+def _make_network(made: Build) -> None:
+    make_network(made.con, insured_from=day_number(made.as_of))
+
+
 def _make_profiles(made: Build) -> None:
     last = day_number(made.as_of)
     for table in queries.PROFILE_KEYS:
@@ -245,6 +250,7 @@ _STEPS: Sequence[tuple[str, Callable[[Build], None]]] = (
     _FACTS,
     ("rules", _run_rules),
     _DATES,
+    ("network", _make_network),
     ("profile rules", _run_profile_rules),
     ("peers", _make_peers),
     ("claim features", _make_claim_tables),

@@ -28,7 +28,8 @@ TABLES: Mapping[str, str] = {
     "employer": "employer", "contribution": "employer", "insured": "insured",
     "concentration": "institution", "admission": "institution", "ward": "institution",
     "case_mix": "institution",
-    "habit": "insured", "meeting": "insured",
+    "habit": "insured", "meeting": "insured", "network_insured": "insured",
+    "network_institution": "institution", "network_doctor": "doctor",
 }  # fmt: skip
 _KEYS = {
     "name", "windows", "atoms", "finish", "peer", "direction", "unit", "needs", "reason", "sees",

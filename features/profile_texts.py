@@ -27,6 +27,9 @@ RELATIONS: Mapping[str, tuple[str, Callable[[], str]]] = {
     "meeting": ("m", meetings),
     "doctor_day": ("w", working_days),
     "contribution": ("c", contributions),
+    "network_insured": ("n", lambda: "SELECT * FROM network_insured"),
+    "network_institution": ("n", lambda: "SELECT * FROM network_institution"),
+    "network_doctor": ("n", lambda: "SELECT * FROM network_doctor"),
 }
 #: The day by which windows are cut, where it is not that of the service.
 _DAYS = {"contribution": "month_day"}

@@ -138,6 +138,8 @@ class Town:
         made = Build(self.store(), day, steps.open_engine(), (), (rule,), [])
         for step in (steps._make_facts, steps._run_rules, steps._make_dates):
             step(made)
+        if "network_" in rule.sql:
+            steps._make_network(made)
         steps._run_profile_rules(made)
         last = run(made.con, "SELECT max(as_of_day) FROM cut_dates")[0][0]
         table, of_day = "rule_hits", ""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tomllib
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +11,9 @@ from scipy.sparse import csr_array
 from claims.contracts import table
 from claims.engine import open_engine, run
 from features import queries
+from features.catalogue import of
 from features.clock import cut, day_number, local, month_starts
-from features.network import meetings, tables, ties
+from features.network import meetings, ties
 from features.network.communities import communities
 from features.network.tables import make_network
 from features.relations import make_relations
@@ -488,32 +487,14 @@ def test_a_village_morning_is_no_group(town):
     assert rows(con, "groups") == []
 
 
-DEFINED = tomllib.loads(
-    (Path(tables.__file__).parents[1] / "definitions/network.toml").read_text("utf-8")
-)
-
-
 def test_every_column_is_defined(town):
     """The definitions name the columns of the tables, in their order, and no other."""
     town.claim("2024-06-01 10:00", doctor_id="d1")
     con = network(town)
     for entity in ("insured", "institution", "doctor"):
         columns = [name for name, *_ in run(con, f"DESCRIBE network_{entity}")]
-        named = [body["column"] for body in DEFINED["feature"] if body["entity"] == entity]
+        named = [feature.name for feature in of(f"network_{entity}")]
         assert columns == ["as_of_day", f"{entity}_id", *named]
-
-
-@pytest.mark.parametrize("body", DEFINED["feature"], ids=lambda body: body["column"])
-def test_definitions_speak_both_languages(body):
-    assert body["direction"] in (-1, 0, 1)
-    assert body["unit"]
-    assert body["reason"]
-    for text in ("", "meaning_", "null_"):
-        if text != "null_" or "null_en" in body:
-            assert body[f"{text}en"].strip()
-            assert any("\u4e00" <= letter <= "\u9fff" for letter in body[f"{text}zh"])
-    for need in body.get("needs", ()):
-        assert need.split(".")[1] in table(need.split(".")[0]).columns
 
 
 def test_near_is_the_same_place_and_day():
@@ -521,6 +502,35 @@ def test_near_is_the_same_place_and_day():
     place, day = np.array([0, 0, 1, 1, 1]), np.array([5, 6, 6, 6, 7])
     us = np.array([0, 1, 2, 3, 4])
     assert meetings.near_ends(place, day, us).tolist() == [1, 2, 4, 4, 5]
+
+
+@pytest.mark.parametrize(("people", "days", "hit"), [(3, 4, True), (2, 4, False), (3, 2, False)])
+def test_the_rule_hits_groups_of_three_over_three_days(town, people, days, hit):
+    quiet_clinic(town)
+    trio(town, TRIO_DAYS[:days], ("a", "b", "c")[:people])
+    found = town.judged("CO_VISIT_GROUP", "2024-07-01")
+    assert found.hits == (dict.fromkeys(("a", "b", "c"), (2, 0)) if hit else {})
+    if hit:
+        assert all(len(found.evidence[who]) == days for who in found.hits)
+
+
+@pytest.mark.parametrize("column", ["village_id", "employer_id"])
+@pytest.mark.parametrize("shared", [2, 3])
+def test_the_rule_leaves_a_village_or_a_firm_alone(town, column, shared):
+    quiet_clinic(town)
+    trio(town)
+    for number, who in enumerate(("a", "b", "c")):
+        town.add("insured", insured_id=who, sex="F", birth_date=date(1970, 1, 1),
+                 **{column: "here" if number < shared else "there"})  # fmt: skip
+    assert bool(town.judged("CO_VISIT_GROUP", "2024-07-01").hits) is (shared == 2)
+
+
+def test_the_rule_leaves_people_on_the_list_alone(town):
+    quiet_clinic(town)
+    trio(town)
+    town.add("whitelists", whitelist_id="w1", reason="care_home", insured_id="b",
+             valid_from=date(2020, 1, 1), known_at=datetime(2020, 1, 1, tzinfo=UTC))  # fmt: skip
+    assert not town.judged("CO_VISIT_GROUP", "2024-07-01").hits
 
 
 def test_a_small_lift_is_no_group_however_certain(town):
