@@ -15,6 +15,7 @@ import pyarrow as pa
 from claims.engine import Connection, run
 from features import queries
 from features.catalogue import Feature
+from features.cells import make_atoms
 from features.finishing import FINISHING, peer_z
 
 Array = npt.NDArray[np.float64]
@@ -40,13 +41,15 @@ def make_profile(con: Connection, features: Sequence[Feature], table: str, last:
     number ``last``.
     """
     own = [feature for feature in features if not _is_peer(feature)]
-    text = queries.profile_sql(own, table)
-    if table not in queries.LOOKED_UP:
-        text = text.replace(
+    if table in queries.LOOKED_UP:
+        text = make_atoms(con, own, table)
+    else:
+        text = queries.profile_sql(own, table).replace(
             "FROM cut_dates d", f"FROM (SELECT * FROM cut_dates WHERE as_of_day = {last}) d"
         )
+        text = f"({text})"
     key = queries.PROFILE_KEYS[table]
-    atoms = con.sql(f"SELECT * FROM ({text}) ORDER BY as_of_day, {key}").to_arrow_table()
+    atoms = con.sql(f"SELECT * FROM {text} ORDER BY as_of_day, {key}").to_arrow_table()
     columns = {feature.name: finish(feature, atoms) for feature in own}
     days, ids = atoms.column("as_of_day"), atoms.column(key)
     compared = [feature for feature in features if _is_peer(feature)]

@@ -78,7 +78,10 @@ def _copy(con: Connection, name: str, share: int) -> None:
     columns = list(table(name).columns)
     joined, copy = "", "0"
     if "claim_id" in columns and "insured_id" not in columns:
-        joined, copy = "LEFT JOIN owners o USING (claim_id) JOIN copies k USING (insured_id)", "k.copy"
+        joined, copy = (
+            "LEFT JOIN owners o USING (claim_id) JOIN copies k USING (insured_id)",
+            "k.copy",
+        )
     elif "insured_id" in columns:
         joined = """JOIN (SELECT insured_id, copy FROM copies UNION ALL
             SELECT NULL, copy FROM copy_numbers) k
@@ -87,7 +90,9 @@ def _copy(con: Connection, name: str, share: int) -> None:
     elif name in WITH_CLAIMS:
         joined, copy = "CROSS JOIN copy_numbers k", "k.copy"
     elif set(columns) & set(SHARED):
-        joined = f"CROSS JOIN (SELECT DISTINCT copy // {share} * {share} AS copy FROM copy_numbers) k"
+        joined = (
+            f"CROSS JOIN (SELECT DISTINCT copy // {share} * {share} AS copy FROM copy_numbers) k"
+        )
         copy = "k.copy"
     chosen = ", ".join(_renumbered(column, copy, share) for column in columns)
     run(con, f'CREATE TABLE "final_{name}" AS SELECT {chosen} FROM "{name}" r {joined}')
