@@ -23,7 +23,8 @@ from features.claim_peers import make_peers
 from features.clock import cut, day_number, local, month_starts
 from features.exemptions import exempt_sql
 from features.matrix import Matrix
-from features.profiles import finish, floats, make_profile
+from features.person_ranges import make_by_person, make_narrow
+from features.profiles import finish, floats, insured_text, make_profile
 from features.relations import make_relations
 from features.rules import PROFILE_OF, Rule, finding_kind, rules_version
 from features.runnable import NotRun, runnable
@@ -152,8 +153,14 @@ def _make_peers(made: Build) -> None:
 
 
 def _make_claim_tables(made: Build) -> None:
-    for table, text in queries.claim_texts(made.features).items():
-        run(made.con, f"CREATE OR REPLACE TEMP TABLE atoms_{table} AS {text}")
+    texts = queries.claim_texts(made.features)
+    by_person = {**texts, "insured": insured_text(made.features, day_number(made.as_of))}
+    make_narrow(made.con, [by_person[name] for name in ("history", "insured") if name in by_person])
+    for table, text in texts.items():
+        if table == "history":
+            make_by_person(made.con, "atoms_history", text, "claim_id")
+        else:
+            run(made.con, f"CREATE OR REPLACE TEMP TABLE atoms_{table} AS {text}")
 
 
 def _make_profiles(made: Build) -> None:

@@ -124,8 +124,8 @@ def _windowed(feature: Feature, atom: str) -> str:
     return atom.replace("{in}", f"h.service_day >= d.as_of_day - {feature.window}")
 
 
-def make_atoms(con: Connection, features: Sequence[Feature], table: str) -> str:
-    """Make the atoms of a profile at every cut date; return the name of their relation."""
+def make_atoms(con: Connection, features: Sequence[Feature], table: str) -> None:
+    """Make ``profile_atoms_<table>``: the atoms of a profile at every cut date."""
     cells, plain = split(features)
     key = queries.PROFILE_KEYS[table]
     dates = run(con, "SELECT as_of_day, as_of_us FROM cut_dates ORDER BY as_of_day")
@@ -141,11 +141,12 @@ def make_atoms(con: Connection, features: Sequence[Feature], table: str) -> str:
         run(con, f"DROP TABLE {name}")
     if plain:
         _add_plain(con, made, plain, table)
-    return made
 
 
-def _time_claims(con: Connection, dates: Sequence[tuple[int, int]], edges: Sequence[int]) -> None:
-    """Make ``timed``: every claim with its cell's day, and the dates that first and no longer see it.
+def _time_claims(
+    con: Connection, dates: Sequence[tuple[int, int]], edges: Sequence[int]
+) -> None:
+    """Make ``timed``: every claim with its cell's day and the dates from and until which it is seen.
 
     A claim is seen from the first date that lies after its service and after it became known, until
     the first date that lies after its reversal became known.

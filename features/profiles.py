@@ -14,9 +14,10 @@ import pyarrow as pa
 
 from claims.engine import Connection, run
 from features import queries
-from features.catalogue import Feature
+from features.catalogue import Feature, of
 from features.cells import make_atoms
 from features.finishing import FINISHING, peer_z
+from features.person_ranges import make_by_person
 
 Array = npt.NDArray[np.float64]
 
@@ -41,20 +42,28 @@ def make_profile(con: Connection, features: Sequence[Feature], table: str, last:
     number ``last``.
     """
     own = [feature for feature in features if not _is_peer(feature)]
+    relation = f"profile_atoms_{table}"
     if table in queries.LOOKED_UP:
-        text = make_atoms(con, own, table)
+        make_atoms(con, own, table)
     else:
-        text = queries.profile_sql(own, table).replace(
-            "FROM cut_dates d", f"FROM (SELECT * FROM cut_dates WHERE as_of_day = {last}) d"
-        )
-        text = f"({text})"
+        make_by_person(con, relation, insured_text(own, last), queries.PROFILE_KEYS[table])
     key = queries.PROFILE_KEYS[table]
-    atoms = con.sql(f"SELECT * FROM {text} ORDER BY as_of_day, {key}").to_arrow_table()
+    atoms = con.sql(f"SELECT * FROM {relation} ORDER BY as_of_day, {key}").to_arrow_table()
+    run(con, f"DROP TABLE {relation}")
     columns = {feature.name: finish(feature, atoms) for feature in own}
     days, ids = atoms.column("as_of_day"), atoms.column(key)
     compared = [feature for feature in features if _is_peer(feature)]
     columns |= _peer_columns(con, compared, columns, ids.to_pylist(), days.to_numpy())
     return pa.table({"as_of_day": days, key: ids, **columns})
+
+
+def insured_text(features: Sequence[Feature], last: int) -> str:
+    """Return the text of the persons' profiles, which nothing looks up: as of the last day only."""
+    own = [feature for feature in of("insured", features) if not _is_peer(feature)]
+    text = queries.profile_sql(own, "insured")
+    return text.replace(
+        "FROM cut_dates d", f"FROM (SELECT * FROM cut_dates WHERE as_of_day = {last}) d"
+    )
 
 
 def _is_peer(feature: Feature) -> bool:
