@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
@@ -11,8 +12,13 @@ if TYPE_CHECKING:
 Connection: TypeAlias = "duckdb.DuckDBPyConnection"
 
 
-def open_engine(memory_limit: str | None = None) -> Connection:
-    """Open an in-process engine: UTC, and no extension is ever fetched from a network."""
+def open_engine(memory_limit: str | None = None, spill: Path | None = None) -> Connection:
+    """Open an in-process engine: UTC, and no extension is ever fetched from a network.
+
+    Args:
+        memory_limit: what the engine may hold in memory, such as ``4GB``.
+        spill: folder for what does not fit; without it the engine uses ``.tmp`` where it runs.
+    """
     # Only here: the service reads the quarantine's checks and never needs the engine itself.
     import duckdb
 
@@ -23,6 +29,9 @@ def open_engine(memory_limit: str | None = None) -> Connection:
         run(con, "SET enable_progress_bar = false")
     if memory_limit:
         run(con, f"SET memory_limit = '{memory_limit}'")
+    if spill:
+        run(con, "SET temp_directory = " + "'" + str(spill).replace("'", "''") + "'")
+        run(con, "SET preserve_insertion_order = false")
     return con
 
 

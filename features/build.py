@@ -19,12 +19,14 @@ from claims.engine import Connection, open_engine, run
 from claims.store import StoreVersion
 from features import queries
 from features.catalogue import Feature, catalogue_version, of
+from features.claim_peers import make_peers
 from features.clock import cut, day_number, local, month_starts
 from features.exemptions import exempt_sql
 from features.matrix import Matrix
 from features.network.tables import make_network
 from features.parameters import ParameterBook
-from features.profiles import finish, floats, make_profile
+from features.person_ranges import make_by_person, make_narrow
+from features.profiles import finish, floats, insured_text, make_profile
 from features.relations import make_relations
 from features.rules import PROFILE_OF, Rule, finding_kind
 from features.runnable import NotRun, runnable
@@ -162,43 +164,18 @@ def _make_dates(made: Build) -> None:
 
 
 def _make_peers(made: Build) -> None:
-    """Make ``peer_rows``: size, median and MAD of each measure by rung, key and date."""
-    con = made.con
-    pairs = [(rung, key) for rung, key in enumerate(queries.PEER_RUNGS)]
-    keyed = " UNION ALL ".join(
-        f"SELECT d.as_of_day, '{rung}|' || {key} AS peer_key, "
-        + ", ".join(f"{sql} AS {name}" for name, sql in queries.PEER_MEASURES.items())
-        + f""" FROM cut_dates d JOIN facts t ON t.known_us < d.as_of_us
-            AND t.service_day >= d.as_of_day - {queries.HISTORY_DAYS}
-            AND (t.reversed_us IS NULL OR t.reversed_us >= d.as_of_us)
-            WHERE t.total_amount IS NOT NULL"""
-        for rung, key in pairs
-    )
-    run(con, f"CREATE OR REPLACE TEMP TABLE keyed AS {keyed}")
-    names = list(queries.PEER_MEASURES)
-    medians = ", ".join(
-        f"count({n}) AS {n}_n, quantile_disc({n}, 0.5) AS {n}_median" for n in names
-    )
-    ranked = [(n, *q) for n in queries.RANKED_MEASURES for q in queries.PEER_QUANTILES.items()]
-    medians += "".join(f", quantile_disc({n}, {at}) AS {n}_{q}" for n, q, at in ranked)
-    spreads = ", ".join(f"quantile_disc(abs(k.{n} - m.{n}_median), 0.5) AS {n}_mad" for n in names)
-    picked = ", ".join(f"m.{n}_n, m.{n}_median, s.{n}_mad" for n in names)
-    picked += "".join(f", m.{n}_{q}" for n, q, _ in ranked)
-    run(
-        con,
-        f"""CREATE OR REPLACE TEMP TABLE peer_rows AS
-        WITH m AS (SELECT as_of_day, peer_key, {medians} FROM keyed GROUP BY ALL),
-        s AS (SELECT k.as_of_day, k.peer_key, {spreads} FROM keyed k
-              JOIN m ON m.as_of_day = k.as_of_day AND m.peer_key = k.peer_key GROUP BY ALL)
-        SELECT m.as_of_day, m.peer_key, {picked} FROM m
-        JOIN s ON s.as_of_day = m.as_of_day AND s.peer_key = m.peer_key""",
-    )
-    run(con, "DROP TABLE keyed")
+    make_peers(made.con)
 
 
 def _make_claim_tables(made: Build) -> None:
-    for table, text in queries.claim_texts(made.features).items():
-        run(made.con, f"CREATE OR REPLACE TEMP TABLE atoms_{table} AS {text}")
+    texts = queries.claim_texts(made.features)
+    by_person = {**texts, "insured": insured_text(made.features, day_number(made.as_of))}
+    make_narrow(made.con, [by_person[name] for name in ("history", "insured") if name in by_person])
+    for table, text in texts.items():
+        if table == "history":
+            make_by_person(made.con, "atoms_history", text, "claim_id")
+        else:
+            run(made.con, f"CREATE OR REPLACE TEMP TABLE atoms_{table} AS {text}")
 
 
 def _make_network(made: Build) -> None:

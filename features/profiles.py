@@ -12,11 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from claims.engine import Connection
+from claims.engine import Connection, run
 from features import profile_texts, queries
 from features.catalogue import Feature, of
+from features.cells import make_atoms
 from features.finishing import FINISHING
 from features.peers import MINIMUM, compare, ladder
+from features.person_ranges import make_by_person
 
 Array = npt.NDArray[np.float64]
 
@@ -56,8 +58,9 @@ def make_profile(con: Connection, features: Sequence[Feature], entity: str, last
     dates = "cut_dates"
     if entity not in queries.LOOKED_UP:
         dates = f"(SELECT * FROM cut_dates WHERE as_of_day = {last})"
-    parts = {
-        table: _atoms(con, text.replace("FROM cut_dates d", f"FROM {dates} d"), key)
+    del texts[entity]
+    parts = {entity: _own_atoms(con, own, entity, last)} | {
+        table: _atoms(con, f"({text.replace('FROM cut_dates d', f'FROM {dates} d')})", key)
         for table, text in texts.items()
     }
     base = parts[entity]
@@ -73,8 +76,27 @@ def make_profile(con: Connection, features: Sequence[Feature], entity: str, last
     return pa.table({"as_of_day": days, key: ids, **{f.name: columns[f.name] for f in features}})
 
 
-def _atoms(con: Connection, text: str, key: str) -> pa.Table:
-    return con.sql(f"SELECT * FROM ({text}) ORDER BY as_of_day, {key}").to_arrow_table()
+#: Profiles whose own file is made from cells; what the register adds does not change with the date.
+_BY_CELLS = ("institution", "doctor")
+
+
+def _own_atoms(con: Connection, own: Sequence[Feature], entity: str, last: int) -> pa.Table:
+    """Return the atoms of the entity's own definition file."""
+    key, relation = queries.PROFILE_KEYS[entity], f"profile_atoms_{entity}"
+    features = of(entity, own)
+    if entity in _BY_CELLS:
+        make_atoms(con, features, entity)
+    elif entity == "insured":
+        make_by_person(con, relation, insured_text(own, last), key)
+    else:
+        return _atoms(con, f"({queries.profile_sql(features, entity)})", key)
+    found = _atoms(con, relation, key)
+    run(con, f"DROP TABLE {relation}")
+    return found
+
+
+def _atoms(con: Connection, relation: str, key: str) -> pa.Table:
+    return con.sql(f"SELECT * FROM {relation} ORDER BY as_of_day, {key}").to_arrow_table()
 
 
 def _places(base: pa.Table, part: pa.Table, key: str) -> npt.NDArray[np.int64]:
@@ -93,6 +115,15 @@ def _taken(atom: Array, rows: npt.NDArray[np.int64] | None) -> Array:
     if rows is None:
         return atom
     return np.append(atom, np.nan)[rows]
+
+
+def insured_text(features: Sequence[Feature], last: int) -> str:
+    """Return the text of the persons' profiles, which nothing looks up: as of the last day only."""
+    own = [feature for feature in of("insured", features) if not _is_peer(feature)]
+    text = queries.profile_sql(own, "insured")
+    return text.replace(
+        "FROM cut_dates d", f"FROM (SELECT * FROM cut_dates WHERE as_of_day = {last}) d"
+    )
 
 
 def _is_peer(feature: Feature) -> bool:

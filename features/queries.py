@@ -312,7 +312,7 @@ PROFILE_KEYS = {
 #: Profiles that a claim looks up, made at every cut date; the others only at the last one.
 LOOKED_UP = ("institution", "doctor", "employer")
 #: What the register of an entity adds to its profile.
-_REGISTERS = {
+REGISTERS = {
     "institution": "LEFT JOIN institution_rows o ON o.institution_id = h.institution_id",
     "doctor": "LEFT JOIN doctor_rows o ON o.doctor_id = h.doctor_id",
     "employer": people_queries.STAFF,
@@ -329,7 +329,7 @@ def profile_sql(features: Sequence[Feature], table: str) -> str:
     JOIN history h ON h.known_us < d.as_of_us AND h.service_day < d.as_of_day
       AND h.service_day >= d.as_of_day - {PROFILE_DAYS} AND h.{key} IS NOT NULL
       AND {LIVE.format(h="h", at="d.as_of_us")}
-    {_REGISTERS.get(table, "")}
+    {REGISTERS.get(table, "")}
     GROUP BY d.as_of_day, h.{key}
     """
 
