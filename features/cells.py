@@ -25,7 +25,7 @@ _NEVER = 2**31
 _COMBINED = {exp.Count: "SUM", exp.Sum: "SUM", exp.Min: "MIN", exp.Max: "MAX"}
 
 
-class NotSplit(ValueError):
+class NotSplitError(ValueError):
     """An atom's aggregate depends on the date in a way that cells cannot follow."""
 
 
@@ -46,19 +46,19 @@ class Cells:
     edges: set[int] = field(default_factory=lambda: {queries.PROFILE_DAYS})
 
     def add(self, name: str, atom: str) -> None:
-        """Split one atom; raises NotSplit."""
+        """Split one atom; raises NotSplitError."""
         tree = sqlglot.parse_one(f"SELECT {atom}", read="duckdb")
         for node in list(tree.find_all(exp.AggFunc)):
             whole = node.parent if isinstance(node.parent, exp.Filter) else node
             whole.replace(sqlglot.parse_one(self._combined(node, whole), read="duckdb"))
         self.atoms[name] = tree.expressions[0].sql(dialect="duckdb")
 
-    def _combined(self, aggregate: exp.AggFunc, whole: exp.Expression) -> str:
+    def _combined(self, aggregate: exp.AggFunc, whole: exp.Expr) -> str:
         """Return the text over cells that gives the aggregate."""
         inner, outer = self._conditions(whole)
         argument = aggregate.this
         if type(aggregate) not in _COMBINED or _names(argument, "d"):
-            raise NotSplit(whole.sql())
+            raise NotSplitError(whole.sql())
         if isinstance(argument, exp.Distinct):
             (value,) = argument.expressions
             wanted = self.values.setdefault((_text(value), inner), [])
@@ -73,7 +73,7 @@ class Cells:
             return f"CAST(COALESCE({combined}, 0) AS BIGINT)"
         return combined
 
-    def _conditions(self, whole: exp.Expression) -> tuple[str, str]:
+    def _conditions(self, whole: exp.Expr) -> tuple[str, str]:
         """Split a filter into what the claim alone decides and what the date decides."""
         if not isinstance(whole, exp.Filter):
             return "TRUE", "TRUE"
@@ -83,7 +83,7 @@ class Cells:
         outer = [self._window(part) for part in parts if _names(part, "d")]
         return " AND ".join(f"({p})" for p in inner) or "TRUE", " AND ".join(outer) or "TRUE"
 
-    def _window(self, part: exp.Expression) -> str:
+    def _window(self, part: exp.Expr) -> str:
         """Return ``h.service_day >= d.as_of_day - n`` (or ``<``) as a condition on cells."""
         if isinstance(part, exp.GTE | exp.LT) and _text(part.this) == "h.service_day":
             edge = part.expression
@@ -93,14 +93,14 @@ class Cells:
                 self.edges.add(int(days.this))
                 sign = ">=" if isinstance(part, exp.GTE) else "<"
                 return f"c.cell_day {sign} c.as_of_day - {int(days.this)}"
-        raise NotSplit(part.sql())
+        raise NotSplitError(part.sql())
 
 
-def _text(node: exp.Expression) -> str:
+def _text(node: exp.Expr) -> str:
     return node.sql(dialect="duckdb")
 
 
-def _names(node: exp.Expression, table: str) -> bool:
+def _names(node: exp.Expr, table: str) -> bool:
     return any(column.table == table for column in node.find_all(exp.Column))
 
 
@@ -112,7 +112,7 @@ def split(features: Sequence[Feature]) -> tuple[Cells, list[Feature]]:
         try:
             for place, atom in enumerate(feature.atoms):
                 tried.add(f"{feature.name}:{place}", _windowed(feature, atom))
-        except NotSplit:
+        except NotSplitError:
             plain.append(feature)
             continue
         for place, atom in enumerate(feature.atoms):

@@ -1,7 +1,7 @@
 """Profiles: atoms by the engine, finished and compared with peers.
 
 In: an engine with ``history``, what claims held, ``cut_dates`` and the registers. Out: one Arrow
-table per entity, a row per as-of day and id, a float64 column per feature; NaN where it is not known.
+table per entity, a row per as-of day and id, a float64 column per feature; NaN where not known.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from claims.engine import Connection, run
+from claims.engine import Connection, count, run
 from features import profile_texts, queries
 from features.catalogue import Feature, of
 from features.cells import make_atoms
@@ -76,15 +76,18 @@ def make_profile(con: Connection, features: Sequence[Feature], entity: str, last
     return pa.table({"as_of_day": days, key: ids, **{f.name: columns[f.name] for f in features}})
 
 
-#: Profiles whose own file is made from cells; what the register adds does not change with the date.
+#: Profiles whose own file can be made from cells: what the register adds does not change with the
+#: date. Below so many claims the plain text is faster, because planning a text for every date costs
+#: more than reading the claims again.
 _BY_CELLS = ("institution", "doctor")
+CELL_CLAIMS = 300_000
 
 
 def _own_atoms(con: Connection, own: Sequence[Feature], entity: str, last: int) -> pa.Table:
     """Return the atoms of the entity's own definition file."""
     key, relation = queries.PROFILE_KEYS[entity], f"profile_atoms_{entity}"
     features = of(entity, own)
-    if entity in _BY_CELLS:
+    if entity in _BY_CELLS and count(con, "facts") > CELL_CLAIMS:
         make_atoms(con, features, entity)
     elif entity == "insured":
         make_by_person(con, relation, insured_text(own, last), key)
@@ -147,7 +150,7 @@ def _peer_columns(
     for day in np.unique(days) if features else ():
         rows = np.flatnonzero(days == day)
         entity = features[0].entity
-        rungs = ladder(con, entity, [ids[row] for row in rows], int(day))
+        rungs = ladder(con, entity, [ids[int(row)] for row in rows], int(day))
         for feature in features:
             base = _base_name(feature)
             found[feature.name][rows] = compare(
