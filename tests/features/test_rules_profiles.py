@@ -258,9 +258,7 @@ def test_one_pharmacy_within_a_day_and_the_longest_supply(town):
     # Everybody's patients buy there, so that the shop tells nothing; a day later, even less.
     assert not town.judged("PRESCRIBER_OUTLIER", AS_OF).hits
     for row in town.rows["claims"]:
-        if row.get("doctor_id") == "d7":
-            row["insured_id"] = "r" + row["insured_id"]
-        elif row["claim_type"] == "pharmacy":
+        if row.get("doctor_id") == "d7" or row["claim_type"] == "pharmacy":
             row["insured_id"] = "r" + row["insured_id"]
     assert town.judged("PRESCRIBER_OUTLIER", AS_OF).hits == {"d7": (2, 50_000)}
     for row in town.rows["claims"]:
