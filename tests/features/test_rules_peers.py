@@ -360,7 +360,7 @@ def test_heavy_groups(town, profile_hits, heavy, hit):
         codes = ["AB11"] * many + ["AB15"] * (4 - many)
         stays = grouped(town, house, codes)
         grouped(town, house, ["ZZ11"] * 3)  # alone in its family
-    found = profile_hits(town, "DRG_MIX_OUTLIER", **{"stays": 4})
+    found = profile_hits(town, "DRG_MIX_OUTLIER", stays=4)
     above = 250 * heavy - 125
     assert found.last == ({"pr14": (1, 700 * heavy * above // (250 * heavy))} if hit else {})
     assert found.evidence == ({"pr14": set(stays[:heavy])} if hit else {})
@@ -383,7 +383,7 @@ def test_cost_far_from_the_standard_and_stays_of_a_day(town, profile_hits, total
     for house in houses(town):
         odd = house == "pr14"
         stays = grouped(town, house, ["AB15"] * 4, total if odd else 1_000, nights if odd else 5)
-    found = profile_hits(town, "DRG_MIX_OUTLIER", **{"stays": 4})
+    found = profile_hits(town, "DRG_MIX_OUTLIER", stays=4)
     assert found.last == ({"pr14": (1, 2_800)} if hit else {})
     assert found.evidence == ({"pr14": set(stays)} if hit else {})
 
@@ -392,10 +392,10 @@ def test_cancelled_stays_and_small_houses_are_no_mix(town, profile_hits):
     families(town)
     for house in houses(town):
         stays = grouped(town, house, ["AB11" if house == "pr14" else "AB15"] * 4)
-    assert set(profile_hits(town, "DRG_MIX_OUTLIER", **{"stays": 4}).last) == {"pr14"}
-    assert not profile_hits(town, "DRG_MIX_OUTLIER", **{"stays": 5}).last
+    assert set(profile_hits(town, "DRG_MIX_OUTLIER", stays=4).last) == {"pr14"}
+    assert not profile_hits(town, "DRG_MIX_OUTLIER", stays=5).last
     town.reverse(stays[0], "2024-06-15")
-    assert not profile_hits(town, "DRG_MIX_OUTLIER", **{"stays": 4}).last
+    assert not profile_hits(town, "DRG_MIX_OUTLIER", stays=4).last
 
 
 def test_the_comparison_with_peers_is_one_text():
