@@ -66,6 +66,15 @@ def test_settlements_of_one_stay_are_one_person(town, profile_hits):
     assert not profile_hits(town, "BED_OVER_CAPACITY").last
 
 
+def test_two_settlements_do_not_stand_in_for_a_cancelled_stay(town, profile_hits):
+    """Twelve people, one cancelled and another with two settlements: eleven, in ten beds."""
+    beds(town, 10)
+    lying = crowd(town, 12, 7)
+    town.reverse(lying[0], "2024-03-20")
+    town.stay(town.day(0), town.day(7), insured_id="b0-1")
+    assert not profile_hits(town, "BED_OVER_CAPACITY").last
+
+
 def test_the_beds_of_the_day_count(town, profile_hits):
     beds(town, 10, valid_to=date(2024, 3, 3))
     beds(town, 20, valid_from=date(2024, 3, 3))
