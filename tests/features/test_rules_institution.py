@@ -46,8 +46,9 @@ def test_more_inpatients_than_beds(town, profile_hits):
     (11, 7, False), (12, 4, False), (12, 5, True), (12, 6, True), (15, 1, False), (16, 1, True),
 ])  # fmt: skip
 def test_thresholds_of_a_full_house(town, profile_hits, persons, nights, hit):
-    """Above 110 % on five days, or above 150 % on one."""
+    """Above 110 % on five days, or above 150 % on one; an old licence for one bed is no measure."""
     beds(town, 10)
+    town.rows["institutions"][0]["licensed_beds"] = 1
     crowd(town, persons, nights)
     assert bool(profile_hits(town, "BED_OVER_CAPACITY").last) is hit
 
