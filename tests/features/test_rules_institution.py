@@ -209,3 +209,12 @@ def test_a_cancelled_stay_leaves_the_bus(town, profile_hits):
     town.reverse(bus[0], "2024-05-20")
     found = profile_hits(town, "GROUP_ADMISSION")
     assert (found.last, found.days) == ({}, [date(2024, 4, 1), date(2024, 5, 1)])
+
+
+@pytest.mark.parametrize(("day", "hit"), [(2, True), (3, False)])
+def test_a_late_comer_does_not_stand_in_for_a_cancelled_stay(town, profile_hits, day, hit):
+    """Five on a day, one of them cancelled; another on the third day counts, on the fourth not."""
+    bus = neighbours(town, 5)
+    town.reverse(bus[0], "2024-03-10")
+    neighbours(town, 1, first=day)
+    assert bool(profile_hits(town, "GROUP_ADMISSION").last) is hit
