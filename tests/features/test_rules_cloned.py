@@ -23,8 +23,8 @@ class Found:
                 self.evidence.setdefault(claim_id, set()).add(proof)
 
 
-def copy(town, person: str, *, first: int = 0, nights: int = 5, lines: int = 10, exam: int = 3_000, bed: int = 5_000, device: int = 700,
-         total: int = 100_000, **given) -> str:  # fmt: skip
+def copy(town, person: str, *, first: int = 0, nights: int = 5, lines: int = 10, exam: int = 3_000,
+         bed: int = 5_000, device: int = 700, total: int = 100_000, **given) -> str:  # fmt: skip
     """Plant a stay of ten lines: a test, a bed, a consumable and drugs."""
     stay = town.stay(town.day(first), town.day(first + nights), insured_id=person,
                      total_amount=total, **{"main_diagnosis": "I10", **given})  # fmt: skip
@@ -51,7 +51,8 @@ def test_copies_of_a_stay(town):
 
 
 @pytest.mark.parametrize("given", [
-    {"exam": 3_001}, {"bed": 5_001}, {"device": 699}, {"lines": 11}, {"nights": 6}, {"main_diagnosis": "I11"},
+    {"exam": 3_001}, {"bed": 5_001}, {"device": 699}, {"lines": 11}, {"nights": 6},
+    {"main_diagnosis": "I11"},
     {"institution_id": "o2"}, {"total": 94_999}, {"total": 105_264}, {"first": 8},
 ])  # fmt: skip
 def test_what_differs_is_no_copy(town, given):
