@@ -1,8 +1,8 @@
-"""``findings.parquet`` and ``findings.csv``: what rules found about units that get no score of risk.
+"""``findings.parquet`` and ``findings.csv``: what rules found about whole units.
 
-In: a build. Out: rows under the contract ``findings``, one for each employer, doctor, institution or
-pharmacy and rule that hit it as of the build's date. They open cases; they are not scored. The CSV
-is UTF-8 with a byte order mark, for spreadsheets; amounts are in minor units as in every table.
+In: a build. Out: rows under the contract ``findings``, one for each employer, doctor, institution
+or pharmacy and rule that hit it as of the build's date. They open cases; they are not scored. The
+CSV is UTF-8 with a byte order mark, for spreadsheets; amounts are in minor units as in every table.
 """
 
 from __future__ import annotations

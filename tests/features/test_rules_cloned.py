@@ -24,13 +24,13 @@ class Found:
 
 
 def copy(town, person: str, *, first: int = 0, nights: int = 5, lines: int = 10, exam: int = 3_000,
-         total: int = 100_000, **given) -> str:  # fmt: skip
+         bed: int = 5_000, device: int = 700, total: int = 100_000, **given) -> str:  # fmt: skip
     """Plant a stay of ten lines: a test, a bed, a consumable and drugs."""
     stay = town.stay(town.day(first), town.day(first + nights), insured_id=person,
                      total_amount=total, **{"main_diagnosis": "I10", **given})  # fmt: skip
     town.line(stay, item_class="exam", amount=exam)
-    town.line(stay, item_class="bed", amount=5_000)
-    town.line(stay, item_class="consumable", amount=700)
+    town.line(stay, item_class="bed", amount=bed)
+    town.line(stay, item_class="consumable", amount=device)
     for n in range(lines - 3):
         town.line(stay, item_code=f"D{n}", amount=9_000)
     return stay
@@ -51,7 +51,8 @@ def test_copies_of_a_stay(town):
 
 
 @pytest.mark.parametrize("given", [
-    {"exam": 3_001}, {"lines": 11}, {"nights": 6}, {"main_diagnosis": "I11"},
+    {"exam": 3_001}, {"bed": 5_001}, {"device": 699}, {"lines": 11}, {"nights": 6},
+    {"main_diagnosis": "I11"},
     {"institution_id": "o2"}, {"total": 94_999}, {"total": 105_264}, {"first": 8},
 ])  # fmt: skip
 def test_what_differs_is_no_copy(town, given):
@@ -80,6 +81,7 @@ def test_short_stays_and_bills_are_equal_by_chance(town, nights, lines, hit):
 
 
 def test_one_person_is_no_group(town):
+    copy(town, "p0")
     for n in range(4):
         copy(town, "p1", first=n)
     assert not Found(town).hits

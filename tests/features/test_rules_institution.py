@@ -46,8 +46,9 @@ def test_more_inpatients_than_beds(town, profile_hits):
     (11, 7, False), (12, 4, False), (12, 5, True), (12, 6, True), (15, 1, False), (16, 1, True),
 ])  # fmt: skip
 def test_thresholds_of_a_full_house(town, profile_hits, persons, nights, hit):
-    """Above 110 % on five days, or above 150 % on one."""
+    """Above 110 % on five days, or above 150 % on one; an old licence for one bed is no measure."""
     beds(town, 10)
+    town.rows["institutions"][0]["licensed_beds"] = 1
     crowd(town, persons, nights)
     assert bool(profile_hits(town, "BED_OVER_CAPACITY").last) is hit
 
@@ -63,6 +64,15 @@ def test_settlements_of_one_stay_are_one_person(town, profile_hits):
     beds(town, 1)
     for _ in range(3):
         town.stay(town.day(0), town.day(9), stay_id="s1")
+    assert not profile_hits(town, "BED_OVER_CAPACITY").last
+
+
+def test_two_settlements_do_not_stand_in_for_a_cancelled_stay(town, profile_hits):
+    """Twelve people, one cancelled and another with two settlements: eleven, in ten beds."""
+    beds(town, 10)
+    lying = crowd(town, 12, 7)
+    town.reverse(lying[0], "2024-03-20")
+    town.stay(town.day(0), town.day(7), insured_id="b0-1")
     assert not profile_hits(town, "BED_OVER_CAPACITY").last
 
 
@@ -199,3 +209,12 @@ def test_a_cancelled_stay_leaves_the_bus(town, profile_hits):
     town.reverse(bus[0], "2024-05-20")
     found = profile_hits(town, "GROUP_ADMISSION")
     assert (found.last, found.days) == ({}, [date(2024, 4, 1), date(2024, 5, 1)])
+
+
+@pytest.mark.parametrize(("day", "hit"), [(2, True), (3, False)])
+def test_a_late_comer_does_not_stand_in_for_a_cancelled_stay(town, profile_hits, day, hit):
+    """Five on a day, one of them cancelled; another on the third day counts, on the fourth not."""
+    bus = neighbours(town, 5)
+    town.reverse(bus[0], "2024-03-10")
+    neighbours(town, 1, first=day)
+    assert bool(profile_hits(town, "GROUP_ADMISSION").last) is hit
