@@ -203,6 +203,6 @@ FINISHING: Mapping[str, Callable[..., Array]] = {
     "value": value, "log": log, "ratio": ratio, "share": share, "log_ratio": log_ratio,
     "difference": difference, "years": years, "growth": growth, "robust_z": robust_z,
     "change": change, "share_change": share_change, "permille": permille, "hhi": hhi,
-    "count": count, "share_or_none": share_or_none, "entropy": entropy, "benford": benford, "shrunken": shrunken, "expected": expected,
-    "percentile": percentile,
+    "count": count, "share_or_none": share_or_none, "entropy": entropy, "benford": benford,
+    "shrunken": shrunken, "expected": expected, "percentile": percentile,
 }  # fmt: skip

@@ -106,7 +106,7 @@ def _robust_z(values: Array, atoms: Sequence[Array]) -> Array:
     median = np.median(values)
     mad = np.median(np.abs(values - median))
     spread = max(MAD_TO_SD * mad, 0.05 * abs(median), 0.01)
-    return np.clip((values - median) / spread, -50.0, 50.0)
+    return np.asarray(np.clip((values - median) / spread, -50.0, 50.0))
 
 
 def _rank(values: Array, atoms: Sequence[Array]) -> Array:

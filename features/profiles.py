@@ -1,7 +1,8 @@
 """Profiles: atoms by the engine, finished and compared with peers.
 
-In: an engine with ``history``, what claims held, ``cut_dates`` and the registers. Out: one Arrow table per
-entity, a row per as-of day and id, a float64 column per feature; NaN where it is not known.
+In: an engine with ``history``, what claims held, ``cut_dates`` and the registers. Out: one Arrow
+table per entity, a row per as-of day and id, a float64 column per feature; NaN where it is not
+known.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from claims.engine import Connection, run
+from claims.engine import Connection
 from features import profile_texts, queries
 from features.catalogue import Feature, of
 from features.finishing import FINISHING
@@ -116,7 +117,7 @@ def _peer_columns(
     for day in np.unique(days) if features else ():
         rows = np.flatnonzero(days == day)
         entity = features[0].entity
-        rungs = ladder(con, entity, [ids[row] for row in rows], int(day))
+        rungs = ladder(con, entity, [ids[int(row)] for row in rows], int(day))
         for feature in features:
             base = _base_name(feature)
             found[feature.name][rows] = compare(

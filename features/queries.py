@@ -272,7 +272,12 @@ def peer_sql(features: Sequence[Feature]) -> str:
     joins = []
     for measure, own in PEER_MEASURES.items():
         chosen.append(f"{own} AS {measure}_value")
-        for value in ("n", "median", "mad", *(PEER_QUANTILES if measure in RANKED_MEASURES else ())):
+        for value in (
+            "n",
+            "median",
+            "mad",
+            *(PEER_QUANTILES if measure in RANKED_MEASURES else ()),
+        ):
             cases = " ".join(
                 f"WHEN e{rung}.{measure}_n >= {PEER_MINIMUM} THEN e{rung}.{measure}_{value}"
                 for rung in range(len(PEER_RUNGS))

@@ -21,9 +21,7 @@ WARD_DAYS = 90
 
 
 def _other_stay(one: str, other: str) -> str:
-    return (
-        f"({one}.stay_id IS NULL OR {other}.stay_id IS NULL OR {one}.stay_id <> {other}.stay_id)"
-    )
+    return f"({one}.stay_id IS NULL OR {other}.stay_id IS NULL OR {one}.stay_id <> {other}.stay_id)"
 
 
 def admissions() -> str:

@@ -12,7 +12,7 @@ from claims.contracts import tables
 from claims.simulator.schemes import NAMES as SCHEMES
 from features import catalogue as module
 from features import profile_texts, queries
-from features.catalogue import TABLES, catalogue, catalogue_version, of, reasons
+from features.catalogue import TABLES, catalogue, catalogue_version, reasons
 from features.finishing import FINISHING
 from features.rules import LEVELS, rules, rules_version
 
@@ -114,7 +114,9 @@ def test_every_definition_file_of_a_profile_is_read():
 def test_comparisons_name_their_peers_and_finish_alike():
     for feature in FEATURES:
         if feature.finish.startswith("peer"):
-            base = next(f for f in FEATURES if f.name == feature.name[: feature.name.rindex("_peer")])
+            base = next(
+                f for f in FEATURES if f.name == feature.name[: feature.name.rindex("_peer")]
+            )
             assert feature.finish.split(":")[1] == base.finish
             assert feature.meaning_en.startswith(base.meaning_en)
             assert ("fewer than 30" in feature.null_en) == (base.entity == "insured")

@@ -12,10 +12,28 @@ from hypothesis import strategies as st
 from features.finishing import BENFORD_MINIMUM, FINISHING, PEER_MINIMUM
 
 NAN = math.nan
-ARITY = {"value": 1, "log": 1, "ratio": 2, "share": 2, "log_ratio": 2, "difference": 2, "years": 1,
-         "growth": 2, "robust_z": 4, "change": 4, "share_change": 4, "permille": 1, "hhi": 2,
-         "count": 1, "share_or_none": 2, "entropy": 7, "benford": 9, "shrunken": 3,
-         "expected": 3, "percentile": 8}
+ARITY = {
+    "value": 1,
+    "log": 1,
+    "ratio": 2,
+    "share": 2,
+    "log_ratio": 2,
+    "difference": 2,
+    "years": 1,
+    "growth": 2,
+    "robust_z": 4,
+    "change": 4,
+    "share_change": 4,
+    "permille": 1,
+    "hhi": 2,
+    "count": 1,
+    "share_or_none": 2,
+    "entropy": 7,
+    "benford": 9,
+    "shrunken": 3,
+    "expected": 3,
+    "percentile": 8,
+}
 #: What counts an unknown atom as nothing.
 COUNTS = {"growth", "count", "share_or_none", "entropy", "benford"}  # fmt: skip
 
@@ -77,7 +95,7 @@ def finished(name: str, *atoms: float) -> float:
         ("entropy", (29, 0, 0, 0, 0, 0, 0), NAN),
         ("entropy", (30, 0, 0, 0, 0, 0, 0), 0.0),
         # All of 300 begin with 1: (1 - log10 2 + 1 - log10 2) / 9 less the mean of
-        # sqrt(2 p (1 - p) / (300 pi)) over the nine digits, 0.0135589 (decimal arithmetic of 30 digits).
+        # sqrt(2 p (1 - p) / (300 pi)) over the nine digits, 0.0135589 (in 30 decimal digits).
         ("benford", (300, 0, 0, 0, 0, 0, 0, 0, NAN), 2 * (1 - math.log10(2)) / 9 - 0.0135589054817),
         ("benford", (BENFORD_MINIMUM - 1, 0, 0, 0, 0, 0, 0, 0, 0), NAN),
         # 30 comparable ones weigh half: (3 + 1) / 2; none says nothing.
