@@ -87,6 +87,17 @@ def test_baskets_that_are_alike(town):
     assert found["org_stay_basket_share_365"] == pytest.approx(2 / 3)
 
 
+def test_groups_of_one_size_each_count(town):
+    """Three claims of 100.00 and five of other amounts, three of them in one month."""
+    for number, day in enumerate(("03-01", "03-02", "03-03", "04-10", "05-10")):
+        town.claim(f"2024-{day} 10:00", total_amount=20_001 + number)
+    for day in ("03-01", "04-01", "05-01"):
+        town.claim(f"2024-{day} 15:00")
+    found = of(town.build(AS_OF), "institution", "o1")
+    assert found["org_repeated_amount_share_365"] == 3 / 8
+    assert found["org_amount_top_share_365"] == 3 / 8
+
+
 def test_returns_after_exactly_a_week(town):
     for day in (1, 8, 15, 23):
         town.claim(f"2024-05-{day:02} 10:00")
