@@ -108,7 +108,8 @@ def place_groups() -> str:
     JOIN sized c ON c.cells > 1 AND d.as_of_day >= c.first_cut AND d.as_of_day <= c.last_cut
     GROUP BY d.as_of_day, c.institution_id, c.kind, c.grouped
     UNION ALL
-    SELECT d.as_of_day, c.institution_id, c.kind, NULL, c.n, c.times, c.amount, NULL, NULL, c.several
+    SELECT d.as_of_day, c.institution_id, c.kind, NULL, c.n, c.times, c.amount, NULL, NULL,
+      c.several
     FROM cut_dates d
     JOIN (
       SELECT c.institution_id, c.kind, c.n, c.first_cut, c.last_cut, COUNT(*) AS times,
@@ -142,8 +143,8 @@ def person_groups() -> str:
     """Return the relation ``g`` of insured persons.
 
     Kinds: place, doctor, item (with the places it was got from), drug_class (with the days'
-    supply, and thousandths of it ``held`` per day since the first claim), gap (days between successive days with care) and week (claims of the seven days from
-    each day with care).
+    supply, and thousandths of it ``held`` per day since the first claim), gap (days between
+    successive days with care) and week (claims of the seven days from each day with care).
     """
     inside = member("h", GROUP_DAYS)
     claims = f"FROM cut_dates d JOIN history h ON {inside}"

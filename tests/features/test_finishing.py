@@ -95,7 +95,7 @@ def finished(name: str, *atoms: float) -> float:
         ("entropy", (29, 0, 0, 0, 0, 0, 0), NAN),
         ("entropy", (30, 0, 0, 0, 0, 0, 0), 0.0),
         # All of 300 begin with 1: (1 - log10 2 + 1 - log10 2) / 9 less the mean of
-        # sqrt(2 p (1 - p) / (300 pi)) over the nine digits, 0.0135589 (decimal arithmetic of 30 digits).
+        # sqrt(2 p (1 - p) / (300 pi)) over the nine digits, 0.0135589 (in 30 decimal digits).
         ("benford", (300, 0, 0, 0, 0, 0, 0, 0, NAN), 2 * (1 - math.log10(2)) / 9 - 0.0135589054817),
         ("benford", (BENFORD_MINIMUM - 1, 0, 0, 0, 0, 0, 0, 0, 0), NAN),
         # 30 comparable ones weigh half: (3 + 1) / 2; none says nothing.

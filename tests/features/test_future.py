@@ -19,7 +19,8 @@ from features.published import write_features
 
 STORES = int(os.environ.get("JIHE_PROOF_STORES", "15"))
 ZONE = "Asia/Shanghai"
-TABLES = ("claim_lines", "deaths", "price_caps", "sex_limits", "daily_maxima", "mild_diagnoses")
+TABLES = ("claim_lines", "deaths", "price_caps", "sex_limits", "daily_maxima", "mild_diagnoses",
+          "holidays", "distances", "drug_classes", "drg_groups")  # fmt: skip
 
 
 def without_future(town, as_of: date):

@@ -114,7 +114,7 @@ def test_persons_are_compared_by_age_band_sex_and_chronic_status(town):
 
 
 def test_thirty_persons_make_a_comparison(new_town):
-    """Of 29 persons nobody is compared; the thirtieth lets all be: amounts 100.00 and one 200.00."""
+    """Of 29 persons nobody is compared, of thirty all: amounts 100.00 and one 200.00."""
     for persons in (29, 30):
         town = new_town()
         town.institution("o1")
