@@ -163,7 +163,7 @@ def reasons() -> Mapping[str, Reason]:
 
 def of(table: str, features: Sequence[Feature] | None = None) -> tuple[Feature, ...]:
     """Return the features of one definition file."""
-    return tuple(f for f in features or catalogue() if f.table == table)
+    return tuple(f for f in (catalogue() if features is None else features) if f.table == table)
 
 
 @cache

@@ -36,7 +36,9 @@ def make_narrow(con: Connection, texts: Sequence[str]) -> None:
         used = [c for c in columns if c in named or c in ("claim_id", "insured_id")]
         if not used:
             continue
-        ids = " UNION ".join(f"SELECT DISTINCT {c} AS id FROM facts WHERE {c} IS NOT NULL" for c in used)
+        ids = " UNION ".join(
+            f"SELECT DISTINCT {c} AS id FROM facts WHERE {c} IS NOT NULL" for c in used
+        )
         run(
             con,
             f"CREATE OR REPLACE TEMP TABLE {numbers} AS SELECT id, row_number() OVER "

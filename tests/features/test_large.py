@@ -47,7 +47,9 @@ def test_chunks_are_the_matrix(new_town, random_town, rows):
     whole, parts = made.matrix("claim"), list(made.matrix_chunks("claim", rows))
     assert len(parts) == max(1, -(-len(whole) // rows))
     for name in ("unit_ids", "groups", "finding_kinds", "known_at", "amounts", "rule_hits"):
-        assert np.array_equal(np.concatenate([getattr(p, name) for p in parts]), getattr(whole, name))
+        assert np.array_equal(
+            np.concatenate([getattr(p, name) for p in parts]), getattr(whole, name)
+        )
     assert np.vstack([p.values for p in parts]).tobytes() == whole.values.tobytes()
     assert {p.names for p in parts} == {whole.names}
 
