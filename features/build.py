@@ -7,9 +7,14 @@ column's name; it is left out of the matrix, never filled with zeros.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -63,8 +68,20 @@ class Build:
     def matrix(self, unit: str) -> Matrix:
         """Return the matrix of a unit: claim, insured, institution or doctor."""
         if unit == "claim":
-            return _claim_matrix(self)
+            return _claim_matrix(self, _live_claims(self))
         return _profile_matrix(self, unit)
+
+    def matrix_chunks(self, unit: str, rows: int = 250_000) -> Iterator[Matrix]:
+        """Yield the matrix in chunks of so many rows, in the order of ``unit_id``.
+
+        Put one below the other they are ``matrix(unit)``; only claims are many enough to be cut.
+        """
+        if unit != "claim":
+            yield _profile_matrix(self, unit)
+            return
+        ids = _live_claims(self)
+        for start in range(0, max(ids.num_rows, 1), rows):
+            yield _claim_matrix(self, ids.slice(start, rows))
 
 
 def build(
@@ -72,15 +89,20 @@ def build(
     as_of: date,
     progress: Progress | None = None,
     book: ParameterBook | None = None,
+    memory_limit: str | None = None,
 ) -> Build:
     """Compute facts, rule hits, history, peers and profiles as of a date.
 
-    ``book`` holds the rules' parameters in force; without one the rules' own defaults hold.
+    Args:
+        book: the rules' parameters in force; without one the rules' own defaults hold.
+        memory_limit: what the engine may hold in memory, such as ``4GB``; what does not fit lies in
+            a folder that goes with the build. Without it JIHE_MEMORY_LIMIT holds, else 8 GB. The
+            limit changes no value.
 
     Raises:
         BuildError: no claim was known before the date.
     """
-    return _made(store, as_of, _STEPS, progress, book)
+    return _made(store, as_of, _STEPS, progress, book, memory_limit)
 
 
 def build_rules(store: StoreVersion, as_of: date) -> Build:
@@ -103,9 +125,14 @@ def _made(
     steps: Sequence[tuple[str, Callable[[Build], None]]],
     progress: Progress | None = None,
     book: ParameterBook | None = None,
+    memory_limit: str | None = None,
 ) -> Build:
     features, kept, not_run = runnable(store, as_of)
-    made = Build(store, as_of, open_engine(), features, kept, not_run, book or ParameterBook())
+    limit = memory_limit or os.environ.get("JIHE_MEMORY_LIMIT", "8GB")
+    spill = Path(tempfile.mkdtemp(prefix="jihe-features-"))
+    engine = open_engine(limit, spill)
+    made = Build(store, as_of, engine, features, kept, not_run, book or ParameterBook())
+    weakref.finalize(made, shutil.rmtree, spill, ignore_errors=True)
     for place, (name, step) in enumerate(steps):
         if progress:
             progress(name, place / len(steps))
@@ -141,6 +168,7 @@ def _run_rules(made: Build) -> None:
     )
     for name in ("target", "history"):
         run(con, f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM facts")
+    run(con, "DROP TABLE plain_facts")
 
 
 def _make_dates(made: Build) -> None:
@@ -239,12 +267,17 @@ _STEPS: Sequence[tuple[str, Callable[[Build], None]]] = (
 _STAKE = "(fund_amount + COALESCE(account_amount, 0))"
 
 
-def _claim_matrix(made: Build) -> Matrix:
+def _live_claims(made: Build) -> pa.Table:
+    """Return the claims to score, in the byte order of their ids."""
     live = f"reversed_us IS NULL OR reversed_us >= {cut(made.as_of, made.zone)}"
-    ids = made.con.sql(
+    return made.con.sql(
         f"SELECT claim_id, institution_id, known_us, {_STAKE} AS stake, rule_hits, claim_type "
         f"FROM facts WHERE {live} ORDER BY claim_id"
     ).to_arrow_table()
+
+
+def _claim_matrix(made: Build, ids: pa.Table) -> Matrix:
+    """Return the matrix of some of the live claims."""
     made.con.register("live_claims", ids.select(["claim_id"]))
     names: list[str] = []
     columns: list[npt.NDArray[np.float64]] = []
@@ -277,7 +310,8 @@ def _claim_matrix(made: Build) -> Matrix:
 
 def _finding_kinds(made: Build, ids: pa.Table) -> npt.NDArray[np.str_]:
     hits: dict[str, list[str]] = {}
-    for claim_id, rule_id in run(made.con, "SELECT claim_id, rule_id FROM rule_hits"):
+    found = "SELECT claim_id, rule_id FROM rule_hits JOIN live_claims USING (claim_id)"
+    for claim_id, rule_id in run(made.con, found):
         hits.setdefault(claim_id, []).append(rule_id)
     pairs = zip(ids["claim_id"].to_pylist(), ids["claim_type"].to_pylist(), strict=True)
     return np.array([finding_kind(kind, hits.get(claim_id, ())) for claim_id, kind in pairs])

@@ -37,8 +37,8 @@ def test_row_order_changes_no_published_byte(new_town, random_town, tmp_path):
 def test_threads_change_nothing(simulated_build, everything, monkeypatch, threads):
     open_engine = module.open_engine
 
-    def limited():
-        con = open_engine()
+    def limited(*arguments):
+        con = open_engine(*arguments)
         run(con, f"SET threads = {threads}")
         return con
 
