@@ -23,7 +23,7 @@ PORTABLE = (
     exp.Add, exp.Sub, exp.Mul, exp.IntDiv, exp.Mod, exp.Neg, exp.DPipe, exp.Paren, exp.Alias,
     exp.Select, exp.From, exp.Join, exp.Table, exp.TableAlias, exp.Subquery, exp.Group, exp.Having,
     exp.Exists, exp.Union, exp.Star, exp.Placeholder, exp.Parameter, exp.Var, exp.Distinct,
-    exp.Substring, exp.With, exp.CTE,
+    exp.Substring, exp.Length, exp.With, exp.CTE,
 )  # fmt: skip
 IN_ATOMS = tuple(set(PORTABLE) - {exp.IntDiv})
 

@@ -177,8 +177,8 @@ def limit(town, kind: str, value: str, item="X1", **given) -> None:
 
 
 @pytest.mark.parametrize(("kind", "fits", "wrong"), [
-    ("insurance_type", "310", "390"), ("level", "2", "3"), ("claim_type", "outpatient", "inpatient"),
-    ("department", "cardio", "skin"),
+    ("insurance_type", "310", "390"), ("level", "2", "3"), ("department", "cardio", "skin"),
+    ("claim_type", "outpatient", "inpatient"),
 ])  # fmt: skip
 def test_limits_of_payment(town, kind, fits, wrong):
     limit(town, kind, wrong)
@@ -285,7 +285,8 @@ def doctor(town, **given) -> None:
 def test_a_doctor_on_leave_gives_no_service(town, number, hit):
     doctor(town)
     town.add("doctor_absences", doctor_id="d1", absence="leave", valid_from=DAY,
-             valid_to=DAY + timedelta(days=5), known_at=datetime(2024, 2, 1, tzinfo=UTC))  # fmt: skip
+             valid_to=DAY + timedelta(days=5),
+             known_at=datetime(2024, 2, 1, tzinfo=UTC))  # fmt: skip
     claim = town.claim(day(number) + " 10:00", doctor_id="d1")
     found = Found(town, "DOCTOR_UNAVAILABLE")
     assert found.hits == ({claim: (1, 10_000)} if hit else {})
