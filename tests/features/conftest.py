@@ -179,9 +179,42 @@ def make_town(new_town: type[Town], seed: int, claims: int = 60) -> Town:
     town.add("sex_limits", item_code="X2", sex="F", valid_from=date(2024, 1, 1))
     town.add("daily_maxima", item_code="X3", max_quantity_milli=2_000, valid_from=date(2024, 1, 1))
     town.add("mild_diagnoses", diagnosis_code="J06.9", valid_from=date(2024, 1, 1))
+    add_lists(town)
     for _ in range(claims):
         random_claim(town, rng)
     return town
+
+
+def add_lists(town: Town) -> None:
+    """Add a row or two to the lists that the rules of claims read."""
+    lists: dict[str, list[Row]] = {
+        "sex_limited_codes": [{"code_kind": "diagnosis", "code": "I10", "sex": "M"}],
+        "age_limits": [{"code_kind": "item", "code": "X1", "age_unit": "year", "max_age": 60}],
+        "exclusive_pairs": [{"item_code": "X1", "other_item_code": "X2", "within": "stay"}],
+        "payment_limits": [
+            {"item_code": "X1", "limit_kind": "level", "limit_value": "3"},
+            {"item_code": "X2", "limit_kind": "first_line", "limit_value": "X3"},
+        ],
+        "indications": [{"item_code": "X3", "diagnosis_prefix": "I1"}],
+        "frequency_limits": [
+            {"item_code": "X2", "period": period, "max_quantity_milli": 3_000}
+            for period in ("day", "week", "stay")
+        ],
+        "drug_classes": [
+            {"item_code": code, "drug_class": "C", "chronic": True} for code in ("X1", "X3")
+        ],
+        "policy_limits": [{"insurance_type": "310", "limit_kind": "prescription_cap",
+                           "level": "all", "limit_amount": 1_500}],
+        "items": [{"item_code": "X1", "list_kind": "drug", "controlled": False}],
+        "drg_groups": [
+            {"drg_code": f"ES2{digit}", "level": "2", "weight_10000": 9_000 * digit,
+             "standard_amount": 900_000 * digit} for digit in (1, 5)
+        ],
+        "surgery_discounts": [{"procedure_prefix": "all", "place": 2, "share_permille": 500}],
+    }  # fmt: skip
+    for name, rows in lists.items():
+        for row in rows:
+            town.add(name, valid_from=date(2024, 1, 1), **row)
 
 
 def random_claim(town: Town, rng: np.random.Generator) -> None:
@@ -196,6 +229,7 @@ def random_claim(town: Town, rng: np.random.Generator) -> None:
         insured_id=f"p{rng.integers(0, 5)}", institution_id=f"o{rng.integers(0, 3)}",
         doctor_id=[None, "d1", "d2"][int(rng.integers(0, 3))],
         stay_id=[None, "s1", "s2"][int(rng.integers(0, 3))] if kind == "inpatient" else None,
+        drg_code="ES25" if kind == "inpatient" else None, insurance_type="310",
         total_amount=int(rng.integers(1, 4)) * 10_000, main_diagnosis=[None, "J06.9", "I10"][
             int(rng.integers(0, 3))],
         reversed_at=known + timedelta(days=int(rng.integers(0, 60))) if rng.random() < 0.15

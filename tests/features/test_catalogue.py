@@ -24,7 +24,7 @@ PORTABLE = (
     exp.Add, exp.Sub, exp.Mul, exp.IntDiv, exp.Mod, exp.Neg, exp.DPipe, exp.Paren, exp.Alias,
     exp.Select, exp.From, exp.Join, exp.Table, exp.TableAlias, exp.Subquery, exp.Group, exp.Having,
     exp.Exists, exp.Union, exp.Star, exp.Placeholder, exp.Parameter, exp.Var, exp.Distinct,
-    exp.Substring, exp.With, exp.CTE,
+    exp.Substring, exp.Length, exp.With, exp.CTE,
 )  # fmt: skip
 LOOKS_BACK = (exp.With, exp.CTE, exp.Window, exp.Lag, exp.Order, exp.Ordered)
 #: What describes, and is meant to see nothing by itself.

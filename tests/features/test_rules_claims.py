@@ -177,8 +177,8 @@ def limit(town, kind: str, value: str, item="X1", **given) -> None:
 
 
 @pytest.mark.parametrize(("kind", "fits", "wrong"), [
-    ("insurance_type", "310", "390"), ("level", "2", "3"), ("claim_type", "outpatient", "inpatient"),
-    ("department", "cardio", "skin"),
+    ("insurance_type", "310", "390"), ("level", "2", "3"), ("department", "cardio", "skin"),
+    ("claim_type", "outpatient", "inpatient"),
 ])  # fmt: skip
 def test_limits_of_payment(town, kind, fits, wrong):
     limit(town, kind, wrong)
@@ -285,7 +285,8 @@ def doctor(town, **given) -> None:
 def test_a_doctor_on_leave_gives_no_service(town, number, hit):
     doctor(town)
     town.add("doctor_absences", doctor_id="d1", absence="leave", valid_from=DAY,
-             valid_to=DAY + timedelta(days=5), known_at=datetime(2024, 2, 1, tzinfo=UTC))  # fmt: skip
+             valid_to=DAY + timedelta(days=5),
+             known_at=datetime(2024, 2, 1, tzinfo=UTC))  # fmt: skip
     claim = town.claim(day(number) + " 10:00", doctor_id="d1")
     found = Found(town, "DOCTOR_UNAVAILABLE")
     assert found.hits == ({claim: (1, 10_000)} if hit else {})
@@ -424,3 +425,60 @@ def test_bills_of_another_doctor_place_or_day_are_no_split(town, change):
     made = prescriptions(town, (("A",), 100), (("B",), 100), (("C",), 100))
     next(row for row in town.rows["claims"] if row["claim_id"] == made[1]).update(change)
     assert not Found(town, "SPLIT_PRESCRIPTION").hits
+
+
+def plant_frequent(town) -> None:
+    town.add("frequency_limits", item_code="X1", period="week", max_quantity_milli=1_000, **LISTS)
+    for n in range(2):
+        town.line(town.claim(day(n) + " 10:00"))
+
+
+def plant_standing(town) -> None:
+    classes(town)
+    drugs(town, "2024-02-01", "A")
+    drugs(town, "2024-03-01", "A", "B")
+
+
+def plant_bills(town) -> None:
+    prescriptions(town, (("A",), 100), (("B",), 100), (("C",), 100))
+
+
+def plant_boxes(town) -> None:
+    sales(town, 2)
+
+
+EARLIER = {
+    "FREQUENCY_EXCEEDED": plant_frequent, "DUPLICATE_RX": plant_standing,
+    "SPLIT_PRESCRIPTION": plant_bills, "TRACE_CODE_REUSE": plant_boxes,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("rule_id", EARLIER)
+def test_what_was_cancelled_or_not_yet_known_proves_nothing(town, rule_id):
+    EARLIER[rule_id](town)
+    (hit,) = Found(town, rule_id).hits
+    before = [row for row in town.rows["claims"] if row["claim_id"] != hit]
+    for row in before:
+        row["reversed_at"] = row["known_at"]
+    assert not Found(town, rule_id).hits
+    for row in before:
+        row["reversed_at"] = None
+    for name in ("claims", "trace_codes"):
+        for row in town.rows.get(name, []):
+            row["known_at"] = datetime(2024, 6, 1, tzinfo=UTC)
+    assert not Found(town, rule_id).hits
+
+
+@pytest.mark.parametrize("rule_id", EARLIER)
+def test_later_claims_and_the_order_of_rows_change_no_hit(town, rule_id):
+    EARLIER[rule_id](town)
+    before = Found(town, rule_id).hits
+    for row in list(town.rows["claims"]):
+        later = town.claim("2024-09-01 10:00", **{
+            name: row[name] for name in ("insured_id", "claim_type", "doctor_id") if name in row
+        })  # fmt: skip
+        town.line(later, item_code="ZZ", days_supply=28)
+    for name, rows in town.rows.items():
+        town.rows[name] = rows[::-1]
+    after = Found(town, rule_id).hits
+    assert {claim: after[claim] for claim in before} == before

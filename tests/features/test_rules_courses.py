@@ -104,8 +104,9 @@ def operate(town, *prices: int, codes=("S1", "S2", "S3"), surgeons=("d1", "d1", 
 
 
 @pytest.mark.parametrize(("prices", "expected"), [
-    ((1_000, 2_000), (1, 500)), ((500, 2_000), None), ((1_000, 1_000), None), ((501, 2_000), (1, 1)),
-    ((500, 1_000, 3_000), None), ((1_000, 2_000, 3_000), (2, 1_500)), ((1_000,), None),
+    ((1_000, 2_000), (1, 500)), ((500, 2_000), None), ((1_000, 1_000), None),
+    ((501, 2_000), (1, 1)), ((500, 1_000, 3_000), None), ((1_000, 2_000, 3_000), (2, 1_500)),
+    ((1_000,), None),
 ])  # fmt: skip
 def test_a_further_operation_at_full_price(town, prices, expected):
     """The second costs half: of 1,000 and 2,000 billed in full, 500 was too much."""
@@ -335,3 +336,31 @@ def test_another_department_is_no_split(town, departments, hit):
     for n, department in enumerate(departments):
         town.stay(day(9 * n), day(9 * n + 4), main_diagnosis="J44.1", department=department)
     assert bool(Found(town, "SPLIT_HOSPITALISATION").hits) is hit
+
+
+def substituted(town, swapped: int) -> None:
+    """Four hospitals of fifty claims: the cheap item, but ``swapped`` times the dear one at o0."""
+    for house in range(4):
+        town.institution(f"h{house}", "private_hospital", "1")
+        for n in range(50):
+            dear = n < (swapped if house == 0 else 5)
+            claim = town.claim("2024-03-01 10:00", institution_id=f"h{house}", insured_id=f"q{n}")
+            town.line(claim, item_code="D" if dear else "C", item_class="exam",
+                      unit_price=900 if dear else 200, amount=900 if dear else 200)  # fmt: skip
+
+
+@pytest.mark.parametrize(("swapped", "expected"), [
+    (50, (1, 45 * 700)), (35, (1, 30 * 700)), (34, None), (5, None),
+])  # fmt: skip
+def test_a_dear_item_in_place_of_the_usual_one(town, swapped, expected):
+    """Peers bill the dear one in 15 of 150, the cheap one in 135: 45 of 50 expected.
+
+    A third of it is 15: with 35 dear ones 15 cheap ones are left, with 34 there are 16.
+    """
+    substituted(town, swapped)
+    made = town.build("2024-05-01", "claim_lines")
+    rows = made.con.execute(
+        "SELECT unit_id, hits, amount FROM profile_hits WHERE rule_id = ? AND as_of_day = 19844",
+        ["ITEM_SUBSTITUTION"],
+    ).fetchall()
+    assert rows == ([("h0", *expected)] if expected else [])
