@@ -55,7 +55,7 @@ class Rule:
         sees: violation schemes that it is meant to see (docs/simulator.md).
         needs: raw columns (``table.column``) without which it is not run.
         parameters: name -> integer bound into the SQL as ``$name``.
-        sources: name -> where the parameter's default comes from.
+        sources, sources_zh: name -> where the parameter's default comes from, for a person.
     """
 
     id: str
@@ -74,6 +74,7 @@ class Rule:
     evidence: str
     parameters: Mapping[str, int]
     sources: Mapping[str, str]
+    sources_zh: Mapping[str, str]
     grain: str = "claim"
     exempt: tuple[str, ...] = ()
     sees: tuple[str, ...] = ()
@@ -118,6 +119,7 @@ def _read(path: Path) -> Rule:
         **{**raw, **lists, "evidence": raw.get("evidence", "")},
         parameters={name: body["value"] for name, body in parameters.items()},
         sources={name: body["source"] for name, body in parameters.items()},
+        sources_zh={name: body["source_zh"] for name, body in parameters.items()},
     )
 
 

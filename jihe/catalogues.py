@@ -30,7 +30,8 @@ def rule_rows() -> list[dict[str, object]]:
             "basis_en": r.basis_en, "basis_zh": r.basis_zh,
             "caveat_en": r.caveat_en, "caveat_zh": r.caveat_zh, "needs": list(r.needs),
             "parameters": {
-                k: {"value": v, "source": r.sources[k]} for k, v in r.parameters.items()
+                k: {"value": v, "source": r.sources[k], "source_zh": r.sources_zh[k]}
+                for k, v in r.parameters.items()
             },
         }
         for r in rules()

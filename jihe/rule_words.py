@@ -57,7 +57,8 @@ def _parameters(rule: Rule, book: ParameterBook, lang: Lang) -> list[str]:
         return [say("rule_no_parameters", lang)]
     lines = [say("rule_parameters", lang)]
     for name, value in rule.parameters.items():
-        lines.append(f"  - {name} = {value}  ({rule.sources[name]})")
+        source = (rule.sources_zh if lang == "zh" else rule.sources)[name]
+        lines.append(f"  - {name} = {value}  ({source})")
     for row in value_rows(book):
         if row["rule"] == rule.id:
             where = row["region"] or say("everywhere", lang)

@@ -152,7 +152,8 @@ def test_a_rule_says_all_and_is_portable(rule):
         assert not foreign(rule.evidence)
     for name in rule.parameters:
         assert f"${name}" in rule.sql
-        assert rule.sources[name]
+        assert rule.sources[name].strip()
+        assert any("\u4e00" <= letter <= "\u9fff" for letter in rule.sources_zh[name])
 
 
 @pytest.mark.parametrize("reason", reasons().values(), ids=list(reasons()))
