@@ -131,8 +131,8 @@ class Town:
         """Build everything as of a date; tables that are named are there even if empty."""
         return build(self.store(*tables_wanted), date.fromisoformat(as_of))
 
-    def judged(self, rule_id: str, as_of: str = "2025-12-01") -> Judged:
-        """Run one rule alone, with its evidence."""
+    def judged(self, rule_id: str, as_of: str = "2025-12-01", cut_back: int = 0) -> Judged:
+        """Run one rule alone, with its evidence; profiles as of the date, or of cuts before it."""
         rule = next(rule for rule in rules() if rule.id == rule_id)
         day = date.fromisoformat(as_of)
         made = Build(self.store(), day, steps.open_engine(), (), (rule,), [])
@@ -141,7 +141,8 @@ class Town:
         if "network_" in rule.sql:
             steps._make_network(made)
         steps._run_profile_rules(made)
-        last = run(made.con, "SELECT max(as_of_day) FROM cut_dates")[0][0]
+        cuts = run(made.con, "SELECT as_of_day FROM cut_dates ORDER BY as_of_day DESC")
+        last = cuts[cut_back][0]
         table, of_day = "rule_hits", ""
         if rule.grain == "profile":
             table, of_day = "profile_hits", f"WHERE as_of_day = {last}"

@@ -106,6 +106,13 @@ def test_ten_purchases_of_any_drug(town, number, hit):
     assert bool(found) is hit
 
 
+def test_a_second_bill_of_the_day_is_no_tenth_purchase(town):
+    for n in range(9):
+        purchases(town, 2 * n, item=f"Y{n}", institution_id=f"i{n}")
+    purchases(town, 16, item="Y9", institution_id="i8", known_at=datetime(2024, 3, 18, tzinfo=UTC))
+    assert not town.judged("FREQUENT_DRUG_PURCHASE").hits
+
+
 def supplies(town, *given: tuple[str, str | None, int]) -> list[str]:
     """One drug from institutions and doctors, ten days apart, for so many days."""
     made = []
@@ -292,6 +299,14 @@ def test_an_organ_is_not_removed_twice(town, before, after, hit):
     assert found.evidence == ({planted[1]: {planted[0]}} if hit else {})
 
 
+def test_an_organ_removed_three_times_is_one_fact(town):
+    planted = stays(town, 0, 100, 200)
+    for claim in planted:
+        town.add("claim_procedures", claim_id=claim, place=1, procedure_code="47.09")
+    hits = town.judged("IDENTITY_MISUSE").hits
+    assert hits == {planted[1]: (1, 8_000), planted[2]: (1, 8_000)}
+
+
 def round_payments(town, number: int, **given) -> list[str]:
     town.institution("shop", "pharmacy")
     return [
@@ -310,6 +325,12 @@ def test_round_payments_from_accounts(town, number, hit):
     assert bool(found.hits) is hit
     if hit:
         assert found.evidence[planted[4]] == set(planted[:4])
+
+
+def test_an_odd_payment_after_round_ones_is_not_one_of_them(town):
+    planted = round_payments(town, 6)
+    town.rows["claims"][-1]["total_amount"] = 20_001
+    assert planted[5] not in town.judged("CAP_OR_ACCOUNT_DRAIN").hits
 
 
 @pytest.mark.parametrize("given", [

@@ -209,6 +209,10 @@ def test_a_purchase_known_later_does_not_explain(town):
     sell(town, 16)
     town.rows["inventory"][-1]["known_at"] = at("2024-05-14 16:00")
     assert town.judged("INVENTORY_MISMATCH", AS_OF).hits == {"shop": (1, 6_000)}
+    # Known since 15 May: it explains as of 20 May, not as of 1 May.
+    assert not town.judged("INVENTORY_MISMATCH", "2024-05-20").hits
+    before = town.judged("INVENTORY_MISMATCH", "2024-05-20", cut_back=1)
+    assert before.hits == {"shop": (1, 6_000)}
 
 
 def prescribers(town, doctors: int = 8, patients: int = 50, supplies: int = 66) -> None:
