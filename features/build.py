@@ -91,7 +91,7 @@ def build(
 
     Args:
         memory_limit: what the engine may hold in memory, such as ``4GB``; what does not fit lies in
-            a folder that goes with the build. Without it JIHE_MEMORY_LIMIT holds, else 8 GB. The
+            a folder that goes with the build. Without it JIHE_MEMORY_LIMIT holds, else 6 GB. The
             limit changes no value.
 
     Raises:
@@ -113,7 +113,7 @@ def _made(
     memory_limit: str | None = None,
 ) -> Build:
     features, kept, not_run = runnable(store, as_of)
-    limit = memory_limit or os.environ.get("JIHE_MEMORY_LIMIT", "8GB")
+    limit = memory_limit or os.environ.get("JIHE_MEMORY_LIMIT", "6GB")
     spill = Path(tempfile.mkdtemp(prefix="jihe-features-"))
     made = Build(store, as_of, open_engine(limit, spill), features, kept, not_run)
     weakref.finalize(made, shutil.rmtree, spill, ignore_errors=True)

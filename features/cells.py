@@ -25,7 +25,7 @@ _NEVER = 2**31
 _COMBINED = {exp.Count: "SUM", exp.Sum: "SUM", exp.Min: "MIN", exp.Max: "MAX"}
 
 
-class NotSplit(ValueError):
+class NotSplitError(ValueError):
     """An atom's aggregate depends on the date in a way that cells cannot follow."""
 
 
@@ -46,7 +46,7 @@ class Cells:
     edges: set[int] = field(default_factory=lambda: {queries.PROFILE_DAYS})
 
     def add(self, name: str, atom: str) -> None:
-        """Split one atom; raises NotSplit."""
+        """Split one atom; raises NotSplitError."""
         tree = sqlglot.parse_one(f"SELECT {atom}", read="duckdb")
         for node in list(tree.find_all(exp.AggFunc)):
             whole = node.parent if isinstance(node.parent, exp.Filter) else node
@@ -58,7 +58,7 @@ class Cells:
         inner, outer = self._conditions(whole)
         argument = aggregate.this
         if type(aggregate) not in _COMBINED or _names(argument, "d"):
-            raise NotSplit(whole.sql())
+            raise NotSplitError(whole.sql())
         if isinstance(argument, exp.Distinct):
             (value,) = argument.expressions
             wanted = self.values.setdefault((_text(value), inner), [])
@@ -93,7 +93,7 @@ class Cells:
                 self.edges.add(int(days.this))
                 sign = ">=" if isinstance(part, exp.GTE) else "<"
                 return f"c.cell_day {sign} c.as_of_day - {int(days.this)}"
-        raise NotSplit(part.sql())
+        raise NotSplitError(part.sql())
 
 
 def _text(node: exp.Expression) -> str:
@@ -112,7 +112,7 @@ def split(features: Sequence[Feature]) -> tuple[Cells, list[Feature]]:
         try:
             for place, atom in enumerate(feature.atoms):
                 tried.add(f"{feature.name}:{place}", _windowed(feature, atom))
-        except NotSplit:
+        except NotSplitError:
             plain.append(feature)
             continue
         for place, atom in enumerate(feature.atoms):
@@ -144,7 +144,7 @@ def make_atoms(con: Connection, features: Sequence[Feature], table: str) -> None
 
 
 def _time_claims(con: Connection, dates: Sequence[tuple[int, int]], edges: Sequence[int]) -> None:
-    """Make ``timed``: every claim with its cell's day and the dates from and until which it is seen.
+    """Make ``timed``: every claim with its cell's day and the dates between which it is seen.
 
     A claim is seen from the first date that lies after its service and after it became known, until
     the first date that lies after its reversal became known.

@@ -9,6 +9,7 @@ distinct counts run over numbers instead of text.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -91,7 +92,7 @@ def _ranges(con: Connection) -> list[tuple[int, int]]:
     claims, persons = count(con, "narrow"), count(con, "person_numbers")
     parts = max(1, -(-claims // RANGE_CLAIMS))
     edges = [1 + persons * part // parts for part in range(parts + 1)]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(itertools.pairwise(edges))
 
 
 @contextmanager
