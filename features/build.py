@@ -96,7 +96,7 @@ def build(
     Args:
         book: the rules' parameters in force; without one the rules' own defaults hold.
         memory_limit: what the engine may hold in memory, such as ``4GB``; what does not fit lies in
-            a folder that goes with the build. Without it JIHE_MEMORY_LIMIT holds, else 8 GB. The
+            a folder that goes with the build. Without it JIHE_MEMORY_LIMIT holds, else 6 GB. The
             limit changes no value.
 
     Raises:
@@ -128,7 +128,7 @@ def _made(
     memory_limit: str | None = None,
 ) -> Build:
     features, kept, not_run = runnable(store, as_of)
-    limit = memory_limit or os.environ.get("JIHE_MEMORY_LIMIT", "8GB")
+    limit = memory_limit or os.environ.get("JIHE_MEMORY_LIMIT", "6GB")
     spill = Path(tempfile.mkdtemp(prefix="jihe-features-"))
     engine = open_engine(limit, spill)
     made = Build(store, as_of, engine, features, kept, not_run, book or ParameterBook())

@@ -144,7 +144,7 @@ def make_atoms(con: Connection, features: Sequence[Feature], table: str) -> None
 
 
 def _time_claims(con: Connection, dates: Sequence[tuple[int, int]], edges: Sequence[int]) -> None:
-    """Make ``timed``: every claim with its cell's day and the dates from and until which it is seen.
+    """Make ``timed``: every claim with its cell's day and the dates between which it is seen.
 
     A claim is seen from the first date that lies after its service and after it became known, until
     the first date that lies after its reversal became known.

@@ -1,9 +1,10 @@
 """Comparable claims as of each date: how many, and the median and spread of what they cost.
 
 In: an engine with ``facts`` and ``cut_dates``. Out: ``peer_rows``, a row per date and key of the
-peer ladder (``queries.PEER_RUNGS``) with size, median and median absolute deviation (MAD) of every
-measure, and the quantiles of those that are ranked. Medians are exact: lower medians of integers, day by day, so that memory holds the claims of
-one date at a time. Keys are numbered first, because grouping by numbers is several times faster
+peer ladder (``queries.PEER_RUNGS``) with size, median and median absolute deviation (MAD) of each
+measure, and the quantiles of those that are ranked. All are exact: lower quantiles of integers, day
+by day, so that memory holds the claims of one date at a time. Keys are numbered first, because
+grouping by numbers is several times faster
 than by text.
 """
 

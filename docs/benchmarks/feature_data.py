@@ -1,9 +1,10 @@
-"""A store as large as asked: a loaded county copied, with persons, claims and institutions renumbered.
+"""A store as large as asked: a loaded county copied, persons and institutions renumbered.
 
 In: the home of a loaded county and a number of claims. Out: a home of that many claims and four
 lines to a claim. Each copy has persons of its own; ``--share`` copies share their institutions and
-doctors, so that an institution grows no larger than a real one (the copies of docs/benchmarks/load.py
-all share the same fifty). Of the last copy only so many persons are taken as are needed.
+doctors, so that an institution grows no larger than a real one (the copies of
+docs/benchmarks/load.py all share the same fifty). Of the last copy only so many persons are taken
+as are needed.
 
     python docs/benchmarks/feature_data.py --county HOME --claims 1000000 --out HOME
 """

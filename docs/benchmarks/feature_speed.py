@@ -1,11 +1,11 @@
 """How fast a store becomes features: the batch build, the same in pandas, and one claim online.
 
-In: the home of a store (docs/benchmarks/feature_data.py writes one as large as asked). Out: JSON with
-seconds, CPU seconds and peak memory; each measurement runs in a process of its own.
+In: the home of a store (docs/benchmarks/feature_data.py writes one as large as asked). Out: JSON
+with seconds, CPU seconds and peak memory; one measurement to a process.
 
-    python docs/benchmarks/feature_speed.py build --home HOME        all steps; rules of profiles apart
-    python docs/benchmarks/feature_speed.py pandas --home HOME       ten features by both, values compared
-    python docs/benchmarks/feature_speed.py online --home HOME       one claim's row on a published file
+    python docs/benchmarks/feature_speed.py build --home HOME     all steps; rules of profiles apart
+    python docs/benchmarks/feature_speed.py pandas --home HOME    ten features, values compared
+    python docs/benchmarks/feature_speed.py online --home HOME    one claim's row, published file
 """
 
 from __future__ import annotations
