@@ -102,7 +102,7 @@ def _by_id(made: Build, sql: str) -> dict[str, dict[str, Any]]:
 
 def _line_evidence(made: Build) -> dict[tuple[str, str], list[str]]:
     evidence: dict[tuple[str, str], list[str]] = {}
-    for rule in made.rules:
+    for rule in made.rules_of("claim"):
         if not rule.evidence:
             continue
         rows = made.con.execute(

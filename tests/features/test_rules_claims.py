@@ -116,7 +116,9 @@ def test_sex_conflict_of_codes(town, kind, code, hit):
         town.add("sex_limited_codes", code_kind=kind, code=code, sex="F", valid_from=start)
     claim = town.stay(day(0), day(2), main_diagnosis="O80.0")
     town.add("claim_procedures", claim_id=claim, place=1, procedure_code="74.1")
-    assert Found(town, "SEX_CONFLICT").hits == ({claim: (1, 10_000)} if hit else {})
+    found = Found(town, "SEX_CONFLICT")
+    assert found.hits == ({claim: (1, 10_000)} if hit else {})
+    assert found.evidence == ({claim: {claim}} if hit else {})  # the claim carries the code
 
 
 def pair(town, whole="W", part="P", within="day", **given) -> None:
