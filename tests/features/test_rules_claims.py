@@ -484,3 +484,11 @@ def test_later_claims_and_the_order_of_rows_change_no_hit(town, rule_id):
         town.rows[name] = rows[::-1]
     after = Found(town, rule_id).hits
     assert {claim: after[claim] for claim in before} == before
+
+
+def test_a_claim_that_is_not_known_yet_is_not_judged(town):
+    pair(town)
+    claim = town.claim("2024-03-01", known="2026-01-01")
+    for code in ("W", "P"):
+        town.line(claim, item_code=code)
+    assert not Found(town, "DUPLICATE_CHARGE").hits
