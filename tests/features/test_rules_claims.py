@@ -116,7 +116,9 @@ def test_sex_conflict_of_codes(town, kind, code, hit):
         town.add("sex_limited_codes", code_kind=kind, code=code, sex="F", valid_from=start)
     claim = town.stay(day(0), day(2), main_diagnosis="O80.0")
     town.add("claim_procedures", claim_id=claim, place=1, procedure_code="74.1")
-    assert Found(town, "SEX_CONFLICT").hits == ({claim: (1, 10_000)} if hit else {})
+    found = Found(town, "SEX_CONFLICT")
+    assert found.hits == ({claim: (1, 10_000)} if hit else {})
+    assert found.evidence == ({claim: {claim}} if hit else {})  # the claim carries the code
 
 
 def pair(town, whole="W", part="P", within="day", **given) -> None:
@@ -482,3 +484,11 @@ def test_later_claims_and_the_order_of_rows_change_no_hit(town, rule_id):
         town.rows[name] = rows[::-1]
     after = Found(town, rule_id).hits
     assert {claim: after[claim] for claim in before} == before
+
+
+def test_a_claim_that_is_not_known_yet_is_not_judged(town):
+    pair(town)
+    claim = town.claim("2024-03-01", known="2026-01-01")
+    for code in ("W", "P"):
+        town.line(claim, item_code=code)
+    assert not Found(town, "DUPLICATE_CHARGE").hits
