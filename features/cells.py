@@ -53,7 +53,7 @@ class Cells:
             whole.replace(sqlglot.parse_one(self._combined(node, whole), read="duckdb"))
         self.atoms[name] = tree.expressions[0].sql(dialect="duckdb")
 
-    def _combined(self, aggregate: exp.AggFunc, whole: exp.Expression) -> str:
+    def _combined(self, aggregate: exp.AggFunc, whole: exp.Expr) -> str:
         """Return the text over cells that gives the aggregate."""
         inner, outer = self._conditions(whole)
         argument = aggregate.this
@@ -73,7 +73,7 @@ class Cells:
             return f"CAST(COALESCE({combined}, 0) AS BIGINT)"
         return combined
 
-    def _conditions(self, whole: exp.Expression) -> tuple[str, str]:
+    def _conditions(self, whole: exp.Expr) -> tuple[str, str]:
         """Split a filter into what the claim alone decides and what the date decides."""
         if not isinstance(whole, exp.Filter):
             return "TRUE", "TRUE"
@@ -83,7 +83,7 @@ class Cells:
         outer = [self._window(part) for part in parts if _names(part, "d")]
         return " AND ".join(f"({p})" for p in inner) or "TRUE", " AND ".join(outer) or "TRUE"
 
-    def _window(self, part: exp.Expression) -> str:
+    def _window(self, part: exp.Expr) -> str:
         """Return ``h.service_day >= d.as_of_day - n`` (or ``<``) as a condition on cells."""
         if isinstance(part, exp.GTE | exp.LT) and _text(part.this) == "h.service_day":
             edge = part.expression
@@ -96,11 +96,11 @@ class Cells:
         raise NotSplitError(part.sql())
 
 
-def _text(node: exp.Expression) -> str:
+def _text(node: exp.Expr) -> str:
     return node.sql(dialect="duckdb")
 
 
-def _names(node: exp.Expression, table: str) -> bool:
+def _names(node: exp.Expr, table: str) -> bool:
     return any(column.table == table for column in node.find_all(exp.Column))
 
 
