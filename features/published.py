@@ -71,11 +71,11 @@ def _key_indexes() -> list[str]:
 
 
 def _copy(made: Build, database: sqlite3.Connection, relation: str, target: str) -> None:
-    rows = made.con.sql(f"SELECT * FROM {relation} ORDER BY ALL").to_arrow_table()
-    columns = ", ".join(f'"{name}"' for name in rows.column_names)
+    rows = made.con.sql(f"SELECT * FROM {relation} ORDER BY ALL").to_arrow_reader(50_000)
+    columns = ", ".join(f'"{name}"' for name in rows.schema.names)
     database.execute(f"CREATE TABLE {target} ({columns})")
-    marks = ", ".join("?" for _ in rows.column_names)
-    for batch in rows.to_batches(max_chunksize=50_000):
+    marks = ", ".join("?" for _ in rows.schema.names)
+    for batch in rows:
         database.executemany(
             f"INSERT INTO {target} VALUES ({marks})",
             zip(*(column.to_pylist() for column in batch.columns), strict=True),
