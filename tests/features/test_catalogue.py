@@ -26,7 +26,9 @@ PORTABLE = (
     exp.Exists, exp.Union, exp.Star, exp.Placeholder, exp.Parameter, exp.Var, exp.Distinct,
     exp.Substring, exp.Length, exp.With, exp.CTE,
 )  # fmt: skip
-LOOKS_BACK = (exp.With, exp.CTE, exp.Window, exp.Lag, exp.Order, exp.Ordered)
+LOOKS_BACK = (
+    exp.With, exp.CTE, exp.Window, exp.WindowSpec, exp.Lag, exp.Order, exp.Ordered,
+)  # fmt: skip
 #: What describes, and is meant to see nothing by itself.
 NO_SCHEME: set[str] = set()
 IN_ATOMS = tuple(set(PORTABLE) - {exp.IntDiv})

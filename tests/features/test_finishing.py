@@ -21,6 +21,7 @@ ARITY = {
     "difference": 2,
     "years": 1,
     "growth": 2,
+    "over_mean": 3,
     "robust_z": 4,
     "change": 4,
     "share_change": 4,
@@ -62,6 +63,9 @@ def finished(name: str, *atoms: float) -> float:
         ("difference", (10, 12), -2.0),
         ("years", (36525,), 100.0),
         ("growth", (99, 9), math.log(10)),
+        # 99 over the mean of 4 that add up to 36: log(100 / 10).
+        ("over_mean", (36, 4, 99), math.log(10)),
+        ("over_mean", (36, 0, 99), NAN),
         ("growth", (NAN, 9), -math.log(10)),
         ("growth", (99, NAN), math.log(100)),
         # (160 - 100) / (1.4826 x 20)
