@@ -12,7 +12,7 @@ from typing import Any
 from claims.contracts import Lang
 from serving.money import money_text
 from serving.texts import text
-from serving.wording import topics, words
+from serving.wording import topics
 
 #: Most characters of a line in a list; a Chinese character is as wide as two others.
 LINE_LIMIT: Mapping[Lang, int] = {"en": 160, "zh": 80}
@@ -87,9 +87,7 @@ def _rules_clause(record: Record, lang: Lang) -> str:
 
 def _reason_clause(reason: Mapping[str, Any], lang: Lang) -> str:
     feature = reason["features"][0]
-    value = feature[f"text_{lang}"]
-    if words(feature["name"]).unit != "robust z":
-        value = f"{feature[f'label_{lang}']}{_COLON[lang]}{value}"
+    value = f"{feature[f'label_{lang}']}{_COLON[lang]}{feature[f'text_{lang}']}"
     return topics()[reason["reason_code"]].short(lang) + _bracketed(value, lang)
 
 
