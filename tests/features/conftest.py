@@ -25,6 +25,7 @@ from features import build as steps
 from features.build import Build, build, build_rules
 from features.clock import day_number, day_of
 from features.rules import rules
+from features.runnable import runnable
 
 ZONE = ZoneInfo("Asia/Shanghai")
 Row = dict[str, Any]
@@ -155,9 +156,17 @@ class Town:
                     found.evidence.setdefault(proof[-2], set()).add(proof[-1])
         return found
 
-    def rules(self, as_of: str, *tables_wanted: str) -> Build:
-        """Run the rules alone."""
-        return build_rules(self.store(*tables_wanted), date.fromisoformat(as_of))
+    def rules(self, as_of: str, *tables_wanted: str, only: str = "") -> Build:
+        """Run the rules alone, or one of them, which is several times faster."""
+        store, day = self.store(*tables_wanted), date.fromisoformat(as_of)
+        if not only:
+            return build_rules(store, day)
+        chosen = tuple(rule for rule in runnable(store, day)[1] if rule.id == only)
+        made = Build(store, day, steps.open_engine(), (), chosen, [])
+        for step in (steps._make_facts, steps._run_rules, steps._make_dates):
+            step(made)
+        steps._run_profile_rules(made)
+        return made
 
 
 START = datetime(2024, 1, 31, 16, tzinfo=UTC)  # local midnight of 1 February
@@ -338,6 +347,6 @@ def profile_hits() -> Callable[..., ProfileHits]:
     """Return what finds the hits of a profile rule in a town, with some parameters changed."""
 
     def found(town: Town, rule_id: str, as_of: str = "2024-12-01", **changed: int) -> ProfileHits:
-        return ProfileHits(town.rules(as_of, *PROFILE_TABLES), rule_id, changed)
+        return ProfileHits(town.rules(as_of, *PROFILE_TABLES, only=rule_id), rule_id, changed)
 
     return found

@@ -38,7 +38,7 @@ class Found:
     """Hits of one rule in a town."""
 
     def __init__(self, town, rule_id: str) -> None:
-        made = town.rules("2025-12-01", *TABLES)
+        made = town.rules("2025-12-01", *TABLES, only=rule_id)
         rule = RULES[rule_id]
         rows = made.con.execute("SELECT * FROM rule_hits WHERE rule_id = ?", [rule_id]).fetchall()
         self.hits = {claim_id: (hits, amount) for _, claim_id, hits, amount in rows}

@@ -13,7 +13,7 @@ class Found:
     """Hits and evidence of the rule in a town."""
 
     def __init__(self, town) -> None:
-        made = town.rules("2024-12-01", "claim_lines")
+        made = town.rules("2024-12-01", "claim_lines", only=RULE.id)
         rows = made.con.execute("FROM rule_hits WHERE rule_id = ?", [RULE.id]).fetchall()
         self.hits = {claim_id: (hits, amount) for _, claim_id, hits, amount in rows}
         used = {n: v for n, v in RULE.parameters.items() if f"${n}" in RULE.evidence}

@@ -26,7 +26,9 @@ class Found:
 
     def __init__(self, town, rule_id: str, *more: str) -> None:
         rule = RULES[rule_id]
-        made = town.rules("2025-12-01", *{need.split(".")[0] for need in rule.needs}, *more)
+        made = town.rules(
+            "2025-12-01", *{need.split(".")[0] for need in rule.needs}, *more, only=rule_id
+        )
         assert rule_id in {one.id for one in made.rules}
         rows = made.con.execute("SELECT * FROM rule_hits WHERE rule_id = ?", [rule_id]).fetchall()
         self.hits = {claim_id: (hits, amount) for _, claim_id, hits, amount in rows}

@@ -203,7 +203,7 @@ def test_the_first_digit_of_every_size(town, size):
     text = RULES["AMOUNT_PATTERN"].sql
     digit = text[text.index("CASE WHEN h.total_amount >= 1000000000000") :].split(" AS digit")[0]
     town.claim("2024-03-01", total_amount=37 * 10**size)
-    made = town.rules("2024-12-01")
+    made = town.rules("2024-12-01", only="AMOUNT_PATTERN")
     assert made.con.execute(f"SELECT {digit} FROM history h").fetchall() == [(3,)]
 
 
