@@ -18,7 +18,7 @@ import pytest
 
 from claims.simulator.arrays import Bools, Floats, Ints, Noise
 from claims.simulator.county import VERSION, Parameters, make_care, simulate
-from claims.simulator.ledger import INPATIENT, PHARMACY, Claims, Ledger
+from claims.simulator.ledger import CHRONIC, OUTPATIENT, PHARMACY, Claims, Ledger
 from claims.simulator.schemes import NAMES, plant
 from claims.simulator.settlement import settle
 from claims.simulator.stays import license_beds
@@ -121,11 +121,11 @@ def test_the_time_from_arrival_to_settlement_tells_no_visit(scheme: str, county:
     length is the point of several schemes.
     """
     rows = county.truth[scheme]
-    rows = rows[county.claims.kind[rows] != INPATIENT]
     delay = county.waits[0] + county.claims.end - county.claims.begin
-    area, number = _areas(county, rows, delay)
-    if number:
-        assert abs(area - 0.5) <= 0.1 + 0.58 / np.sqrt(number), (area, number)
+    for kind in (OUTPATIENT, CHRONIC, PHARMACY):
+        area, number = _areas(county, rows[county.claims.kind[rows] == kind], delay)
+        if number:
+            assert abs(area - 0.5) <= 0.1 + 0.58 / np.sqrt(number), (kind, area, number)
 
 
 def test_only_schemes_of_charges_after_discharge_are_timed(county: Settled) -> None:
