@@ -63,7 +63,7 @@ __all__ = [
     "Summary",
     "simulate",
 ]
-VERSION = "2.0"
+VERSION = "2.1"
 PARTS = 12
 Progress = Callable[[str, float], None]
 

@@ -22,8 +22,8 @@ OUTPATIENT, CHRONIC, INPATIENT, PHARMACY = 11, 14, 21, 41
 class Claims:
     """Columns of claims.
 
-    `visit` is the position of the first claim of the same visit or stay, `lag` a further delay of
-    the settlement in seconds, `cancels` the position of the claim a reversal cancels, or -1.
+    Positions: `visit` of the first claim of the same visit or stay, `follows` of a claim that is
+    settled before this one (-1 if none), `cancels` of the one a reversal cancels (-1 if none).
     """
 
     person: Ints
@@ -34,7 +34,7 @@ class Claims:
     diagnosis: Ints
     doctor: Ints
     visit: Ints
-    lag: Ints
+    follows: Ints
     cancels: Ints
 
     def __len__(self) -> int:
@@ -113,7 +113,7 @@ def make_claims(
     """A block of claims, each a visit of its own."""
     n = len(person)
     kinds = np.full(n, kind, dtype=np.int64) if isinstance(kind, int) else kind
-    zeros = np.zeros(n, dtype=np.int64)
+    none = np.full(n, -1, dtype=np.int64)
     return Claims(
         person,
         place,
@@ -123,8 +123,8 @@ def make_claims(
         diagnosis,
         doctor,
         np.arange(n, dtype=np.int64),
-        zeros,
-        zeros - 1,
+        none,
+        none.copy(),
     )
 
 
@@ -291,7 +291,7 @@ class Ledger:
         claims = take(self.claims, templates)
         claims.begin, claims.end = claims.begin + shift, claims.end + shift
         claims.visit = np.arange(len(templates), dtype=np.int64)
-        claims.lag, claims.cancels = np.zeros_like(shift), np.full_like(shift, -1)
+        claims.follows, claims.cancels = np.full_like(shift, -1), np.full_like(shift, -1)
         owner, line = self.lines_of(templates)
         lines = take(self.lines, line)
         lines.claim = owner

@@ -19,6 +19,7 @@ from claims.simulator.arrays import DAY, HOUR, Bools, Ints, Texts
 from claims.simulator.books import Books, from_to
 from claims.simulator.house_files import terms
 from claims.simulator.items import LEVELS
+from claims.simulator.ledger import INPATIENT
 from claims.simulator.nhsa_files import (
     code,
     date_of,
@@ -133,8 +134,7 @@ def _places(world: World) -> dict[str, pa.Array]:
 def _doctors(books: Books, rng: np.random.Generator) -> dict[str, pa.Array]:
     """With the days on the register; a doctor is insured like anybody who works."""
     world, doctors = books.world, books.world.doctors
-    working = np.flatnonzero(world.people.employee)
-    own = rng.choice(working if len(working) else np.arange(1), doctors.number)
+    own = _own_cards(books, rng)
     return {
         "dr_codg": pa.array(doctors.codes[: doctors.number]),
         "dr_name": pa.array(_names(rng, doctors.number)),
@@ -143,6 +143,26 @@ def _doctors(books: Books, rng: np.random.Generator) -> dict[str, pa.Array]:
         "psn_no": look_up(person_codes(len(world.people.sex)), own),
         **from_to(world, *terms(books), NEVER),
     }
+
+
+def _own_cards(books: Books, rng: np.random.Generator) -> Ints:
+    """Who each doctor is among the insured.
+
+    Somebody who works, survives the period and lies in no hospital: posts know nothing of deaths
+    and stays, and nobody bills from a grave or a bed. Whoever was drawn and is not fit is replaced
+    by the next who is, so that the others stay who they were.
+    """
+    people, claims = books.world.people, books.ledger.claims
+    working = np.flatnonzero(people.employee)
+    own = rng.choice(working if len(working) else np.arange(1), books.world.doctors.number)
+    alive = people.death == NEVER
+    well = alive.copy()
+    well[claims.person[claims.kind == INPATIENT]] = False
+    for fit in (well & people.employee, alive & people.employee):
+        able = np.flatnonzero(fit)
+        if len(able):
+            return able[np.searchsorted(able, own) % len(able)]
+    return own
 
 
 def _deaths(world: World, rng: np.random.Generator) -> dict[str, pa.Array]:

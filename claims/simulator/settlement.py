@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from claims.simulator.arrays import DAY, HOUR, MINUTE, Ints, Noise, by_level
-from claims.simulator.ledger import CHRONIC, INPATIENT, PHARMACY, Ledger
+from claims.simulator.ledger import CHRONIC, INPATIENT, PHARMACY, Claims, Ledger
 from claims.simulator.world import World
 
 LONG_STAY = 28
@@ -93,7 +93,22 @@ def _settled_at(noise: Noise, world: World, ledger: Ledger, own: Ints) -> Ints:
     long = DAY * np.exp(1.6 + 0.9 * noise.normal(own, 3)) + HOUR
     tail = np.minimum(long, settings.late_days * DAY - HOUR)
     late = (noise.uniform(own, 4) < settings.late_share) & (tail > wait)
-    return last + claims.lag + np.where(late, tail, wait).astype(np.int64)
+    settled = last + np.where(late, tail, wait).astype(np.int64)
+    _settle_before(claims, last, settled)
+    return settled
+
+
+def _settle_before(claims: Claims, last: Ints, settled: Ints) -> None:
+    """Bring forward what another claim follows, to half of the other's wait if it is too late.
+
+    The second of a pair keeps the wait of every claim: were it put off instead, its delay alone
+    would tell it.
+    """
+    second = np.flatnonzero(claims.follows >= 0)
+    first = claims.follows[second]
+    settled[second] = np.maximum(settled[second], last[first] + 2)
+    half = last[first] + (settled[second] - last[first]) // 2
+    settled[first] = np.minimum(settled[first], half)
 
 
 def _cancel(

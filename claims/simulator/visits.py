@@ -34,6 +34,7 @@ DEAREST_DRUG = 150
 LAB_CHANCE = {1: 0.09, 2: 0.16, 3: 0.20, 9: 0.03}
 EXAM_CHANCE = {1: 0.04, 2: 0.08, 3: 0.10, 9: 0.0}
 TREATMENT_CHANCE = 0.08
+VISIT_MINUTES, REPEAT_MINUTES = 38, 30
 DRUGS_PER_VISIT = (0.15, 0.50, 0.27, 0.08)
 LONG_SHARE = 0.1
 USUAL_SUPPLY = 28 + LONG_SHARE * (84 - 28)
@@ -89,10 +90,15 @@ def outpatient_place(rng: np.random.Generator, world: World, person: Ints, day: 
     return place
 
 
-def spend_time(rng: np.random.Generator, begin: Ints, minutes: float) -> Ints:
+def spend_time(rng: np.random.Generator, begin: Ints, minutes: float | Ints) -> Ints:
     """The end of visits that last about so many minutes."""
     last = rng.gamma(3.0, minutes / 3.0, len(begin)) + 3
     return begin + (last * MINUTE).astype(np.int64)
+
+
+def counter_time(rng: np.random.Generator, begin: Ints) -> Ints:
+    """The end of purchases at a pharmacy."""
+    return begin + rng.integers(2 * MINUTE, 9 * MINUTE, len(begin))
 
 
 def draw_people(
@@ -135,7 +141,7 @@ def _ordinary(rng: np.random.Generator, world: World) -> Block:
     place = outpatient_place(rng, world, person, day)
     begin = day * DAY + clinic_clock(rng, len(person))
     doctor = world.doctor(rng, place, diagnosis)
-    end = spend_time(rng, begin, 38)
+    end = spend_time(rng, begin, VISIT_MINUTES)
     claims = make_claims(person, place, OUTPATIENT, begin, end, diagnosis, doctor)
     return claims, visit_lines(rng, world, claims)
 
@@ -210,7 +216,7 @@ def _repeat_prescriptions(rng: np.random.Generator, world: World) -> Block:
     diagnosis = people.chronic[person]
     doctor = world.doctor(rng, place, diagnosis)
     claims = make_claims(
-        person, place, CHRONIC, begin, spend_time(rng, begin, 30), diagnosis, doctor
+        person, place, CHRONIC, begin, spend_time(rng, begin, REPEAT_MINUTES), diagnosis, doctor
     )
     return claims, _repeat_lines(rng, world, claims, np.where(long[row, column], 84, 28))
 
@@ -253,7 +259,7 @@ def _swipes(rng: np.random.Generator, world: World) -> Block:
     usual = people.usual[person, 4]
     place = np.where(rng.random(len(person)) < 0.75, usual, stray).astype(np.int64)
     begin = day * DAY + shop_clock(rng, len(person))
-    end = begin + rng.integers(2 * MINUTE, 9 * MINUTE, len(person))
+    end = counter_time(rng, begin)
     none = np.full(len(person), -1, dtype=np.int64)
     claims = make_claims(person, place, PHARMACY, begin, end, none, none)
     return claims, shop_lines(rng, world, claims)

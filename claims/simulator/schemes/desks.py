@@ -22,7 +22,7 @@ from claims.simulator.ledger import (
     separate,
 )
 from claims.simulator.schemes.plot import Plot
-from claims.simulator.visits import fee_lines, spend_time
+from claims.simulator.visits import VISIT_MINUTES, fee_lines, spend_time
 
 VISITS = (OUTPATIENT, CHRONIC)
 LONG_TREATMENTS = ("针灸", "推拿治疗", "康复运动疗法")
@@ -42,11 +42,13 @@ def split_prescription(plot: Plot) -> None:
     step = np.where(adaptive[owner], DAY, 4 * MINUTE) * (position + 1)
     of = cases[owner]
     begin = claims.begin[of] + step
+    kind = claims.kind[of]
+    # About as long as the visit they are cut from, so that the delay does not tell them.
+    lasts = (claims.end - claims.begin)[of] * rng.uniform(0.8, 1.25, len(of))
     block = make_claims(
-        claims.person[of], claims.place[of], OUTPATIENT, begin, spend_time(rng, begin, 7),
+        claims.person[of], claims.place[of], kind, begin, begin + lasts.astype(np.int64),
         claims.diagnosis[of], claims.doctor[of],
     )  # fmt: skip
-    block.kind = claims.kind[of]
     block = separate(block, plot.available(block.person, block.begin, block.end))
     plot.plant_whole(block, _short_prescription(plot, block))
 
@@ -79,7 +81,7 @@ def impossible_day(plot: Plot) -> None:
         reason = np.full(len(which), world.diagnoses.number("M54.5"), dtype=np.int64)
         place = np.full(len(which), actor, dtype=np.int64)
         doctor = np.full_like(place, world.doctor(rng, place[:1], reason[:1])[0])
-        end = spend_time(rng, begin, 20)
+        end = spend_time(rng, begin, VISIT_MINUTES)
         claims = make_claims(person, place, OUTPATIENT, begin, end, reason, doctor)
         first = np.unique(which * 10**7 + person, return_index=True)[1]
         alone = np.zeros(len(person), dtype=bool)

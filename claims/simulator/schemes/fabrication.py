@@ -14,7 +14,7 @@ from claims.simulator.ledger import CHRONIC, OUTPATIENT, PHARMACY, Claims, make_
 from claims.simulator.people import YEAR
 from claims.simulator.places import PRIMARY
 from claims.simulator.schemes.plot import Plot
-from claims.simulator.visits import spend_time
+from claims.simulator.visits import REPEAT_MINUTES, counter_time, spend_time
 
 # The drug a hoarder resells, with the sex it is limited to (0 none).
 HOARDED = (
@@ -84,13 +84,15 @@ def _plant_run(plot: Plot, place: int, person: Ints, begin: Ints, run: Ints) -> 
     baskets = pool[rng.integers(0, len(pool), (3, 3))]
     n = len(person)
     none = np.full(n, -1, dtype=np.int64)
-    claims = make_claims(person, none * 0 + place, PHARMACY, begin, begin + 8, none, none)
+    # Swiped in a row, but closed like any purchase: the delay must not tell them.
+    end = counter_time(plot.aside(), begin)
+    claims = make_claims(person, none * 0 + place, PHARMACY, begin, end, none, none)
     owner, position = spread(np.full(n, 3, dtype=np.int64))
     item = baskets[run[owner] % 3, position]
     first = np.unique(owner * 10_000 + item, return_index=True)[1]
     owner, item = owner[first], item[first]
     count = 1 + (item + run[owner]) % 3
-    plot.plant_whole(claims, make_lines(world, claims, owner, item, count, claims.begin[owner]))
+    plot.plant_whole(claims, make_lines(world, claims, owner, item, count))
 
 
 def excess_supply(plot: Plot) -> None:
@@ -135,7 +137,9 @@ def _hoard(plot: Plot, person: int, sellers: Ints) -> None:
     diagnosis = np.where(shop, -1, world.diagnoses.number(PRETEXT[group]))
     doctor = np.where(shop, -1, world.doctor(rng, place, np.maximum(diagnosis, 0)))
     kind = np.where(shop, PHARMACY, CHRONIC)
-    claims = make_claims(who, place, kind, begin, spend_time(rng, begin, 14), diagnosis, doctor)
+    closed = counter_time(plot.aside(), begin)
+    end = np.where(shop, closed, spend_time(rng, begin, REPEAT_MINUTES))
+    claims = make_claims(who, place, kind, begin, end, diagnosis, doctor)
     _plant_hoard(plot, claims, item, adaptive)
 
 

@@ -55,7 +55,7 @@ def _same_clock(plot: Plot, templates: Ints, day: Ints) -> Ints:
 
 
 def duplicate_settlement(plot: Plot) -> None:
-    """Settle a visit a second time, days later.
+    """Settle a visit a second time, after the first.
 
     The adaptive ones date it a day later, some do it elsewhere.
     """
@@ -68,7 +68,7 @@ def duplicate_settlement(plot: Plot) -> None:
     begin = begin + DAY * plot.adapts(begin // DAY)
     alive = world.people.alive(ledger.claims.person[cases], begin // DAY)
     claims, lines = ledger.copy(cases[alive], begin[alive])
-    claims.lag = rng.integers(DAY // 4, 20 * DAY, len(claims))
+    claims.follows = cases[alive]
     place = claims.place.copy()
     for row in np.flatnonzero(rng.random(len(claims)) < 0.3):
         alike = world.places.level == world.places.level[place[row]]

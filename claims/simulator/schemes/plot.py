@@ -34,6 +34,11 @@ class Plot:
     _stays: tuple[int, StayIndex] | None = None
     _templates: dict[tuple[int, ...], tuple[Ints, Ints, Ints]] = field(default_factory=dict)
 
+    def aside(self) -> np.random.Generator:
+        """A generator of its own for a detail, so that the scheme's other choices stay."""
+        found: np.random.Generator = self.rng.spawn(1)[0]
+        return found
+
     @property
     def onset(self) -> int:
         """The first day of the scheme."""

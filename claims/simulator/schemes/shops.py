@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from claims.simulator.arrays import DAY, HOUR, MINUTE, Ints, spread
+from claims.simulator.arrays import DAY, HOUR, Ints, spread
 from claims.simulator.basket import make_lines
 from claims.simulator.diagnoses import GROUPS
 from claims.simulator.ledger import (
@@ -25,7 +25,13 @@ from claims.simulator.limits import INDICATIONS, RESOLD
 from claims.simulator.people import YEAR
 from claims.simulator.places import LEVEL_2
 from claims.simulator.schemes.plot import Plot
-from claims.simulator.visits import fee_lines, spend_time
+from claims.simulator.visits import (
+    REPEAT_MINUTES,
+    VISIT_MINUTES,
+    counter_time,
+    fee_lines,
+    spend_time,
+)
 
 CASHED = (200_00, 300_00, 500_00, 1000_00)
 PER_UNIT = 20_00
@@ -39,11 +45,6 @@ def _shop_actors(plot: Plot) -> list[int]:
     shops = plot.world.places.is_pharmacy
     found: list[int] = plot.actors(shops, plot.activity((PHARMACY,)) * shops).tolist()
     return found
-
-
-def _at_the_counter(plot: Plot, begin: Ints) -> Ints:
-    """The end of purchases: as long as innocent ones take."""
-    return begin + plot.rng.integers(2 * MINUTE, 9 * MINUTE, len(begin))
 
 
 def account_drain(plot: Plot) -> None:
@@ -62,9 +63,7 @@ def account_drain(plot: Plot) -> None:
         begin = rng.choice(days, number) * DAY + 9 * HOUR + rng.integers(0, 10 * HOUR, number)
         free = plot.available(person, begin, begin + HOUR)
         place, none = np.full(number, actor, dtype=np.int64), np.full(number, -1, dtype=np.int64)
-        claims = make_claims(
-            person, place, PHARMACY, begin, _at_the_counter(plot, begin), none, none
-        )
+        claims = make_claims(person, place, PHARMACY, begin, counter_time(rng, begin), none, none)
         claims = separate(claims, free)
         total = np.asarray(CASHED)[rng.integers(0, len(CASHED), len(claims))]
         owner = np.arange(len(claims), dtype=np.int64)
@@ -137,7 +136,7 @@ def cost_shifting(plot: Plot) -> None:
     day = claims.end[cases] // DAY + np.where(adaptive, 1, -1)
     begin = day * DAY + 10 * HOUR + rng.integers(0, 7 * HOUR, len(cases))
     place, none = world.people.usual[person, 4], np.full(len(cases), -1, dtype=np.int64)
-    block = make_claims(person, place, PHARMACY, begin, _at_the_counter(plot, begin), none, none)
+    block = make_claims(person, place, PHARMACY, begin, counter_time(rng, begin), none, none)
     alive = world.people.alive(person, day) & world.places.is_pharmacy[place]
     block = separate(block, alive)
     ward = np.asarray(["w" in groups for groups in world.items.groups])
@@ -164,7 +163,7 @@ def drug_resale(plot: Plot) -> None:
     # Two places in one afternoon.
     row, column, turn = np.repeat(row, 2), np.repeat(column, 2), np.tile([0, 1], len(row))
     day = weeks[column] + np.repeat(rng.integers(0, 3, len(row) // 2), 2)
-    begin = day * DAY + 13 * HOUR + turn * 90 * MINUTE + rng.integers(0, HOUR, len(row))
+    begin = day * DAY + 13 * HOUR + turn * 2 * HOUR + rng.integers(0, HOUR, len(row))
     place = pool[rng.integers(0, len(pool), len(row))]
     names = [name for name in RESOLD if world.items.sex[world.items.number(name)] == 0]
     item = world.items.numbers(*names)[(row * 2 + rng.integers(0, 3, len(row))) % len(names)]
@@ -172,9 +171,9 @@ def drug_resale(plot: Plot) -> None:
     shop = places.is_pharmacy[place]
     doctor = np.where(shop, -1, world.doctor(rng, place, reason))
     person = buyer[row]
-    end = np.where(shop, _at_the_counter(plot, begin), spend_time(rng, begin, 14))
-    claims = make_claims(person, place, CHRONIC, begin, end, np.where(shop, -1, reason), doctor)
-    claims.kind = np.where(shop, PHARMACY, CHRONIC)
+    kind = np.where(shop, PHARMACY, CHRONIC)
+    end = np.where(shop, counter_time(rng, begin), spend_time(rng, begin, REPEAT_MINUTES))
+    claims = make_claims(person, place, kind, begin, end, np.where(shop, -1, reason), doctor)
     free = plot.available(person, begin, begin + HOUR)
     claims, item = separate(claims, free), item[free]
     # The adaptive ones ask for two weeks' supply, which nobody questions.
@@ -228,7 +227,7 @@ def identity_misuse(plot: Plot) -> None:
         place,
         OUTPATIENT,
         begin,
-        spend_time(rng, begin, 32),
+        spend_time(rng, begin, VISIT_MINUTES),
         reason,
         world.doctor(rng, place, reason),
     )
