@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from claims.engine import Connection, open_engine, run
 from claims.store import StoreVersion
-from features import queries
+from features import queries, stages
 from features.catalogue import Feature, catalogue_version, of
 from features.clock import cut, day_number, local, month_starts
 from features.exemptions import exempt_sql
@@ -104,26 +104,19 @@ def _make_facts(made: Build) -> None:
 
 
 def _run_rules(made: Build) -> None:
-    con = made.con
-    run(
-        con, "CREATE TEMP TABLE rule_hits (rule_id TEXT, claim_id TEXT, hits BIGINT, amount BIGINT)"
-    )
-    for rule in made.rules_of("claim"):
-        run(
-            con,
-            f"INSERT INTO rule_hits SELECT '{rule.id}', * FROM ({rule.text})",
-            dict(rule.parameters),
-        )
-    run(
-        con,
-        """CREATE OR REPLACE TEMP TABLE facts AS
-        SELECT f.*, COALESCE(r.hits, 0) AS rule_hits, COALESCE(r.amount, 0) AS rule_amount
-        FROM plain_facts f LEFT JOIN (SELECT claim_id, count(*) AS hits,
-            CAST(sum(amount) AS BIGINT) AS amount FROM rule_hits GROUP BY claim_id) r
-        ON r.claim_id = f.claim_id""",
-    )
+    _run_hits(made, "claim", "rule_hits")
+    run(made.con, f"CREATE OR REPLACE TEMP TABLE facts AS {stages.facts_with_hits_sql()}")
     for name in ("target", "history"):
-        run(con, f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM facts")
+        run(made.con, f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM facts")
+
+
+def _run_hits(made: Build, grain: str, name: str) -> None:
+    """Run every rule of a grain; the hits of all stand in one table."""
+    keys = ", ".join(f"{key} {kind}" for key, kind in stages.HIT_COLUMNS[grain].items())
+    columns = f"rule_id TEXT, {keys}, hits BIGINT, amount BIGINT"
+    run(made.con, f"CREATE OR REPLACE TEMP TABLE {name} ({columns})")
+    for rule in made.rules_of(grain):
+        run(made.con, f"INSERT INTO {name} {stages.hits_sql(rule)}", dict(rule.parameters))
 
 
 def _make_dates(made: Build) -> None:
@@ -138,44 +131,14 @@ def _make_dates(made: Build) -> None:
     made.con.register(
         "cut_dates", pa.table({"as_of_day": [r[0] for r in rows], "as_of_us": [r[1] for r in rows]})
     )
-    run(
-        made.con,
-        """CREATE OR REPLACE TEMP TABLE profile_days AS
-        SELECT t.claim_id, d.as_of_day
-        FROM facts t ASOF JOIN cut_dates d ON d.as_of_us <= t.known_us""",
-    )
+    run(made.con, f"CREATE OR REPLACE TEMP TABLE profile_days AS {stages.profile_days_sql()}")
 
 
 def _make_peers(made: Build) -> None:
     """Make ``peer_rows``: size, median and MAD of each measure by rung, key and date."""
-    con = made.con
-    pairs = [(rung, key) for rung, key in enumerate(queries.PEER_RUNGS)]
-    keyed = " UNION ALL ".join(
-        f"SELECT d.as_of_day, '{rung}|' || {key} AS peer_key, "
-        + ", ".join(f"{sql} AS {name}" for name, sql in queries.PEER_MEASURES.items())
-        + f""" FROM cut_dates d JOIN facts t ON t.known_us < d.as_of_us
-            AND t.service_day >= d.as_of_day - {queries.HISTORY_DAYS}
-            AND (t.reversed_us IS NULL OR t.reversed_us >= d.as_of_us)
-            WHERE t.total_amount IS NOT NULL"""
-        for rung, key in pairs
-    )
-    run(con, f"CREATE OR REPLACE TEMP TABLE keyed AS {keyed}")
-    names = list(queries.PEER_MEASURES)
-    medians = ", ".join(
-        f"count({n}) AS {n}_n, quantile_disc({n}, 0.5) AS {n}_median" for n in names
-    )
-    spreads = ", ".join(f"quantile_disc(abs(k.{n} - m.{n}_median), 0.5) AS {n}_mad" for n in names)
-    picked = ", ".join(f"m.{n}_n, m.{n}_median, s.{n}_mad" for n in names)
-    run(
-        con,
-        f"""CREATE OR REPLACE TEMP TABLE peer_rows AS
-        WITH m AS (SELECT as_of_day, peer_key, {medians} FROM keyed GROUP BY ALL),
-        s AS (SELECT k.as_of_day, k.peer_key, {spreads} FROM keyed k
-              JOIN m ON m.as_of_day = k.as_of_day AND m.peer_key = k.peer_key GROUP BY ALL)
-        SELECT m.as_of_day, m.peer_key, {picked} FROM m
-        JOIN s ON s.as_of_day = m.as_of_day AND s.peer_key = m.peer_key""",
-    )
-    run(con, "DROP TABLE keyed")
+    run(made.con, f"CREATE OR REPLACE TEMP TABLE keyed AS {stages.keyed_sql()}")
+    run(made.con, f"CREATE OR REPLACE TEMP TABLE peer_rows AS {stages.peers_sql()}")
+    run(made.con, "DROP TABLE keyed")
 
 
 def _make_claim_tables(made: Build) -> None:
@@ -185,24 +148,10 @@ def _make_claim_tables(made: Build) -> None:
 
 def _make_profiles(made: Build) -> None:
     last = day_number(made.as_of)
-    _run_profile_rules(made)
+    _run_hits(made, "profile", "profile_hits")
     for table in queries.PROFILE_KEYS:
         profile = make_profile(made.con, of(table, made.features), table, last)
         made.con.register(f"profile_{table}", _with_rules(made, profile, table))
-
-
-def _run_profile_rules(made: Build) -> None:
-    run(
-        made.con,
-        "CREATE OR REPLACE TEMP TABLE profile_hits "
-        "(rule_id TEXT, as_of_day BIGINT, unit_id TEXT, hits BIGINT, amount BIGINT)",
-    )
-    for rule in made.rules_of("profile"):
-        run(
-            made.con,
-            f"INSERT INTO profile_hits SELECT '{rule.id}', * FROM ({rule.text})",
-            dict(rule.parameters),
-        )
 
 
 def _with_rules(made: Build, profile: pa.Table, table: str) -> pa.Table:
@@ -231,16 +180,9 @@ _STEPS: Sequence[tuple[str, Callable[[Build], None]]] = (
 )
 
 
-#: Insurance money in a claim: what the funds paid and what came from the personal account.
-_STAKE = "(fund_amount + COALESCE(account_amount, 0))"
-
-
 def _claim_matrix(made: Build) -> Matrix:
-    live = f"reversed_us IS NULL OR reversed_us >= {cut(made.as_of, made.zone)}"
-    ids = made.con.sql(
-        f"SELECT claim_id, institution_id, known_us, {_STAKE} AS stake, rule_hits, claim_type "
-        f"FROM facts WHERE {live} ORDER BY claim_id"
-    ).to_arrow_table()
+    live = stages.live_claims_sql(cut(made.as_of, made.zone))
+    ids = made.con.sql(f"{live} ORDER BY claim_id").to_arrow_table()
     made.con.register("live_claims", ids.select(["claim_id"]))
     names: list[str] = []
     columns: list[npt.NDArray[np.float64]] = []
@@ -258,13 +200,9 @@ def _claim_matrix(made: Build) -> Matrix:
         columns.append(_hit(made, rule))
     for table in queries.LOOKED_UP:
         key = queries.PROFILE_KEYS[table]
-        profile = made.con.sql(
-            f"""SELECT l.claim_id, p.* EXCLUDE (as_of_day, {key}) FROM live_claims l
-            JOIN facts f ON f.claim_id = l.claim_id
-            LEFT JOIN profile_days d ON d.claim_id = l.claim_id
-            LEFT JOIN profile_{table} p ON p.as_of_day = d.as_of_day AND p.{key} = f.{key}
-            ORDER BY l.claim_id"""
-        ).to_arrow_table()
+        made_of = made.con.sql(f"SELECT * EXCLUDE (as_of_day, {key}) FROM profile_{table}")
+        text = stages.looked_up_sql(table, made_of.columns)
+        profile = made.con.sql(f"{text} ORDER BY l.claim_id").to_arrow_table()
         for name in profile.column_names[1:]:
             names.append(name)
             columns.append(floats(profile, name))
@@ -293,15 +231,8 @@ def _profile_matrix(made: Build, unit: str) -> Matrix:
     profile = made.con.sql(
         f"SELECT * FROM profile_{unit} WHERE as_of_day = {day} ORDER BY {key}"
     ).to_arrow_table()
-    made.con.register("profiled", profile.select([key]))
-    ids = made.con.sql(
-        f"""SELECT p.{key}, p.{key} AS grouped, {known} - 1 AS known_us,
-        CAST(sum({_STAKE}) AS BIGINT) AS stake,
-        CAST(sum(f.rule_hits) AS BIGINT) AS rule_hits
-        FROM profiled p JOIN facts f ON f.{key} = p.{key}
-        WHERE (f.reversed_us IS NULL OR f.reversed_us >= {known})
-        GROUP BY p.{key} ORDER BY p.{key}"""
-    ).to_arrow_table()
+    text = stages.units_sql(unit, day, known)
+    ids = made.con.sql(f"{text} ORDER BY p.{key}").to_arrow_table()
     names = [n for n in profile.column_names if n not in ("as_of_day", key)]
     columns = [floats(profile, n) for n in names]
     return _assembled(made, unit, ids, names, columns, np.full(ids.num_rows, unit))
