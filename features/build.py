@@ -199,9 +199,8 @@ def _claim_matrix(made: Build) -> Matrix:
         names.append(rule.column)
         columns.append(_hit(made, rule))
     for table in queries.LOOKED_UP:
-        key = queries.PROFILE_KEYS[table]
-        made_of = made.con.sql(f"SELECT * EXCLUDE (as_of_day, {key}) FROM profile_{table}")
-        text = stages.looked_up_sql(table, made_of.columns)
+        held = made.con.sql(f"SELECT * FROM profile_{table}").columns[2:]
+        text = stages.looked_up_sql(table, held)
         profile = made.con.sql(f"{text} ORDER BY l.claim_id").to_arrow_table()
         for name in profile.column_names[1:]:
             names.append(name)
