@@ -40,8 +40,7 @@ def write_build(made: Build, out: Path) -> None:
     Raises:
         WrittenError: the folder holds something.
     """
-    if out.exists() and any(out.iterdir()):
-        raise WrittenError(f"{out.name}/ is not empty; name a new folder with --out.")
+    check_new(out)
     for unit in UNITS:
         _write(_table(made.matrix(unit)), out / "matrix" / unit)
     for table in queries.PROFILE_KEYS:
@@ -51,6 +50,12 @@ def write_build(made: Build, out: Path) -> None:
     text = manifest("duckdb", made.store.version, made.as_of, made.zone, made.not_run)
     (out / "manifest").mkdir()
     (out / "manifest" / "part-0.txt").write_text(text + "\n", encoding="utf-8")
+
+
+def check_new(out: Path) -> None:
+    """Raise WrittenError where there is something already."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise WrittenError(f"{out.name} is not an empty folder; name a new one with --out.")
 
 
 def manifest(engine: str, version: str, as_of: date, zone: str, not_run: Sequence[NotRun]) -> str:
