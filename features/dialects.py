@@ -14,9 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
+from typing import Any, TypeAlias
 
 import sqlglot
 from sqlglot import exp
+
+
+#: A node of a parsed text; the class of all of them has another name in each release of sqlglot.
+Node: TypeAlias = Any
 
 
 class DialectError(ValueError):
@@ -46,7 +51,7 @@ def dialect(sql: str, engine: str) -> str:
     return text
 
 
-def _function(node: exp.Expression) -> exp.Expression:
+def _function(node: Node) -> Node:
     """Return a function that sqlglot does not know, under Spark's name."""
     name, arguments = str(node.this).upper(), list(node.expressions)
     if name == "EPOCH_US":
@@ -56,7 +61,7 @@ def _function(node: exp.Expression) -> exp.Expression:
     return node
 
 
-def _discrete(node: exp.Expression) -> exp.Expression:
+def _discrete(node: Node) -> Node:
     """Return an exact discrete percentile; Spark gives a double, which is cast back."""
     if node.expression is None:  # written WITHIN GROUP; refused above
         return node
@@ -65,7 +70,7 @@ def _discrete(node: exp.Expression) -> exp.Expression:
     return _big(exp.WithinGroup(this=percentile, expression=ordered))
 
 
-def _divided(node: exp.Expression) -> exp.Expression:
+def _divided(node: Node) -> Node:
     """Return a division or remainder that is unknown where the divisor is zero."""
     divisor = node.expression
     if isinstance(divisor, exp.Nullif) or (
@@ -76,17 +81,17 @@ def _divided(node: exp.Expression) -> exp.Expression:
     return node
 
 
-def _parameter(node: exp.Expression) -> exp.Expression:
+def _parameter(node: Node) -> Node:
     if isinstance(node.parent, exp.Cast):
         return node
     return _big(node.copy())
 
 
-def _big(node: exp.Expression) -> exp.Expression:
+def _big(node: Node) -> Node:
     return exp.Cast(this=node, to=exp.DataType.build("BIGINT"))
 
 
-_REWRITES: Mapping[type[exp.Expression], Callable[[exp.Expression], exp.Expression]] = {
+_REWRITES: Mapping[type[Node], Callable[[Node], Node]] = {
     exp.Anonymous: _function,
     exp.PercentileDisc: _discrete,
     exp.IntDiv: _divided,

@@ -22,6 +22,7 @@ from claims.mapping import source_mapping
 from claims.simulator.county import simulate
 from claims.store import StoreVersion, open_store, write_version
 from features.build import Build, build, build_rules
+from features.spark_session import Session, absent, open_session
 
 ZONE = ZoneInfo("Asia/Shanghai")
 Row = dict[str, Any]
@@ -226,3 +227,27 @@ def random_town() -> Callable[..., Town]:
 def everything() -> Callable[[Build], dict[str, tuple[Any, ...]]]:
     """Return what collects every matrix, profile and rule hit of a build."""
     return whole_build
+
+
+#: Small data: fewer tasks, and plans that are run as they stand rather than compiled first.
+QUICK = {
+    "spark__ui__enabled": "false", "spark__sql__shuffle__partitions": "2",
+    "spark__default__parallelism": "2", "spark__sql__adaptive__enabled": "false",
+    "spark__sql__codegen__wholeStage": "false", "spark__sql__codegen__factoryMode": "NO_CODEGEN",
+    "spark__log__level": "ERROR", "spark__driver__bindAddress": "127.0.0.1",
+    "spark__driver__host": "127.0.0.1",
+    "spark__sql__sources__parallelPartitionDiscovery__threshold": "1000",
+    "spark__driver__memory": "1g",
+    # A machine that lives for a minute: no second compiler, no threads that only collect.
+    "spark__driver__extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[Session]:
+    """Return one Spark session for all tests; without Java or PySpark they cannot run."""
+    if missing := absent():
+        pytest.skip(missing)
+    session = open_session("local[2]", **QUICK)
+    yield session
+    session.stop()

@@ -26,7 +26,6 @@ from features.published import write_features
 from features.relations import BATCH_REFERENCES, REFERENCES
 from features.rules import rules
 from features.spark import build_on_spark
-from features.spark_session import absent, open_session
 from features.written import UNITS, read_matrix
 
 # Java's gateway leaves a local socket to the garbage collector at every collected result.
@@ -34,16 +33,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning
 
 SOURCES = ("county", "village")
 AS_OF = {"county": date(2024, 12, 1), "village": date(2024, 6, 1)}
-#: Small data: fewer tasks, and plans that are run as they stand rather than compiled first.
-QUICK = {
-    "spark__ui__enabled": "false", "spark__sql__shuffle__partitions": "2",
-    "spark__default__parallelism": "2", "spark__sql__adaptive__enabled": "false",
-    "spark__sql__codegen__wholeStage": "false", "spark__sql__codegen__factoryMode": "NO_CODEGEN",
-    "spark__log__level": "ERROR", "spark__driver__bindAddress": "127.0.0.1",
-    "spark__driver__host": "127.0.0.1",
-    "spark__sql__sources__parallelPartitionDiscovery__threshold": "1000",
-}  # fmt: skip
-
 RELATIONS = (
     "claim_rows", "line_rows", "diagnosis_rows", "procedure_rows", "trace_rows", *REFERENCES,
     *BATCH_REFERENCES, "facts", *queries.history_parts(), "exempt", "cut_dates", "profile_days",
@@ -153,16 +142,6 @@ def make_village(new_town, random_town, seed=1, claims=120):
 
 
 # --- the engines ------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="session")
-def spark():
-    """Return one Spark session for all tests; without Java or PySpark they cannot run."""
-    if missing := absent():
-        pytest.skip(missing)
-    session = open_session("local[2]", **QUICK)
-    yield session
-    session.stop()
 
 
 @pytest.fixture(scope="session")
