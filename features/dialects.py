@@ -19,7 +19,6 @@ from typing import Any, TypeAlias
 import sqlglot
 from sqlglot import exp
 
-
 #: A node of a parsed text; the class of all of them has another name in each release of sqlglot.
 Node: TypeAlias = Any
 

@@ -6,8 +6,9 @@ worker, and the columns of what they return. The worker needs this package insta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from typing import TypeAlias
 
 import pyarrow as pa
 
@@ -15,7 +16,7 @@ from features import queries
 from features.catalogue import Feature
 from features.profiles import Register, compared, finish, finish_profile
 
-Batches = Iterator[pa.RecordBatch]
+Batches: TypeAlias = Iterable[pa.RecordBatch]
 
 
 def claim_columns(features: Sequence[Feature]) -> str:

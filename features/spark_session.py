@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -71,7 +71,7 @@ def open_session(master: str | None = None, **settings: str) -> Session:
 
 def own_session(session: Session) -> Session:
     """Return a session with names and settings of its own on the same cluster."""
-    own: Any = session.newSession()
+    own = session.newSession()
     for key, value in MEANING.items():
         own.conf.set(key, value)
     return own
