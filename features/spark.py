@@ -9,6 +9,7 @@ before the next reads it, so that a lost worker costs one stage and no text is c
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -30,6 +31,7 @@ from features.runnable import NotRun, split
 from features.spark_finish import claim_columns, finished_by, profile_columns, profiles_by
 from features.spark_limits import on_spark
 from features.spark_session import Session, own_session
+from features.spark_steps import steps
 from features.spark_store import SparkStore, address, open_spark_store
 from features.written import UNITS, WrittenError, manifest
 
@@ -70,6 +72,14 @@ class SparkBuild:
 
     def frame(self, name: str, text: str, parameters: Mapping[str, int] | None = None) -> DataFrame:
         """Return the result of a text, its integers all of 64 bits; ``name`` is for errors."""
+        stem = re.sub(r"\W+", "_", name)
+        first, rest = steps(text, stem)
+        for part, body in first:
+            found = self._frame(name, body, parameters)
+            self.save(name, f"stages/{stem}/{part.removeprefix(stem + '_')}", found, part)
+        return self._frame(name, rest, parameters)
+
+    def _frame(self, name: str, text: str, parameters: Mapping[str, int] | None) -> DataFrame:
         from pyspark.errors import PySparkException
 
         try:
@@ -78,8 +88,8 @@ class SparkBuild:
             raise SparkBuildError(f"Spark cannot run {name}: {_first_line(error)}") from error
         return _widened(found)
 
-    def save(self, name: str, place: str, frame: DataFrame) -> None:
-        """Write a result under the output and name what was written."""
+    def save(self, name: str, place: str, frame: DataFrame, view: str = "") -> None:
+        """Write a result under the output and name what was written: ``view``, else ``name``."""
         from pyspark.errors import PySparkException
 
         where = f"{self.out}/{place}"
@@ -87,7 +97,7 @@ class SparkBuild:
             frame.write.parquet(where)
         except PySparkException as error:
             raise SparkBuildError(f"Spark could not make {name}: {_first_line(error)}") from error
-        self.session.read.schema(frame.schema).parquet(where).createOrReplaceTempView(name)
+        self.session.read.schema(frame.schema).parquet(where).createOrReplaceTempView(view or name)
 
 
 def build_on_spark(
@@ -181,8 +191,8 @@ def _run_hits(made: SparkBuild, grain: str, name: str) -> None:
     schema = ", ".join(f"{key} {kind.replace('TEXT', 'STRING')}" for key, kind in kinds.items())
     for rule in made.rules_of(grain):
         hits = reduce(DataFrame.unionAll, (
-            made.frame(f"rule {rule.id}", stages.hits_sql(rule, one.text), one.used(one.text))
-            for one in made.book.runs(rule)
+            made.frame(f"rule {rule.id} {run}", stages.hits_sql(rule, one.text), one.used(one.text))
+            for run, one in enumerate(made.book.runs(rule))
         ))  # fmt: skip
         made.save("one_rule", f"{name}/rule_id={rule.id}", hits.drop("rule_id"))
     if made.rules_of(grain):

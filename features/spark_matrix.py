@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 
 from features import queries, stages
 from features.catalogue import Feature, of
-from features.rules import LEVELS, PROFILE_OF, Rule, rules
 from features.peers import REGISTERS, parts_of
+from features.rules import LEVELS, PROFILE_OF, Rule, rules
 from features.written import BESIDE
 
 _NAN = "CAST('NaN' AS DOUBLE)"
