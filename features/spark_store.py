@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from claims.contracts import tables
 from claims.store import StoreError, StoreVersion, open_store
+from features.parameters import ParameterBook, read_book
 from features.spark_session import Session
 
 
@@ -37,6 +39,23 @@ def address(place: str | Path) -> str:
     """Return the address of a folder; an address stays as it is."""
     text = str(place)
     return text.rstrip("/") if "://" in text else Path(text).resolve().as_uri()
+
+
+def book_at(session: Session, home: str) -> ParameterBook:
+    """Return the parameters in force of a home: its folder, or its address."""
+    if "://" not in home:
+        return read_book(Path(home) / "parameters")
+    files = session.read.format("binaryFile").option("pathGlobFilter", "*.toml")
+    with TemporaryDirectory() as folder:
+        for row in _found(files.load(f"{home.rstrip('/')}/*").collect()):
+            (Path(folder) / row[0]).write_bytes(row[1])
+        return read_book(Path(folder))
+
+
+def _found(rows: Sequence[Any]) -> list[tuple[str, bytes]]:
+    """Return name and content of the files that lie in the folder ``parameters``."""
+    parts = [(row["path"].split("/"), row["content"]) for row in rows]
+    return [(path[-1], bytes(content)) for path, content in parts if path[-2] == "parameters"]
 
 
 def open_spark_store(session: Session, home: str | Path | StoreVersion) -> SparkStore:

@@ -44,10 +44,13 @@ def build_features(
             )
     from claims.store import open_store
     from features.build import build
+    from features.parameters import read_book
     from features.written import check_new, write_build
+    from jihe.home import Home
 
     check_new(Path(out))
-    made = build(open_store(Path(store)), as_of, progress)
+    book = read_book(Home(Path(store)).parameters)
+    made = build(open_store(Path(store)), as_of, progress, book)
     write_build(made, Path(out))
     return Built(len(made.features), len(made.rules), len(made.not_run))
 
@@ -55,10 +58,11 @@ def build_features(
 def _on_spark(store: str, as_of: date, out: str, master: str | None, progress: Progress) -> Built:
     from features.spark import build_on_spark
     from features.spark_session import open_session
+    from features.spark_store import book_at
 
     session = open_session(master)
     try:
-        made = build_on_spark(store, as_of, out, session, progress)
+        made = build_on_spark(store, as_of, out, session, progress, book_at(session, store))
     finally:
         session.stop()
     return Built(len(made.features), len(made.rules), len(made.not_run))

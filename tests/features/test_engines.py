@@ -2,8 +2,8 @@
 
 Every feature and every rule of the catalogue, whoever wrote it, on every engine that runs it; every
 cell is compared for equality. Two sources: a village with random rows in every raw table of the
-contracts, so that each text meets nulls, ties and dates that touch; and a simulated county, on which
-Spark runs the texts of claims only. What Spark leaves out must say why.
+contracts, so that each text meets nulls, ties and dates that touch; and a simulated county, on
+which Spark runs the texts of claims only. What Spark leaves out must say why.
 """
 
 from __future__ import annotations
@@ -27,8 +27,7 @@ from features.profiles import compared, part_texts
 from features.published import write_features
 from features.relations import BATCH_REFERENCES, REFERENCES
 from features.rules import rules
-from features.spark import _STEPS as spark_steps
-from features.spark import build_on_spark
+from features.spark import _STEPS, build_on_spark
 from features.spark_limits import reason
 from features.written import UNITS, read_matrix
 
@@ -284,7 +283,7 @@ class OnSpark(Tables):
         self.folder = folder / "out"
         with pytest.MonkeyPatch.context() as patched:
             if len(made.store.read("claims")) > 1_000:
-                patched.setattr("features.spark._STEPS", spark_steps[:CLAIM_STEPS])
+                patched.setattr("features.spark._STEPS", _STEPS[:CLAIM_STEPS])
             self.made = build_on_spark(made.store, made.as_of, self.folder, session)
         self.tables = {}
         one_job = " UNION ALL ".join(
