@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -45,17 +45,19 @@ def book_at(session: Session, home: str) -> ParameterBook:
     """Return the parameters in force of a home: its folder, or its address."""
     if "://" not in home:
         return read_book(Path(home) / "parameters")
-    files = session.read.format("binaryFile").option("pathGlobFilter", "*.toml")
+    from pyspark.errors import AnalysisException
+
+    place = f"{home.rstrip('/')}/parameters/*.toml"
+    try:
+        files = session.read.format("binaryFile").load(place).collect()
+    except AnalysisException as error:
+        if error.getCondition() != "PATH_NOT_FOUND":
+            raise
+        return ParameterBook()
     with TemporaryDirectory() as folder:
-        for row in _found(files.load(f"{home.rstrip('/')}/*").collect()):
-            (Path(folder) / row[0]).write_bytes(row[1])
+        for row in files:
+            (Path(folder) / row["path"].rsplit("/", 1)[-1]).write_bytes(bytes(row["content"]))
         return read_book(Path(folder))
-
-
-def _found(rows: Sequence[Any]) -> list[tuple[str, bytes]]:
-    """Return name and content of the files that lie in the folder ``parameters``."""
-    parts = [(row["path"].split("/"), row["content"]) for row in rows]
-    return [(path[-1], bytes(content)) for path, content in parts if path[-2] == "parameters"]
 
 
 def open_spark_store(session: Session, home: str | Path | StoreVersion) -> SparkStore:

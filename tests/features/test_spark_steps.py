@@ -13,7 +13,9 @@ from features.spark_steps import steps
 #: One part is named twice and reads four relations; the others are named once or read less.
 TEXT = """
 WITH small AS (SELECT n FROM t),
-wide AS (SELECT a.n FROM small a JOIN small b ON b.n = a.n JOIN t c ON c.n = a.n JOIN t ON t.n = a.n),
+wide AS (
+  SELECT a.n FROM small a JOIN small b ON b.n = a.n JOIN t c ON c.n = a.n JOIN t ON t.n = a.n
+),
 once AS (SELECT wide.n + $more AS n FROM wide)
 SELECT x.n, y.n AS m FROM once x JOIN wide y ON y.n = x.n ORDER BY x.n
 """

@@ -14,11 +14,12 @@ from claims.engine import open_engine
 from claims.store import StoreError, open_store
 from features import spark_session
 from features.build import BuildError, build
+from features.parameters import ParameterBook
 from features.queries import dialect
 from features.relations import relation_texts
 from features.spark import SparkBuildError, build_on_spark
 from features.spark_session import SparkMissingError, own_session
-from features.spark_store import open_spark_store
+from features.spark_store import book_at, open_spark_store
 from features.written import WrittenError, read_manifest, read_matrix, write_build
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
@@ -41,6 +42,24 @@ def test_an_address_is_read_like_a_folder(home, spark):
     assert by_address.root == by_folder.root
     assert by_address.version.meta == by_folder.version.meta
     assert by_address.version.has("claims", "known_at")
+
+
+PARAMETERS = """version = "2026-11 city"
+region = "3301"
+valid_from = 2024-01-01
+[EXCESS_DAYS_SUPPLY]
+allowance_days = { value = 30, source = "notice" }
+"""
+
+
+def test_parameters_in_force_are_found_at_an_address_too(home, spark):
+    session = own_session(spark)
+    assert book_at(session, home.as_uri()) == book_at(session, str(home)) == ParameterBook()
+    (home / "parameters").mkdir()
+    (home / "parameters" / "0001-city.toml").write_text(PARAMETERS)
+    found = book_at(session, home.as_uri())
+    assert found == book_at(session, str(home))
+    assert [one.version for one in found.sets] == ["2026-11 city"]
 
 
 @pytest.mark.parametrize(("damage", "told"), [
