@@ -23,6 +23,7 @@ from features import queries
 from features.build import build
 from features.catalogue import TABLES, catalogue
 from features.online import OnlineFeatures, claim_row
+from features.parameters import ParameterBook, ParameterSet
 from features.profiles import compared, part_texts
 from features.published import write_features
 from features.relations import BATCH_REFERENCES, REFERENCES
@@ -56,6 +57,11 @@ RULES = {rule.id: rule for rule in rules()}
 #: Columns of what Spark does not run, and why: features.spark_limits.
 LEFT_OUT = {f.name: reason(f) for f in catalogue() if reason(f)}
 LEFT_OUT |= {rule.column: reason(rule) for rule in rules() if reason(rule)}
+#: Parameters in force in the village: rules of both grains run twice, each for its own districts.
+BOOK = ParameterBook((
+    ParameterSet("city", "a", None, None, {"EXCESS_DAYS_SUPPLY": {"allowance_days": 0},
+                 "COST_OUTLIER": {"growth_percent": 1}}, {}),
+))  # fmt: skip
 #: Steps of the build on Spark that make what claims have: up to ``claim features``.
 CLAIM_STEPS = 5
 BEGAN = datetime(2024, 1, 31, 16, tzinfo=UTC)
@@ -155,7 +161,7 @@ def make_village(new_town, random_town, seed=1, claims=120):
 @pytest.fixture(scope="session")
 def village_build(new_town, random_town):
     village = make_village(new_town, random_town)
-    return build(village.store(*village.rows), AS_OF["village"])
+    return build(village.store(*village.rows), AS_OF["village"], book=BOOK)
 
 
 @pytest.fixture(scope="session")
@@ -284,7 +290,7 @@ class OnSpark(Tables):
         with pytest.MonkeyPatch.context() as patched:
             if len(made.store.read("claims")) > 1_000:
                 patched.setattr("features.spark._STEPS", _STEPS[:CLAIM_STEPS])
-            self.made = build_on_spark(made.store, made.as_of, self.folder, session)
+            self.made = build_on_spark(made.store, made.as_of, self.folder, session, book=made.book)
         self.tables = {}
         one_job = " UNION ALL ".join(
             f"SELECT '{name}' AS name, to_json(struct(*)) AS body FROM {name}" for name in RELATIONS
