@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from claims.engine import Connection, open_engine, run
 from claims.store import StoreVersion
-from features import queries
+from features import queries, stages
 from features.catalogue import Feature, catalogue_version, of
 from features.claim_peers import make_peers
 from features.clock import cut, day_number, local, month_starts
@@ -158,14 +158,7 @@ def _run_rules(made: Build) -> None:
         con, "CREATE TEMP TABLE rule_hits (rule_id TEXT, claim_id TEXT, hits BIGINT, amount BIGINT)"
     )
     _insert_hits(made, "claim", "rule_hits")
-    run(
-        con,
-        """CREATE OR REPLACE TEMP TABLE facts AS
-        SELECT f.*, COALESCE(r.hits, 0) AS rule_hits, COALESCE(r.amount, 0) AS rule_amount
-        FROM plain_facts f LEFT JOIN (SELECT claim_id, count(*) AS hits,
-            CAST(sum(amount) AS BIGINT) AS amount FROM rule_hits GROUP BY claim_id) r
-        ON r.claim_id = f.claim_id""",
-    )
+    run(con, f"CREATE OR REPLACE TEMP TABLE facts AS {stages.facts_with_hits_sql()}")
     for name in ("target", "history"):
         run(con, f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM facts")
     run(con, "DROP TABLE plain_facts")
@@ -230,7 +223,7 @@ def _run_profile_rules(made: Build) -> None:
 def _insert_hits(made: Build, grain: str, table: str) -> None:
     for rule in made.rules_of(grain):
         for one in made.book.runs(rule):
-            text = f"INSERT INTO {table} SELECT '{rule.id}', * FROM ({one.text})"
+            text = f"INSERT INTO {table} {stages.hits_sql(rule, one.text)}"
             run(made.con, text, one.used(text))
 
 
@@ -263,17 +256,10 @@ _STEPS: Sequence[tuple[str, Callable[[Build], None]]] = (
 )
 
 
-#: Insurance money in a claim: what the funds paid and what came from the personal account.
-_STAKE = "(fund_amount + COALESCE(account_amount, 0))"
-
-
 def _live_claims(made: Build) -> pa.Table:
     """Return the claims to score, in the byte order of their ids."""
-    live = f"reversed_us IS NULL OR reversed_us >= {cut(made.as_of, made.zone)}"
-    return made.con.sql(
-        f"SELECT claim_id, institution_id, known_us, {_STAKE} AS stake, rule_hits, claim_type "
-        f"FROM facts WHERE {live} ORDER BY claim_id"
-    ).to_arrow_table()
+    live = stages.live_claims_sql(cut(made.as_of, made.zone))
+    return made.con.sql(f"{live} ORDER BY claim_id").to_arrow_table()
 
 
 def _claim_matrix(made: Build, ids: pa.Table) -> Matrix:
@@ -294,14 +280,9 @@ def _claim_matrix(made: Build, ids: pa.Table) -> Matrix:
         names.append(rule.column)
         columns.append(_hit(made, rule))
     for table in queries.LOOKED_UP:
-        key = queries.PROFILE_KEYS[table]
-        profile = made.con.sql(
-            f"""SELECT l.claim_id, p.* EXCLUDE (as_of_day, {key}) FROM live_claims l
-            JOIN facts f ON f.claim_id = l.claim_id
-            LEFT JOIN profile_days d ON d.claim_id = l.claim_id
-            LEFT JOIN profile_{table} p ON p.as_of_day = d.as_of_day AND p.{key} = f.{key}
-            ORDER BY l.claim_id"""
-        ).to_arrow_table()
+        held = made.con.sql(f"SELECT * FROM profile_{table}").columns[2:]
+        text = stages.looked_up_sql(table, held)
+        profile = made.con.sql(f"{text} ORDER BY l.claim_id").to_arrow_table()
         for name in profile.column_names[1:]:
             names.append(name)
             columns.append(floats(profile, name))
@@ -331,15 +312,8 @@ def _profile_matrix(made: Build, unit: str) -> Matrix:
     profile = made.con.sql(
         f"SELECT * FROM profile_{unit} WHERE as_of_day = {day} ORDER BY {key}"
     ).to_arrow_table()
-    made.con.register("profiled", profile.select([key]))
-    ids = made.con.sql(
-        f"""SELECT p.{key}, p.{key} AS grouped, {known} - 1 AS known_us,
-        CAST(sum({_STAKE}) AS BIGINT) AS stake,
-        CAST(sum(f.rule_hits) AS BIGINT) AS rule_hits
-        FROM profiled p JOIN facts f ON f.{key} = p.{key}
-        WHERE (f.reversed_us IS NULL OR f.reversed_us >= {known})
-        GROUP BY p.{key} ORDER BY p.{key}"""
-    ).to_arrow_table()
+    text = stages.units_sql(unit, day, known)
+    ids = made.con.sql(f"{text} ORDER BY p.{key}").to_arrow_table()
     names = [n for n in profile.column_names if n not in ("as_of_day", key)]
     columns = [floats(profile, n) for n in names]
     return _assembled(made, unit, ids, names, columns, np.full(ids.num_rows, unit))

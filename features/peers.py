@@ -20,6 +20,7 @@ their own, with department and disease group (features.queries.PEER_RUNGS).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,22 +37,34 @@ MINIMUM: Mapping[str, int] = {"institution": 5, "doctor": 5, "employer": 5, "ins
 AGE_BANDS = (0, 7, 18, 45, 60, 75)
 
 #: Entity -> what its register says of it: its id and the parts of its groups, a row per id.
-_REGISTERS: Mapping[str, str] = {
-    "institution": "SELECT institution_id, MIN(institution_class), MIN(level) "
+REGISTERS: Mapping[str, str] = {
+    "institution": "SELECT institution_id, MIN(institution_class) AS part_0, MIN(level) AS part_1 "
     "FROM institution_rows GROUP BY institution_id",
-    "doctor": "SELECT r.doctor_id, MIN(o.institution_class), MIN(r.specialty) FROM doctor_rows r "
-    "LEFT JOIN institution_rows o ON o.institution_id = r.institution_id GROUP BY r.doctor_id",
-    "employer": "SELECT employer_id, MIN(employer_kind), MIN(industry) FROM employer_rows "
-    "GROUP BY employer_id",
-    "insured": "SELECT insured_id, MIN(sex), MIN(chronic), MIN(birth_day) FROM insured_rows "
-    "GROUP BY insured_id",
+    "doctor": "SELECT r.doctor_id, MIN(o.institution_class) AS part_0, MIN(r.specialty) AS part_1 "
+    "FROM doctor_rows r LEFT JOIN institution_rows o ON o.institution_id = r.institution_id "
+    "GROUP BY r.doctor_id",
+    "employer": "SELECT employer_id, MIN(employer_kind) AS part_0, MIN(industry) AS part_1 "
+    "FROM employer_rows GROUP BY employer_id",
+    "insured": "SELECT insured_id, MIN(sex) AS part_0, MIN(chronic) AS part_1, "
+    "MIN(birth_day) AS part_2 FROM insured_rows GROUP BY insured_id",
 }
+#: Id -> what its register says of it.
+Register = Mapping[str, Sequence[Any]]
 
 
-def ladder(con: Connection, entity: str, ids: Sequence[str], day: int) -> list[Names]:
+def parts_of(entity: str) -> list[str]:
+    """Return the columns of a register beside the id."""
+    return [f"part_{place}" for place in range(3 if entity == "insured" else 2)]
+
+
+def read_register(con: Connection, entity: str) -> Register:
+    """Return what an entity's register says of every id."""
+    return {name: rest for name, *rest in run(con, REGISTERS[entity])}
+
+
+def ladder(register: Register, entity: str, ids: Sequence[str], day: int) -> list[Names]:
     """Return the group of each unit on every rung, as of a day."""
-    register = {name: rest for name, *rest in run(con, _REGISTERS[entity])}
-    nobody = [None] * (3 if entity == "insured" else 2)
+    nobody = [None] * len(parts_of(entity))
     said = [register.get(name, nobody) for name in ids]
     if entity == "insured":
         said = [[_age_band(birth, day), sex, chronic] for sex, chronic, birth in said]

@@ -17,7 +17,7 @@ from features import profile_texts, queries
 from features.catalogue import Feature, of
 from features.cells import make_atoms
 from features.finishing import FINISHING
-from features.peers import MINIMUM, compare, ladder
+from features.peers import MINIMUM, Register, compare, ladder, read_register
 from features.person_ranges import make_by_person
 
 Array = npt.NDArray[np.float64]
@@ -52,27 +52,56 @@ def make_profile(con: Connection, features: Sequence[Feature], entity: str, last
     number ``last``. Whoever has a claim has a row; a definition file that finds nothing of a unit
     leaves its values unknown, or zero where the feature counts.
     """
-    own = [feature for feature in features if not _is_peer(feature)]
-    texts = profile_texts.profile_texts(own, entity)
+    own = [feature for feature in features if not compared(feature)]
     key = queries.PROFILE_KEYS[entity]
-    dates = "cut_dates"
-    if entity not in queries.LOOKED_UP:
-        dates = f"(SELECT * FROM cut_dates WHERE as_of_day = {last})"
+    texts = part_texts(own, entity, last)
     del texts[entity]
     parts = {entity: _own_atoms(con, own, entity, last)} | {
-        table: _atoms(con, f"({text.replace('FROM cut_dates d', f'FROM {dates} d')})", key)
-        for table, text in texts.items()
+        table: _atoms(con, f"({text})", key) for table, text in texts.items()
     }
     base = parts[entity]
-    days, ids = base.column("as_of_day"), base.column(key)
     found: dict[str, list[Array]] = {}
     for table, part in parts.items():
         rows = None if table == entity else _places(base, part, key)
         for feature in of(table, own):
             found[feature.name] = [_taken(atom, rows) for atom in atoms_of(feature, part)]
-    columns = {feature.name: finished(feature, found[feature.name]) for feature in own}
-    compared = [feature for feature in features if _is_peer(feature)]
-    columns |= _peer_columns(con, compared, columns, found, ids.to_pylist(), days.to_numpy())
+    return finish_profile(base, found, features, entity, read_register(con, entity))
+
+
+def part_texts(features: Sequence[Feature], entity: str, last: int) -> dict[str, str]:
+    """Return the text of each definition file as of the dates at which the profile is made."""
+    own = [feature for feature in features if not compared(feature)]
+    texts = profile_texts.profile_texts(own, entity)
+    if entity in queries.LOOKED_UP:
+        return texts
+    return {table: _as_of(text, last) for table, text in texts.items()}
+
+
+def _as_of(text: str, last: int) -> str:
+    """Return the text as of the last day only."""
+    return text.replace(
+        "FROM cut_dates d", f"FROM (SELECT * FROM cut_dates WHERE as_of_day = {last}) d"
+    )
+
+
+def finish_profile(
+    rows: pa.Table,
+    atoms: Mapping[str, Sequence[Array]],
+    features: Sequence[Feature],
+    entity: str,
+    register: Register,
+) -> pa.Table:
+    """Return finished profiles: whole days, because units of a day are compared with each other.
+
+    Args:
+        rows: the day and id of each row.
+        atoms: of every feature that is no comparison, its atoms in the order of the rows.
+    """
+    key = queries.PROFILE_KEYS[entity]
+    days, ids = rows.column("as_of_day"), rows.column(key)
+    columns = {f.name: finished(f, atoms[f.name]) for f in features if not compared(f)}
+    peers = [feature for feature in features if compared(feature)]
+    columns |= _peer_columns(register, peers, columns, atoms, ids.to_pylist(), days.to_numpy())
     return pa.table({"as_of_day": days, key: ids, **{f.name: columns[f.name] for f in features}})
 
 
@@ -122,14 +151,12 @@ def _taken(atom: Array, rows: npt.NDArray[np.int64] | None) -> Array:
 
 def insured_text(features: Sequence[Feature], last: int) -> str:
     """Return the text of the persons' profiles, which nothing looks up: as of the last day only."""
-    own = [feature for feature in of("insured", features) if not _is_peer(feature)]
-    text = queries.profile_sql(own, "insured")
-    return text.replace(
-        "FROM cut_dates d", f"FROM (SELECT * FROM cut_dates WHERE as_of_day = {last}) d"
-    )
+    own = [feature for feature in of("insured", features) if not compared(feature)]
+    return _as_of(queries.profile_sql(own, "insured"), last)
 
 
-def _is_peer(feature: Feature) -> bool:
+def compared(feature: Feature) -> bool:
+    """Tell whether a feature compares a unit with its peers."""
     return feature.finish.startswith("peer")
 
 
@@ -138,7 +165,7 @@ def _base_name(feature: Feature) -> str:
 
 
 def _peer_columns(
-    con: Connection,
+    register: Register,
     features: Sequence[Feature],
     columns: Mapping[str, Array],
     atoms: Mapping[str, Sequence[Array]],
@@ -150,7 +177,7 @@ def _peer_columns(
     for day in np.unique(days) if features else ():
         rows = np.flatnonzero(days == day)
         entity = features[0].entity
-        rungs = ladder(con, entity, [ids[int(row)] for row in rows], int(day))
+        rungs = ladder(register, entity, [ids[int(row)] for row in rows], int(day))
         for feature in features:
             base = _base_name(feature)
             found[feature.name][rows] = compare(

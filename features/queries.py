@@ -1,6 +1,6 @@
 """Query builders: the catalogue's atoms become one SQL text per kind of table.
 
-The texts are portable (DuckDB in batch, SQLite online; sqlglot writes the dialect) and know these
+The texts are portable (DuckDB in batch, SQLite online, Spark; features.dialects) and know these
 relations, all of integers and text, times in microseconds or days since 1970:
 
 ``claim_rows``, ``OWN_ROWS``    the claims to describe and what they hold: lines, diagnoses, …;
@@ -18,10 +18,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import sqlglot
-
 from features import people_queries
 from features.catalogue import Feature, of
+from features.dialects import dialect as dialect
 from features.finishing import PEER_MINIMUM
 
 #: Tables whose features describe one claim, in the order of the matrix.
@@ -121,11 +120,6 @@ OWN_ROWS = {
 
 #: A reversal is no service, and a reversed claim is none from the moment the fund knows it.
 LIVE = "({h}.reversed_us IS NULL OR {h}.reversed_us >= {at})"
-
-
-def dialect(sql: str, engine: str) -> str:
-    """Return the text in the dialect of ``engine``: duckdb, sqlite or spark."""
-    return sqlglot.transpile(sql, read="duckdb", write=engine)[0]
 
 
 def facts_sql() -> str:

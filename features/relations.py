@@ -1,6 +1,7 @@
 """Intake for the engines: contract tables become relations of integers and text.
 
-Dates become days and times microseconds since 1970, so that one SQL text runs on every engine.
+Dates become days and times microseconds since 1970, so that one SQL text runs on every engine; the
+texts here are written once and ``queries.dialect`` puts the words for dates and clocks into each.
 """
 
 from __future__ import annotations
@@ -137,53 +138,71 @@ BATCH_REFERENCES = {
 
 
 def make_relations(con: Connection, store: StoreVersion, as_of: date) -> None:
-    """Make ``claim_rows``, ``line_rows`` and the reference relations as known before ``as_of``.
-
-    Local midnight to the microsecond is what a date without a time becomes: its hour is unknown.
-    Reversals are no service and are left out; a reversed claim stays, with the time from which
-    the fund knew that it was none.
-    """
+    """Make ``claim_rows``, ``line_rows`` and the reference relations as known before ``as_of``."""
     store.attach(con)
-    zone = store.meta["time_zone"].replace("'", "''")
-    known = cut(as_of, store.meta["time_zone"])
-    run(
-        con,
-        f"""CREATE OR REPLACE TEMP TABLE claim_rows AS SELECT
-        claim_id, stay_id, insured_id, institution_id, doctor_id, claim_type,
-        CAST(claim_type = 'inpatient' AS BIGINT) AS inpatient,
-        epoch_us(service_at) AS service_us, {_DAY.format("service_date", "service_day")},
-        CASE WHEN CAST(timezone('{zone}', service_at) AS TIME) <> TIME '00:00:00'
-          THEN hour(timezone('{zone}', service_at)) END AS service_hour,
-        CASE WHEN CAST(timezone('{zone}', service_at) AS TIME) <> TIME '00:00:00'
-          THEN hour(timezone('{zone}', service_at)) * 60
-            + minute(timezone('{zone}', service_at)) END AS service_minute,
-        isodow(service_date) AS service_weekday,
-        {_DAY.format("service_end_date", "service_end_day")},
-        CAST(service_end_date - service_date AS BIGINT) AS stay_days,
-        epoch_us(known_at) AS known_us,
-        CASE WHEN epoch_us(reversed_at) < {known} THEN epoch_us(reversed_at) END AS reversed_us,
-        total_amount, fund_amount, pooled_amount, account_amount, self_amount,
-        insurance_type, department, discharge_way, drg_code, invoice_id, main_diagnosis,
-        substr(main_diagnosis, 1, 3) AS diagnosis_group, diagnosis_count, procedure_count
-        FROM claims WHERE reverses_claim_id IS NULL AND epoch_us(known_at) < {known}""",
-    )
-    run(
-        con,
-        f"""CREATE OR REPLACE TEMP VIEW line_rows AS SELECT line_id, claim_id, item_code,
-        item_class, quantity_milli, unit_price, amount, days_supply,
-        {_DAY.format("line_date", "line_day")}, doctor_id, exec_doctor_id, department,
-        prescription_id, pay_class, covered_amount,
-        CAST(discharge_drug AS BIGINT) AS discharge_drug
-        FROM claim_lines""",
-    )
-    run(con, f"CREATE OR REPLACE TEMP TABLE diagnosis_rows AS {_DIAGNOSES}")
-    run(con, f"CREATE OR REPLACE TEMP TABLE procedure_rows AS {_PROCEDURES}")
-    run(con, f"CREATE OR REPLACE TEMP TABLE trace_rows AS {_TRACES.format(cut=known)}")
-    for name, (table, columns, where) in {**REFERENCES, **BATCH_REFERENCES}.items():
-        filtered = f"WHERE {where.format(cut=known)}" if where else ""
-        run(con, f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {columns} FROM {table} {filtered}")
+    zone = store.meta["time_zone"]
+    for name, text in relation_texts(zone, cut(as_of, zone)).items():
+        kind = "VIEW" if name in PLAIN else "TABLE"
+        run(con, f"CREATE OR REPLACE TEMP {kind} {name} AS {text}")
 
 
+def relation_texts(zone: str, known: int) -> dict[str, str]:
+    """Return the text of every relation as known before a moment; later ones read earlier ones.
+
+    They read the contract tables under their own names, and run on every engine by
+    ``queries.dialect``.
+    """
+    references = {
+        name: f"SELECT {columns} FROM {table} "
+        + (f"WHERE {where.format(cut=known)}" if where else "")
+        for name, (table, columns, where) in {**REFERENCES, **BATCH_REFERENCES}.items()
+    }
+    return {
+        "claim_rows": _CLAIMS.format(cut=known, zone=zone.replace("'", "''")),
+        "line_rows": _LINES,
+        "diagnosis_rows": _DIAGNOSES,
+        "procedure_rows": _PROCEDURES,
+        "trace_rows": _TRACES.format(cut=known),
+        **references,
+    }
+
+
+def clock_text(zone: str, known: int) -> str:
+    """Return the text that finds known claims with a time of day: none where all are dates."""
+    moment = _DAY_US.format(zone=zone.replace("'", "''"))
+    return f"SELECT 1 AS found FROM claims WHERE epoch_us(known_at) < {known} AND {moment} <> 0"
+
+
+#: Relations that no engine needs to keep: they only name the columns of a table.
+PLAIN = frozenset({"line_rows"})
+#: Microseconds since local midnight, whatever the sign of the moment.
+_DAY_US = "(epoch_us(timezone('{zone}', service_at)) % 86400000000 + 86400000000) % 86400000000"
+#: Local midnight to the microsecond is what a date without a time becomes: its hour is unknown.
+#: Reversals are no service and are left out; a reversed claim stays, with the time from which the
+#: fund knew that it was none. 1970-01-01 was a Thursday: weekday 4 of 1 to 7.
+_CLAIMS = f"""
+SELECT c.claim_id, c.stay_id, c.insured_id, c.institution_id, c.doctor_id, c.claim_type,
+  CAST(c.claim_type = 'inpatient' AS BIGINT) AS inpatient,
+  epoch_us(c.service_at) AS service_us, c.service_day,
+  CASE WHEN c.day_us > 0 THEN c.day_us // 3600000000 END AS service_hour,
+  CASE WHEN c.day_us > 0 THEN c.day_us // 60000000 END AS service_minute,
+  ((c.service_day + 3) % 7 + 7) % 7 + 1 AS service_weekday,
+  {_DAY.format("c.service_end_date", "service_end_day")},
+  CAST(c.service_end_date - c.service_date AS BIGINT) AS stay_days,
+  epoch_us(c.known_at) AS known_us,
+  CASE WHEN epoch_us(c.reversed_at) < {{cut}} THEN epoch_us(c.reversed_at) END AS reversed_us,
+  c.total_amount, c.fund_amount, c.pooled_amount, c.account_amount, c.self_amount,
+  c.insurance_type, c.department, c.discharge_way, c.drg_code, c.invoice_id, c.main_diagnosis,
+  substr(c.main_diagnosis, 1, 3) AS diagnosis_group, c.diagnosis_count, c.procedure_count
+FROM (SELECT *, {_DAY.format("service_date", "service_day")}, {_DAY_US} AS day_us FROM claims
+  WHERE reverses_claim_id IS NULL AND epoch_us(known_at) < {{cut}}) c
+"""
+_LINES = f"""
+SELECT line_id, claim_id, item_code, item_class, quantity_milli, unit_price, amount, days_supply,
+  {_DAY.format("line_date", "line_day")}, doctor_id, exec_doctor_id, department, prescription_id,
+  pay_class, covered_amount, CAST(discharge_drug AS BIGINT) AS discharge_drug
+FROM claim_lines
+"""
 #: Every diagnosis of a claim; where the source lists none, the main one of the claim.
 _DIAGNOSES = """
 SELECT d.claim_id, d.place, d.diagnosis_code, CAST(d.main AS BIGINT) AS main

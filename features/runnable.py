@@ -10,6 +10,7 @@ from claims.engine import open_engine, run
 from claims.store import StoreVersion
 from features.catalogue import Feature, catalogue
 from features.clock import cut
+from features.relations import clock_text
 from features.rules import Rule, rules
 
 #: Needed by whatever looks at the time of day; a source of dates lacks it though it has the column.
@@ -29,8 +30,14 @@ def runnable(
     store: StoreVersion, as_of: date
 ) -> tuple[tuple[Feature, ...], tuple[Rule, ...], list[NotRun]]:
     """Split catalogue and rules into what the store's columns allow and what they do not."""
+    return split(store, _has_clock(store, as_of))
+
+
+def split(
+    store: StoreVersion, clock: bool
+) -> tuple[tuple[Feature, ...], tuple[Rule, ...], list[NotRun]]:
+    """Split catalogue and rules; ``clock`` tells whether any claim carries a time of day."""
     not_run: list[NotRun] = []
-    clock = _has_clock(store, as_of)
 
     def allowed(kind: str, name: str, needs: Sequence[str]) -> bool:
         missing = tuple(
@@ -50,11 +57,6 @@ def _has_clock(store: StoreVersion, as_of: date) -> bool:
     zone = store.meta["time_zone"]
     con = open_engine()
     store.attach(con)
-    found = run(
-        con,
-        "SELECT 1 FROM claims WHERE epoch_us(known_at) < $known "
-        "AND CAST(timezone($zone, service_at) AS TIME) <> TIME '00:00:00' LIMIT 1",
-        {"known": cut(as_of, zone), "zone": zone},
-    )
+    found = run(con, f"{clock_text(zone, cut(as_of, zone))} LIMIT 1")
     con.close()
     return bool(found)

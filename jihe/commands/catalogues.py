@@ -1,10 +1,11 @@
-"""``features`` and ``rules``: the vocabulary, and the parameters that are in force."""
+"""``features`` and ``rules``: vocabulary, parameters in force, and the feature build alone."""
 
 from __future__ import annotations
 
 import json
 import sys
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -21,6 +22,7 @@ from jihe.commands.options import (
     argument,
     day_of,
     lang_of,
+    option,
     told,
 )
 from jihe.texts import say
@@ -28,10 +30,18 @@ from jihe.texts import say
 ParameterFile = Annotated[Path, argument("parameter_file", exists=True, dir_okay=False)]
 
 
+class Engine(StrEnum):
+    """What builds features in batch."""
+
+    duckdb = "duckdb"
+    spark = "spark"
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     features = typer.Typer(no_args_is_help=True, help=told("features"))
     features.command("list", help=told("features_list"))(features_list)
+    features.command("build", help=told("features_build"))(features_build)
     app.add_typer(features, name="features")
     rules = typer.Typer(no_args_is_help=True, help=told("rules"))
     rules.command("list", help=told("rules_list"))(rules_list)
@@ -47,6 +57,29 @@ def features_list(format: FormOption = Form.text, lang: Lang = Language.en) -> N
     from jihe.catalogues import feature_rows
 
     _print(feature_rows(), format, lang_of(lang))
+
+
+def features_build(
+    store: Annotated[str, option("build_store", "--store")],
+    as_of: Annotated[str, option("as_of", "--as-of", metavar="YYYY-MM-DD")],
+    out: Annotated[str, option("build_out", "--out")],
+    engine: Annotated[Engine, option("engine", "--engine")] = Engine.duckdb,
+    master: Annotated[str | None, option("spark_master", "--master")] = None,
+    lang: Lang = Language.en,
+) -> None:
+    """Build every feature and rule of a store as of a day and write them as Parquet."""
+    from jihe.feature_build import build_features
+    from jihe.texts import say
+
+    day = day_of(as_of, "--as-of")
+    assert day is not None  # noqa: S101 - the option is required
+    with console.progress("jihe features build") as tell:
+        built = build_features(engine.value, store, day, out, master, tell)
+    console.out.print(
+        say("features_built", lang_of(lang), features=built.features, rules=built.rules,
+            not_run=built.not_run, out=out),
+        markup=False, highlight=False, soft_wrap=True,
+    )  # fmt: skip
 
 
 def rules_list(format: FormOption = Form.text, lang: Lang = Language.en) -> None:

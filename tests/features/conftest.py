@@ -26,6 +26,7 @@ from features.build import Build, build, build_rules
 from features.clock import day_number, day_of
 from features.rules import rules
 from features.runnable import runnable
+from features.spark_session import Session, absent, open_session
 
 ZONE = ZoneInfo("Asia/Shanghai")
 Row = dict[str, Any]
@@ -350,3 +351,27 @@ def profile_hits() -> Callable[..., ProfileHits]:
         return ProfileHits(town.rules(as_of, *PROFILE_TABLES, only=rule_id), rule_id, changed)
 
     return found
+
+
+#: Small data: fewer tasks, and plans that are run as they stand rather than compiled first.
+QUICK = {
+    "spark__ui__enabled": "false", "spark__sql__shuffle__partitions": "2",
+    "spark__default__parallelism": "2", "spark__sql__adaptive__enabled": "false",
+    "spark__sql__codegen__wholeStage": "false", "spark__sql__codegen__factoryMode": "NO_CODEGEN",
+    "spark__log__level": "ERROR", "spark__driver__bindAddress": "127.0.0.1",
+    "spark__driver__host": "127.0.0.1",
+    "spark__sql__sources__parallelPartitionDiscovery__threshold": "1000",
+    "spark__driver__memory": "1g",
+    # A machine that lives for a minute: no second compiler, no threads that only collect.
+    "spark__driver__extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[Session]:
+    """Return one Spark session for all tests; without Java or PySpark they cannot run."""
+    if missing := absent():
+        pytest.skip(missing)
+    session = open_session("local[2]", **QUICK)
+    yield session
+    session.stop()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from features.clock import day_number
-from features.peers import compare, ladder
+from features.peers import compare, ladder, read_register
 
 NAN = math.nan
 
@@ -107,7 +107,12 @@ def test_persons_are_compared_by_age_band_sex_and_chronic_status(town):
         town.add("insured", insured_id=person, birth_date=birth, sex=sex, chronic=chronic)
     town.claim("2024-03-01 10:00")
     made = town.build(on.isoformat())
-    rungs = ladder(made.con, "insured", ["q1", "q2", "q3", "q4", "nobody"], day_number(on))
+    rungs = ladder(
+        read_register(made.con, "insured"),
+        "insured",
+        ["q1", "q2", "q3", "q4", "nobody"],
+        day_number(on),
+    )
     assert rungs[0].tolist() == ["60|F|1", "45|F|1", "45|F|0", "None|M|None", "None|None|None"]
     assert rungs[1].tolist()[:3] == ["60|F", "45|F", "45|F"]
     assert [len(set(rung)) for rung in rungs[2:]] == [3, 1]

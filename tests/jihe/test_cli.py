@@ -147,6 +147,18 @@ def test_identified_lists_are_asked_for_private_and_recorded(county: Path, tmp_p
     assert "The trail of 2 records" in _jihe("audit", "verify", "--home", home)
 
 
+def test_features_are_built_into_a_new_folder(county: Path, tmp_path: Path) -> None:
+    home, out = tmp_path / "home", tmp_path / "built"
+    _jihe("load", "--source", "nhsa", "--input", county, "--home", home)
+    arguments = ("features", "build", "--store", home, "--as-of", "2025-01-01", "--out", out)
+    assert "not run for want of columns" in _jihe(*arguments)
+    assert pq.read_table(out / "matrix" / "claim").num_rows > 1_000
+    told = runner.invoke(app, [str(word) for word in arguments])
+    assert "not an empty folder" in str(told.exception)
+    told = runner.invoke(app, [str(w) for w in (*arguments[:-1], "hdfs:///built")])
+    assert "use --engine spark" in str(told.exception)
+
+
 @pytest.mark.parametrize("catalogue", ["features", "rules"])
 def test_catalogues_print_as_json_with_both_languages(catalogue: str) -> None:
     entries = json.loads(_jihe(catalogue, "list", "--format", "json"))

@@ -1,0 +1,1 @@
+"""Files for programs that want one to start with, alone in their folder."""
