@@ -149,6 +149,7 @@ def _loop(choices: DemoChoices, tell: Tell, title: Callable[[str], None]) -> Dem
     title("demo_train")
     tracker = Tracker(home.registry)
     cold = first.scored["claim"].folder
+    first.release()
     last = open_store(home.root)
     second_choices = _choices(choices, home, files, days, "second")
     learnt = _learn(home, tracker, days["trained"], last, tell)

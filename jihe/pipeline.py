@@ -94,6 +94,11 @@ class RunResult:
     metrics: Record
     bundle: str
 
+    def release(self) -> None:
+        """Let go of matrices and engine; what was sealed, reported and measured stays."""
+        self.scored = {}
+        self.made.con.close()
+
 
 def run(choices: RunChoices, progress: Progress | None = None) -> RunResult:
     """Load, profile, score, draw, explain and publish; see the module's docstring.

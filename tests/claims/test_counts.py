@@ -316,7 +316,8 @@ def judge(row: dict[str, str], absent: set[str]) -> tuple[dict[str, Any], bool] 
         told |= formatted
         if text[old] and made[new] is None:
             return None
-        if (made[new] or 0) < 0 and not text["refd_setl_id"]:
+        # What is below zero marks a reversal, and a reversal takes back: nothing above zero.
+        if ((made[new] or 0) > 0) if text["refd_setl_id"] else ((made[new] or 0) < 0):
             return None
     for old, new in TIMES.items():
         made[new] = _moment(text[old])
