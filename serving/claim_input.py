@@ -42,6 +42,7 @@ Id = Annotated[str, Field(min_length=1, max_length=64), *_CHECKED]
 Moment = Annotated[
     str, Field(min_length=10, max_length=40, pattern=r"^\d{4}-\d\d-\d\d[T ][0-9:.Z+-]+$")
 ]
+Code = Annotated[str, Field(min_length=1, max_length=40), *_CHECKED]
 Money = Annotated[int, Field(ge=-_AMOUNT, le=_AMOUNT)]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 
@@ -66,6 +67,40 @@ class LineIn(_Strict):
     amount: Money
     doctor_id: Id | None = None
     days_supply: Annotated[int, Field(ge=-3660, le=3660)] | None = None
+    exec_doctor_id: Id | None = None
+    department: Text | None = None
+    prescription_id: Id | None = None
+    pay_class: Literal["a", "b", "self"] | None = None
+    covered_amount: Money | None = None
+    discharge_drug: bool | None = None
+
+
+class DiagnosisIn(_Strict):
+    """One diagnosis of a claim."""
+
+    place: Annotated[int, Field(ge=1, le=100)]
+    diagnosis_code: Code
+    main: bool | None = None
+
+
+class ProcedureIn(_Strict):
+    """One operation or procedure of a claim."""
+
+    place: Annotated[int, Field(ge=1, le=100)]
+    procedure_code: Code
+    main: bool | None = None
+    performed_at: Moment | None = None
+    doctor_id: Id | None = None
+    anaesthetist_id: Id | None = None
+
+
+class BoxIn(_Strict):
+    """One box of a drug by its trace code; known when its claim is, unless said otherwise."""
+
+    trace_code: Text
+    item_code: Text | None = None
+    moved_at: Moment
+    known_at: Moment | None = None
 
 
 class ClaimIn(_Strict):
@@ -85,11 +120,21 @@ class ClaimIn(_Strict):
     account_amount: Money | None = None
     self_amount: Money | None = None
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")]
-    main_diagnosis: Annotated[str, Field(min_length=1, max_length=40), *_CHECKED] | None = None
+    main_diagnosis: Code | None = None
     diagnosis_count: Count | None = None
     procedure_count: Count | None = None
     department: Text | None = None
+    pooled_amount: Money | None = None
+    insurance_type: Text | None = None
+    discharge_way: (
+        Literal["advised", "transferred", "primary_care", "against_advice", "died", "other"] | None
+    ) = None
+    drg_code: Code | None = None
+    invoice_id: Id | None = None
     lines: Annotated[list[LineIn], Field(max_length=LINES)] = []
+    diagnoses: Annotated[list[DiagnosisIn], Field(max_length=100)] = []
+    procedures: Annotated[list[ProcedureIn], Field(max_length=100)] = []
+    boxes: Annotated[list[BoxIn], Field(max_length=LINES)] = []
 
     @model_validator(mode="after")
     def _within_64_bits(self) -> Self:

@@ -24,7 +24,11 @@ from serving.claim_faults import InputError, InputFault
 _IDENTITIES = {
     "claim_id": "claim", "stay_id": "stay", "insured_id": "insured",
     "institution_id": "institution", "doctor_id": "doctor", "line_id": "line",
+    "exec_doctor_id": "doctor", "anaesthetist_id": "doctor", "invoice_id": "invoice",
+    "prescription_id": "prescription",
 }  # fmt: skip
+#: What a claim holds beside its own columns.
+_PARTS = ("lines", "diagnoses", "procedures", "boxes")
 _MOMENTS = ("service_at", "service_end_at", "known_at")
 #: Local years that a load takes for possible.
 _YEARS = range(1800, 2500)
@@ -32,10 +36,14 @@ _YEARS = range(1800, 2500)
 
 @dataclass(frozen=True)
 class Prepared:
-    """One claim as the engine takes it: pseudonyms, integers and days."""
+    """One claim as the engine takes it: pseudonyms, integers and days.
+
+    ``own`` are the rows of ``features.queries.OWN_ROWS``, the lines among them.
+    """
 
     claim: Mapping[str, Any]
     lines: Sequence[Mapping[str, Any]]
+    own: Mapping[str, Sequence[Mapping[str, Any]]]
     began: date
     ended: date
 
@@ -81,7 +89,13 @@ class Intake:
         mine: list[list[dict[str, Any]]] = [[] for _ in typed]
         for (place, _), line in zip(place_of, lines, strict=True):
             mine[place].append(self._line(line))
-        return Taken([self._claim(c, of) for c, of in zip(typed, mine, strict=True)], warnings)
+        prepared = [
+            self._claim(one, of, self._parts(posted, one, place, faults))
+            for place, (posted, one, of) in enumerate(zip(claims, typed, mine, strict=True))
+        ]
+        if faults:
+            raise InputError(*sorted(faults, key=_order))
+        return Taken(prepared, warnings)
 
     def close(self) -> None:
         """Close what the checks hold."""
@@ -110,7 +124,7 @@ class Intake:
         faults: list[InputFault],
     ) -> dict[str, Any]:  # fmt: skip
         """Return the row with pseudonyms and moments in UTC, None where one is impossible."""
-        known = {name: value for name, value in row.items() if name != "lines"}
+        known = {name: value for name, value in row.items() if name not in _PARTS}
         for name, kind in _IDENTITIES.items():
             if known.get(name) is not None:
                 known[name] = pseudonym(kind, known[name], self._key)
@@ -132,18 +146,59 @@ class Intake:
         except (ValueError, OverflowError):
             return None
 
-    def _claim(self, claim: dict[str, Any], lines: Sequence[Mapping[str, Any]]) -> Prepared:
+    def _parts(
+        self, posted: Mapping[str, Any], claim: Mapping[str, Any], place: int,
+        faults: list[InputFault],
+    ) -> dict[str, list[dict[str, Any]]]:  # fmt: skip
+        """Return diagnoses, procedures and boxes as the engine takes them."""
+        claim_id, main = claim["claim_id"], claim.get("main_diagnosis")
+
+        def typed(row: Mapping[str, Any], *moments: str) -> dict[str, Any]:
+            given = [name for name in moments if row.get(name) is not None]
+            known = self._typed(row, place, None, given, faults)
+            return {**known, "claim_id": claim_id, "main": _flag(row.get("main"))}
+
+        diagnoses = [typed(row) for row in posted.get("diagnoses") or ()]
+        if not diagnoses and main is not None:
+            diagnoses = [{"claim_id": claim_id, "place": 1, "diagnosis_code": main, "main": 1}]
+        procedures = [typed(row, "performed_at") for row in posted.get("procedures") or ()]
+        for row in procedures:
+            row["performed_us"] = _microseconds(row.get("performed_at"))
+        boxes = [typed(row, "moved_at", "known_at") for row in posted.get("boxes") or ()]
+        for row in boxes:
+            known = row.get("known_at") or claim["known_at"]
+            row |= {"institution_id": claim["institution_id"], "insured_id": claim["insured_id"],
+                    "sold": 1, "moved_us": _microseconds(row["moved_at"]),
+                    "known_us": _microseconds(known)}  # fmt: skip
+        return {"diagnosis_rows": diagnoses, "procedure_rows": procedures, "trace_rows": boxes}
+
+    def _claim(
+        self, claim: dict[str, Any], lines: Sequence[Mapping[str, Any]],
+        parts: Mapping[str, Sequence[Mapping[str, Any]]],
+    ) -> Prepared:  # fmt: skip
         row = claim_row(claim, self._name)
         began, ended = claim["service_at"], claim["service_end_at"]
-        return Prepared({**claim, **row}, lines, self._local_day(began), self._local_day(ended))
+        return Prepared(
+            {**claim, **row}, lines, {"line_rows": lines, **parts},
+            self._local_day(began), self._local_day(ended),
+        )  # fmt: skip
 
     def _line(self, line: dict[str, Any]) -> dict[str, Any]:
         day = self._local_day(line["line_at"])
         return {**line, "line_day": day_number(day), "line_date": day,
-                "days_supply": line.get("days_supply")}  # fmt: skip
+                "days_supply": line.get("days_supply"),
+                "discharge_drug": _flag(line.get("discharge_drug"))}  # fmt: skip
 
     def _local_day(self, moment: datetime) -> date:
         return moment.astimezone(self._zone).date()
+
+
+def _flag(value: bool | None) -> int | None:
+    return None if value is None else int(value)
+
+
+def _microseconds(moment: datetime | None) -> int | None:
+    return None if moment is None else microseconds(moment)
 
 
 def _integers(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -70,7 +70,7 @@ class Scorer:
         """Return the record of each claim, in order; raises InputError with every fault at once."""
         taken = self._intake.take(claims)
         prepared = taken.claims
-        rows = [self._online.row(one.claim, line_rows=one.lines) for one in prepared]
+        rows = [self._online.row(one.claim, **one.own) for one in prepared]
         values = np.vstack([row.values for row in rows])[:, self._places]
         scores, parts = self._model.score(values), self._model.explain(values)
         records = []
@@ -86,7 +86,7 @@ class Scorer:
     def features(self, claim: Mapping[str, Any]) -> FeatureRow:
         """Return the feature row of one claim, in the order of the published names."""
         (one,) = self._intake.take([claim]).claims
-        return self._online.row(one.claim, line_rows=one.lines)
+        return self._online.row(one.claim, **one.own)
 
     @property
     def feature_names(self) -> tuple[str, ...]:

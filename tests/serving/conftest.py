@@ -40,12 +40,20 @@ HEAD = 300
 CLAIM_COLUMNS = (
     "claim_id, stay_id, insured_id, institution_id, doctor_id, claim_type, service_at, "
     "service_end_at, known_at, total_amount, fund_amount, account_amount, self_amount, currency, "
-    "main_diagnosis, diagnosis_count, procedure_count, department"
+    "main_diagnosis, diagnosis_count, procedure_count, department, pooled_amount, "
+    "insurance_type, discharge_way, drg_code, invoice_id"
 )
 LINE_COLUMNS = (
     "claim_id, line_id, line_at, item_code, item_name, item_class, quantity_milli, unit_price, "
-    "amount, doctor_id, days_supply"
+    "amount, doctor_id, days_supply, exec_doctor_id, department, prescription_id, pay_class, "
+    "covered_amount, discharge_drug"
 )
+PARTS = {
+    "diagnoses": ("claim_id, place, diagnosis_code, main", "claim_diagnoses", "place"),
+    "procedures": ("claim_id, place, procedure_code, main, performed_at, doctor_id, "
+                   "anaesthetist_id", "claim_procedures", "place"),
+    "boxes": ("claim_id, trace_code, item_code, moved_at, known_at", "trace_codes", "trace_code"),
+}  # fmt: skip
 
 
 class Client:
@@ -119,8 +127,15 @@ class World:
         lines: dict[str, list[dict[str, Any]]] = {}
         for line in self._stored(LINE_COLUMNS, "claim_lines", "line_id"):
             lines.setdefault(line.pop("claim_id"), []).append(line)
+        parts: dict[str, dict[str, list[dict[str, Any]]]] = {}
+        for name, (columns, relation, order) in PARTS.items():
+            for row in self._stored(columns, relation, order):
+                parts.setdefault(row.pop("claim_id"), {}).setdefault(name, []).append(row)
         claims = self._stored(CLAIM_COLUMNS, "claims", "claim_id")
-        return [claim | {"lines": lines.get(claim["claim_id"], [])} for claim in claims]
+        return [
+            claim | {"lines": lines.get(claim["claim_id"], [])} | parts.get(claim["claim_id"], {})
+            for claim in claims
+        ]
 
     def _stored(self, columns: str, relation: str, order: str) -> list[dict[str, Any]]:
         sql = f"SELECT {columns} FROM {relation} JOIN posted USING (claim_id) ORDER BY {order}"
