@@ -227,8 +227,9 @@ def of(table: str, features: Sequence[Feature] | None = None) -> tuple[Feature, 
 @cache
 def catalogue_version() -> str:
     """Return the digest of all that changes a feature's value: 16 hex digits of SHA-256."""
-    from features import profile_texts, queries  # the builders read the catalogue
+    from features import network, profile_texts, queries  # the builders read the catalogue
 
     entries = [[f.name, f.table, f.window, f.atoms, f.finish, f.direction] for f in catalogue()]
     body = [entries, queries.all_texts(catalogue()), profile_texts.all_texts(catalogue())]
+    body.append([["network", network.VERSION]])
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]

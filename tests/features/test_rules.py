@@ -34,22 +34,6 @@ def clock(minutes: float) -> str:
     return f"2024-03-01 {10 + seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
-class Found:
-    """Hits of one rule in a town."""
-
-    def __init__(self, town, rule_id: str) -> None:
-        made = town.rules("2025-12-01", *TABLES, only=rule_id)
-        rule = RULES[rule_id]
-        rows = made.con.execute("SELECT * FROM rule_hits WHERE rule_id = ?", [rule_id]).fetchall()
-        self.hits = {claim_id: (hits, amount) for _, claim_id, hits, amount in rows}
-        self.evidence: dict[str, set[str]] = {}
-        if rule.evidence:
-            used = {n: v for n, v in rule.parameters.items() if f"${n}" in rule.evidence}
-            for claim_id, proof in made.con.execute(rule.evidence, used).fetchall():
-                if claim_id in self.hits:
-                    self.evidence.setdefault(claim_id, set()).add(proof)
-
-
 def batch(town, persons: int, seconds: float = 300, amount: int = 10_000) -> list[str]:
     """Plant a run of swipes, the first and the last ``seconds`` apart."""
     town.institution("shop", "pharmacy")
@@ -63,7 +47,7 @@ def batch(town, persons: int, seconds: float = 300, amount: int = 10_000) -> lis
 
 def test_batch_card_swiping(town):
     planted = batch(town, 6)
-    found = Found(town, "BATCH_CARD_SWIPING")
+    found = town.judged("BATCH_CARD_SWIPING")
     # The first four were not known to be a run when they arrived.
     assert found.hits == {planted[4]: (4, 10_000), planted[5]: (5, 10_000)}
     assert found.evidence[planted[4]] == set(planted[:4])
@@ -74,7 +58,7 @@ def test_batch_card_swiping(town):
 ])  # fmt: skip
 def test_batch_card_swiping_thresholds(town, persons, seconds, hit):
     batch(town, persons, seconds)
-    assert bool(Found(town, "BATCH_CARD_SWIPING").hits) is hit
+    assert bool(town.judged("BATCH_CARD_SWIPING").hits) is hit
 
 
 def test_batch_of_one_person_or_other_amounts_is_none(town):
@@ -83,7 +67,7 @@ def test_batch_of_one_person_or_other_amounts_is_none(town):
         town.claim(clock(n), known=clock(n + 0.5), institution_id="shop", claim_type="pharmacy")
         town.claim(clock(n), known=clock(n + 0.5), insured_id=f"r{n}", institution_id="shop",
                    claim_type="pharmacy", total_amount=20_000 + n)  # fmt: skip
-    assert all(hits == 4 for hits, _ in Found(town, "BATCH_CARD_SWIPING").hits.values())
+    assert all(hits == 4 for hits, _ in town.judged("BATCH_CARD_SWIPING").hits.values())
 
 
 @pytest.mark.parametrize(("first", "last", "hits"), [(0, 4, 0), (-1, 4, 1), (0, 5, 1), (-1, 5, 2)])
@@ -91,7 +75,7 @@ def test_charge_outside_stay(town, first, last, hits):
     stay = town.stay(day(0), day(4))
     lines = [town.line(stay, day(first), amount=100), town.line(stay, day(last), amount=30)]
     town.line(stay, day(2), amount=7)
-    found = Found(town, "CHARGE_OUTSIDE_STAY")
+    found = town.judged("CHARGE_OUTSIDE_STAY")
     wrong = [(amount, line) for amount, line, out in
              ((100, lines[0], first < 0), (30, lines[1], last > 4)) if out]  # fmt: skip
     assert found.hits == ({stay: (hits, sum(a for a, _ in wrong))} if hits else {})
@@ -101,14 +85,14 @@ def test_charge_outside_stay(town, first, last, hits):
 def test_charges_of_a_visit_are_not_tied_to_its_days(town):
     visit = town.claim("2024-03-01 10:00")
     town.line(visit, day(9))
-    assert not Found(town, "CHARGE_OUTSIDE_STAY").hits
+    assert not town.judged("CHARGE_OUTSIDE_STAY").hits
 
 
 @pytest.mark.parametrize(("distance", "hit"), [(0, True), (1, True), (-1, True), (2, False)])
 def test_duplicate_claim(town, distance, hit):
     first = town.claim(day(5) + " 10:00", known=day(9))
     later = town.claim(day(5 + distance) + " 15:00", known=day(10))
-    found = Found(town, "DUPLICATE_CLAIM")
+    found = town.judged("DUPLICATE_CLAIM")
     assert found.hits == ({later: (1, 10_000)} if hit else {})
     assert found.evidence == ({later: {first}} if hit else {})
 
@@ -119,7 +103,7 @@ def test_duplicate_claim(town, distance, hit):
 def test_a_claim_that_differs_is_no_duplicate(town, other):
     town.claim("2024-03-01 10:00")
     town.claim("2024-03-01 15:00", **other)
-    assert not Found(town, "DUPLICATE_CLAIM").hits
+    assert not town.judged("DUPLICATE_CLAIM").hits
 
 
 def test_claims_with_other_lines_are_no_duplicates(town):
@@ -127,13 +111,13 @@ def test_claims_with_other_lines_are_no_duplicates(town):
         claim = town.claim("2024-03-01 10:00", known=day(lines))
         for _ in range(lines):
             town.line(claim)
-    assert not Found(town, "DUPLICATE_CLAIM").hits
+    assert not town.judged("DUPLICATE_CLAIM").hits
 
 
 def test_nothing_billed_twice_is_no_duplicate(town):
     town.claim("2024-03-01 10:00", total_amount=0)
     town.claim("2024-03-01 15:00", total_amount=0)
-    assert not Found(town, "DUPLICATE_CLAIM").hits
+    assert not town.judged("DUPLICATE_CLAIM").hits
 
 
 def test_interim_settlements_of_a_stay_are_neither_duplicates_nor_overlaps_nor_splits(town):
@@ -142,13 +126,13 @@ def test_interim_settlements_of_a_stay_are_neither_duplicates_nor_overlaps_nor_s
     # Some hospitals repeat the day of admission on every settlement.
     town.stay(day(0), day(9), stay_id="s1", main_diagnosis="F20.9")
     for rule_id in ("DUPLICATE_CLAIM", "OVERLAPPING_STAYS", "SPLIT_HOSPITALISATION"):
-        assert not Found(town, rule_id).hits
+        assert not town.judged(rule_id).hits
 
 
 def test_the_same_days_of_a_stay_settled_twice_are_a_duplicate(town):
     town.stay(day(0), day(3), stay_id="s1")
     later = town.stay(day(0), day(3), known=day(9), stay_id="s1")
-    assert set(Found(town, "DUPLICATE_CLAIM").hits) == {later}
+    assert set(town.judged("DUPLICATE_CLAIM").hits) == {later}
 
 
 @pytest.mark.parametrize(("days", "kind", "hit"), [
@@ -159,7 +143,7 @@ def test_excess_supply_of_one_prescription(town, days, kind, hit):
     claim = town.claim("2024-03-01 10:00", claim_type=kind)
     line = town.line(claim, days_supply=days, amount=700)
     town.line(claim, item_code="X2", days_supply=7, amount=40)
-    found = Found(town, "EXCESS_DAYS_SUPPLY")
+    found = town.judged("EXCESS_DAYS_SUPPLY")
     assert found.hits == ({claim: (1, 700)} if hit else {})
     assert found.evidence == ({claim: {line}} if hit else {})
 
@@ -171,7 +155,7 @@ def test_excess_supply_still_at_home(town, gap, hit):
     town.line(first, days_supply=84)
     later = town.claim(day(gap) + " 10:00", institution_id="o2")
     town.line(later, days_supply=7, amount=300)
-    found = Found(town, "EXCESS_DAYS_SUPPLY")
+    found = town.judged("EXCESS_DAYS_SUPPLY")
     assert found.hits == ({later: (1, 300)} if hit else {})
     if hit:
         assert found.evidence[later] == {first}
@@ -181,7 +165,7 @@ def test_different_medicines_are_not_added_up(town):
     for n in range(6):
         claim = town.claim(day(n) + " 10:00")
         town.line(claim, item_code=f"D{n}", days_supply=28)
-    assert not Found(town, "EXCESS_DAYS_SUPPLY").hits
+    assert not town.judged("EXCESS_DAYS_SUPPLY").hits
 
 
 def test_a_monthly_prescription_is_no_oversupply(town):
@@ -189,7 +173,7 @@ def test_a_monthly_prescription_is_no_oversupply(town):
         claim = town.claim(str(DAY + timedelta(days=28 * n)) + " 10:00")
         town.line(claim, days_supply=28)
         town.line(claim, days_supply=28)  # one medicine on two lines is one supply
-    assert not Found(town, "EXCESS_DAYS_SUPPLY").hits
+    assert not town.judged("EXCESS_DAYS_SUPPLY").hits
 
 
 @pytest.mark.parametrize(("gap", "hit"), [(364, True), (365, False)])
@@ -198,13 +182,13 @@ def test_supply_is_forgotten_after_a_year(town, gap, hit):
     town.line(first, days_supply=500)
     later = town.claim(day(gap) + " 10:00")
     town.line(later, days_supply=7)
-    assert (later in Found(town, "EXCESS_DAYS_SUPPLY").hits) is hit
+    assert (later in town.judged("EXCESS_DAYS_SUPPLY").hits) is hit
 
 
 @pytest.mark.parametrize(("visits", "hit"), [(13, False), (14, False), (15, True), (16, True)])
 def test_frequent_outpatient_in_a_month(town, visits, hit):
     claims = [town.claim(day(2 * n) + " 10:00", total_amount=100 + n) for n in range(visits)]
-    found = Found(town, "FREQUENT_OUTPATIENT")
+    found = town.judged("FREQUENT_OUTPATIENT")
     assert bool(found.hits) is hit
     if hit:
         assert found.hits[claims[14]] == (14, 114)
@@ -214,14 +198,14 @@ def test_frequent_outpatient_in_a_month(town, visits, hit):
 def test_frequent_outpatient_on_a_day(town, visits, hit):
     for n in range(visits):
         town.claim(clock(10 * n), known=clock(10 * n + 1), claim_type="pharmacy")
-    assert bool(Found(town, "FREQUENT_OUTPATIENT").hits) is hit
+    assert bool(town.judged("FREQUENT_OUTPATIENT").hits) is hit
 
 
 def test_dialysis_is_not_frequent(town):
     for n in range(30):
         town.claim(day(n) + " 10:00", main_diagnosis="N18.5")
     town.claim(day(29) + " 15:00", claim_type="pharmacy")
-    assert not Found(town, "FREQUENT_OUTPATIENT").hits
+    assert not town.judged("FREQUENT_OUTPATIENT").hits
 
 
 def hanging(town, days=6, idle=4, bed=3_000, total=20_000):
@@ -236,7 +220,7 @@ def hanging(town, days=6, idle=4, bed=3_000, total=20_000):
 @pytest.mark.parametrize("idle", [2, 3, 4])
 def test_hanging_bed(town, idle):
     stay, beds = hanging(town, idle=idle)
-    found = Found(town, "HANGING_BED")
+    found = town.judged("HANGING_BED")
     assert found.hits == ({stay: (idle, 18_000)} if idle >= 3 else {})
     assert found.evidence == ({stay: set(beds[6 - idle :])} if idle >= 3 else {})
 
@@ -244,20 +228,20 @@ def test_hanging_bed(town, idle):
 @pytest.mark.parametrize(("days", "hit"), [(4, False), (5, True), (6, True)])
 def test_hanging_bed_needs_a_stay_of_days(town, days, hit):
     stay, _ = hanging(town, days=days, idle=3)
-    assert (stay in Found(town, "HANGING_BED").hits) is (hit)
+    assert (stay in town.judged("HANGING_BED").hits) is (hit)
 
 
 @pytest.mark.parametrize(("total", "hit"), [(36_001, False), (36_000, False), (35_999, True)])
 def test_hanging_bed_needs_half_of_the_amount(town, total, hit):
     stay, _ = hanging(town, total=total)  # beds 18,000
-    assert (stay in Found(town, "HANGING_BED").hits) is hit
+    assert (stay in town.judged("HANGING_BED").hits) is hit
 
 
 def test_lines_posted_once_say_nothing_about_days(town):
     stay = town.stay(day(0), day(10))
     town.line(stay, day(10), item_class="bed", amount=9_000)
     town.line(stay, day(10), item_class="treatment", amount=1_000)
-    assert not Found(town, "HANGING_BED").hits
+    assert not town.judged("HANGING_BED").hits
 
 
 def low_standard(town, nights=3, exams=6_001, **given):
@@ -270,7 +254,7 @@ def low_standard(town, nights=3, exams=6_001, **given):
 
 def test_low_standard_admission(town):
     stay, line = low_standard(town)
-    found = Found(town, "LOW_STANDARD_ADMISSION")
+    found = town.judged("LOW_STANDARD_ADMISSION")
     assert found.hits == {stay: (1, 7_000)}
     assert found.evidence == {stay: {line}}
 
@@ -285,14 +269,14 @@ def test_low_standard_admission(town):
 ])  # fmt: skip
 def test_low_standard_admission_thresholds(town, change, hit):
     stay, _ = low_standard(town, **change)
-    assert (stay in Found(town, "LOW_STANDARD_ADMISSION").hits) is hit
+    assert (stay in town.judged("LOW_STANDARD_ADMISSION").hits) is hit
 
 
 @pytest.mark.parametrize(("visit_day", "hit"), [(0, False), (1, True), (4, True), (5, False)])
 def test_a_visit_elsewhere_during_a_stay(town, visit_day, hit):
     visit = town.claim(day(visit_day) + " 10:00", institution_id="o2", total_amount=400)
     stay = town.stay(day(0), day(5))
-    found = Found(town, "OUTPATIENT_DURING_STAY")
+    found = town.judged("OUTPATIENT_DURING_STAY")
     # The visit was known first: it is the stay that is flagged, and only the stay.
     assert found.hits == ({stay: (1, 400)} if hit else {})
     assert found.evidence == ({stay: {visit}} if hit else {})
@@ -301,7 +285,7 @@ def test_a_visit_elsewhere_during_a_stay(town, visit_day, hit):
 def test_a_visit_that_becomes_known_after_the_stay_is_flagged_itself(town):
     stay = town.stay(day(0), day(5), known=day(6))
     visit = town.claim(day(2) + " 10:00", known=day(7), institution_id="o2", total_amount=400)
-    found = Found(town, "OUTPATIENT_DURING_STAY")
+    found = town.judged("OUTPATIENT_DURING_STAY")
     assert found.hits == {visit: (1, 400)}
     assert found.evidence == {visit: {stay}}
 
@@ -313,13 +297,13 @@ def test_purchases_during_a_stay(town, purchases, hit):
                    total_amount=100)  # fmt: skip
     stay = town.stay(day(0), day(5))
     expected = {stay: (purchases, 100 * purchases)} if hit else {}
-    assert Found(town, "OUTPATIENT_DURING_STAY").hits == expected
+    assert town.judged("OUTPATIENT_DURING_STAY").hits == expected
 
 
 def test_a_test_billed_by_the_same_hospital_is_no_visit_elsewhere(town):
     town.claim(day(2) + " 10:00")
     town.stay(day(0), day(5))
-    assert not Found(town, "OUTPATIENT_DURING_STAY").hits
+    assert not town.judged("OUTPATIENT_DURING_STAY").hits
 
 
 @pytest.mark.parametrize(("began", "ended", "hit"), [
@@ -329,7 +313,7 @@ def test_a_test_billed_by_the_same_hospital_is_no_visit_elsewhere(town):
 def test_overlapping_stays(town, began, ended, hit):
     first = town.stay(day(0), day(5), known=day(20))
     later = town.stay(day(began), day(ended), known=day(21), total_amount=900)
-    found = Found(town, "OVERLAPPING_STAYS")
+    found = town.judged("OVERLAPPING_STAYS")
     assert found.hits == ({later: (1, 900)} if hit else {})
     assert found.evidence == ({later: {first}} if hit else {})
 
@@ -343,7 +327,7 @@ def test_overpriced_item(town, price, hit):
     claim = town.claim("2024-03-01 10:00")
     line = town.line(claim, unit_price=price, quantity_milli=2_000, amount=2 * price)
     town.line(claim, "2024-06-01", unit_price=9_999, amount=9_999)  # the cap no longer holds
-    found = Found(town, "OVERPRICED_ITEM")
+    found = town.judged("OVERPRICED_ITEM")
     assert found.hits == ({claim: (1, 2 * (price - 1_000))} if hit else {})
     assert found.evidence == ({claim: {line}} if hit else {})
 
@@ -355,7 +339,7 @@ def test_the_cap_of_the_level_goes_before_the_cap_of_all(town):
     dear, fair = (town.claim("2024-03-01 10:00", insured_id=p) for p in ("p1", "p2"))
     town.line(dear, unit_price=1_500, amount=1_500)
     town.line(fair, unit_price=900, amount=900)
-    assert Found(town, "OVERPRICED_ITEM").hits == {dear: (1, 500)}
+    assert town.judged("OVERPRICED_ITEM").hits == {dear: (1, 500)}
 
 
 def test_an_institution_without_register_has_no_level(town):
@@ -368,7 +352,7 @@ def test_an_institution_without_register_has_no_level(town):
         claim = town.claim("2024-03-01 10:00", institution_id=place, insured_id=place)
         town.line(claim, item_code="X1")
         town.line(claim, item_code="X2")
-    hits = Found(town, "OVERPRICED_ITEM").hits
+    hits = town.judged("OVERPRICED_ITEM").hits
     assert sorted(count for count, _ in hits.values()) == [1, 2]
 
 
@@ -382,7 +366,7 @@ def test_quantity_over_daily_maximum(town, quantity, hit):
         town.line(claim, quantity_milli=quantity - 1_000, amount=10 * quantity),
     }
     town.line(claim, day(1), quantity_milli=3_000)
-    found = Found(town, "QTY_OVER_DAILY_MAX")
+    found = town.judged("QTY_OVER_DAILY_MAX")
     # (1,000 + 30,010) x 1 // 3,001 = 10
     assert found.hits == ({claim: (1, 10)} if hit else {})
     assert found.evidence == ({claim: lines} if hit else {})
@@ -397,14 +381,14 @@ def test_two_valid_rows_of_a_list_count_a_line_once(town, rule_id):
     claim = town.claim("2024-03-01 10:00")
     town.line(claim)
     amount = {"SEX_CONFLICT": 1_000}.get(rule_id, 500)
-    assert Found(town, rule_id).hits == {claim: (1, amount)}
+    assert town.judged(rule_id).hits == {claim: (1, amount)}
 
 
 @pytest.mark.parametrize(("institutions", "hit"), [(2, False), (3, True), (4, True)])
 def test_same_day_multi_institution(town, institutions, hit):
     claims = [town.claim(clock(60 * n), known=clock(60 * n + 9), institution_id=f"o{n}")
               for n in range(institutions)]  # fmt: skip
-    found = Found(town, "SAME_DAY_MULTI_INSTITUTION")
+    found = town.judged("SAME_DAY_MULTI_INSTITUTION")
     assert bool(found.hits) is hit
     if hit:
         assert found.hits[claims[2]] == (3, 10_000)
@@ -416,7 +400,7 @@ def test_service_after_death(town, after, hit):
     town.add("deaths", insured_id="p1", death_date=DAY, known_at=datetime(2024, 3, 2, tzinfo=UTC))
     claim = town.claim(day(after) + " 10:00", known=day(9))
     expected = {claim: (1, 10_000)} if hit else {}
-    assert Found(town, "SERVICE_AFTER_DEATH").hits == expected
+    assert town.judged("SERVICE_AFTER_DEATH").hits == expected
 
 
 def test_sex_conflict(town):
@@ -430,7 +414,7 @@ def test_sex_conflict(town):
              for p, c in claims.items()}  # fmt: skip
     late = town.claim("2024-06-01 10:00")
     town.line(late, item_code="X1")
-    found = Found(town, "SEX_CONFLICT")
+    found = town.judged("SEX_CONFLICT")
     assert found.hits == {claims["p1"]: (1, 70), claims["p2"]: (1, 9)}
     assert found.evidence == {claims["p1"]: {lines["p1"][0]}, claims["p2"]: {lines["p2"][1]}}
 
@@ -440,7 +424,7 @@ def test_split_hospitalisation(town, gap, hit):
     first = town.stay(day(0), day(5), main_diagnosis="J44.1", stay_id="s1")
     later = town.stay(day(5 + gap), day(9 + gap), main_diagnosis="J44.0", stay_id="s2",
                       fund_amount=800)  # fmt: skip
-    found = Found(town, "SPLIT_HOSPITALISATION")
+    found = town.judged("SPLIT_HOSPITALISATION")
     assert found.hits == ({later: (1, 800)} if hit else {})
     assert found.evidence == ({later: {first}} if hit else {})
 
@@ -452,14 +436,14 @@ def test_split_hospitalisation(town, gap, hit):
 def test_treatment_in_cycles_is_no_split(town, code, hit):
     town.stay(day(0), day(5), main_diagnosis=code)
     town.stay(day(8), day(9), main_diagnosis=code)
-    assert bool(Found(town, "SPLIT_HOSPITALISATION").hits) is hit
+    assert bool(town.judged("SPLIT_HOSPITALISATION").hits) is hit
 
 
 def test_another_hospital_or_diagnosis_is_no_split(town):
     town.stay(day(0), day(5), main_diagnosis="J44.1")
     town.stay(day(6), day(8), main_diagnosis="J44.1", institution_id="o2")
     town.stay(day(9), day(11), main_diagnosis="I21.1")
-    assert not Found(town, "SPLIT_HOSPITALISATION").hits
+    assert not town.judged("SPLIT_HOSPITALISATION").hits
 
 
 def plant_pairs(town) -> None:

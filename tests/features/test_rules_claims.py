@@ -9,9 +9,6 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from features.rules import rules
-
-RULES = {rule.id: rule for rule in rules()}
 DAY = date(2024, 3, 1)
 LISTS = {"valid_from": date(2023, 1, 1)}
 
@@ -19,22 +16,6 @@ LISTS = {"valid_from": date(2023, 1, 1)}
 def day(number: int) -> str:
     """Return the day ``number`` days after 1 March 2024."""
     return str(DAY + timedelta(days=number))
-
-
-class Found:
-    """Hits and evidence of one rule in a town."""
-
-    def __init__(self, town, rule_id: str) -> None:
-        rule = RULES[rule_id]
-        made = town.rules("2025-12-01", *{need.split(".")[0] for need in rule.needs}, only=rule_id)
-        assert rule_id in {one.id for one in made.rules}
-        rows = made.con.execute("SELECT * FROM rule_hits WHERE rule_id = ?", [rule_id]).fetchall()
-        self.hits = {claim_id: (hits, amount) for _, claim_id, hits, amount in rows}
-        self.evidence: dict[str, set[str]] = {}
-        used = {n: v for n, v in rule.parameters.items() if f"${n}" in rule.evidence}
-        for claim_id, proof in made.con.execute(rule.evidence, used).fetchall():
-            if claim_id in self.hits:
-                self.evidence.setdefault(claim_id, set()).add(proof)
 
 
 def age_limit(town, code="X1", kind="item", unit="year", low=None, high=None, **given) -> None:
@@ -62,7 +43,7 @@ def test_age_in_completed_years(town, birth, hit):
     claim = town.claim("2024-03-01 10:00")
     line = town.line(claim, amount=70)
     town.line(claim, item_code="X2", amount=9)
-    found = Found(town, "AGE_CONFLICT")
+    found = town.judged("AGE_CONFLICT")
     assert found.hits == ({claim: (1, 70)} if hit else {})
     assert found.evidence == ({claim: {line}} if hit else {})
 
@@ -75,7 +56,7 @@ def test_whoever_was_born_on_the_leap_day_is_a_year_older_on_1_march(town, servi
     born(town, "2020-02-29")
     claim = town.claim(service)
     town.line(claim)
-    assert bool(Found(town, "AGE_CONFLICT").hits) is hit
+    assert bool(town.judged("AGE_CONFLICT").hits) is hit
 
 
 @pytest.mark.parametrize(("days", "hit"), [(27, False), (28, False), (29, True)])
@@ -83,7 +64,7 @@ def test_age_in_days(town, days, hit):
     age_limit(town, unit="day", high=28)
     born(town, str(DAY - timedelta(days=days)))
     town.line(town.claim("2024-03-01"))
-    assert bool(Found(town, "AGE_CONFLICT").hits) is hit
+    assert bool(town.judged("AGE_CONFLICT").hits) is hit
 
 
 def test_a_diagnosis_for_another_age_puts_the_whole_claim_in_question(town):
@@ -91,7 +72,7 @@ def test_a_diagnosis_for_another_age_puts_the_whole_claim_in_question(town):
     age_limit(town, "P59.9", "item", high=99)
     claim = town.claim("2024-03-01", main_diagnosis="P59.9")
     town.line(claim, item_code="P59.9")
-    assert Found(town, "AGE_CONFLICT").hits == {claim: (1, 10_000)}
+    assert town.judged("AGE_CONFLICT").hits == {claim: (1, 10_000)}
 
 
 def test_the_newborn_on_the_mothers_bill_is_no_conflict(town):
@@ -99,12 +80,12 @@ def test_the_newborn_on_the_mothers_bill_is_no_conflict(town):
     age_limit(town, high=1)
     town.add("sex_limits", item_code="X1", sex="M", **LISTS)
     town.line(town.stay(day(0), day(3), main_diagnosis="O80.0"))
-    assert not Found(town, "AGE_CONFLICT").hits
-    assert not Found(town, "SEX_CONFLICT").hits
+    assert not town.judged("AGE_CONFLICT").hits
+    assert not town.judged("SEX_CONFLICT").hits
     other = town.stay(day(9), day(12), main_diagnosis="I10")
     town.line(other)
-    assert set(Found(town, "AGE_CONFLICT").hits) == {other}
-    assert set(Found(town, "SEX_CONFLICT").hits) == {other}
+    assert set(town.judged("AGE_CONFLICT").hits) == {other}
+    assert set(town.judged("SEX_CONFLICT").hits) == {other}
 
 
 @pytest.mark.parametrize(("kind", "code", "hit"), [
@@ -116,7 +97,7 @@ def test_sex_conflict_of_codes(town, kind, code, hit):
         town.add("sex_limited_codes", code_kind=kind, code=code, sex="F", valid_from=start)
     claim = town.stay(day(0), day(2), main_diagnosis="O80.0")
     town.add("claim_procedures", claim_id=claim, place=1, procedure_code="74.1")
-    found = Found(town, "SEX_CONFLICT")
+    found = town.judged("SEX_CONFLICT")
     assert found.hits == ({claim: (1, 10_000)} if hit else {})
     assert found.evidence == ({claim: {claim}} if hit else {})  # the claim carries the code
 
@@ -136,7 +117,7 @@ def test_duplicate_charge(town, within, gap, hit):
     whole = town.line(stay, item_code="W", amount=50)
     parts = {town.line(stay, day(gap), item_code="P", amount=a) for a in (30, 12)}
     town.line(stay, item_code="X", amount=5)
-    found = Found(town, "DUPLICATE_CHARGE")
+    found = town.judged("DUPLICATE_CHARGE")
     assert found.hits == ({stay: (1, 42)} if hit else {})
     assert found.evidence == ({stay: {whole, *parts}} if hit else {})
 
@@ -146,7 +127,7 @@ def test_what_a_cheaper_item_includes_is_owed_as_far_as_that_item(town):
     claim = town.claim("2024-03-01")
     town.line(claim, item_code="W", amount=10)
     town.line(claim, item_code="P", amount=30)
-    assert Found(town, "DUPLICATE_CHARGE").hits == {claim: (1, 10)}
+    assert town.judged("DUPLICATE_CHARGE").hits == {claim: (1, 10)}
 
 
 @pytest.mark.parametrize("change", [
@@ -157,7 +138,7 @@ def test_a_pair_that_does_not_hold_is_no_duplicate_charge(town, change):
     claim = town.claim("2024-03-01")
     for code in ("W", "P"):
         town.line(claim, item_code=code)
-    assert not Found(town, "DUPLICATE_CHARGE").hits
+    assert not town.judged("DUPLICATE_CHARGE").hits
 
 
 def test_rows_of_the_pair_list_that_say_the_same_count_once(town):
@@ -167,10 +148,10 @@ def test_rows_of_the_pair_list_that_say_the_same_count_once(town):
     claim = town.claim("2024-03-01")
     for code in ("W", "P", "W"):
         town.line(claim, item_code=code, amount=20)
-    assert Found(town, "DUPLICATE_CHARGE").hits == {claim: (1, 20)}
+    assert town.judged("DUPLICATE_CHARGE").hits == {claim: (1, 20)}
     other = town.claim("2024-03-01")
     town.line(other, item_code="P")
-    assert set(Found(town, "DUPLICATE_CHARGE").hits) == {claim}
+    assert set(town.judged("DUPLICATE_CHARGE").hits) == {claim}
 
 
 def limit(town, kind: str, value: str, item="X1", **given) -> None:
@@ -187,11 +168,11 @@ def test_limits_of_payment(town, kind, fits, wrong):
     claim = town.claim("2024-03-01", insurance_type="310", department="cardio")
     line = town.line(claim, amount=800, covered_amount=500)
     town.line(claim, item_code="X2")
-    found = Found(town, "RESTRICTED_PAYMENT_BREACH")
+    found = town.judged("RESTRICTED_PAYMENT_BREACH")
     assert found.hits == {claim: (1, 500)}
     assert found.evidence == {claim: {line}}
     limit(town, kind, fits)  # one row of a kind must fit
-    assert not Found(town, "RESTRICTED_PAYMENT_BREACH").hits
+    assert not town.judged("RESTRICTED_PAYMENT_BREACH").hits
 
 
 @pytest.mark.parametrize(("claim", "line"), [
@@ -201,7 +182,7 @@ def test_limits_of_payment(town, kind, fits, wrong):
 def test_what_the_fund_did_not_pay_is_no_breach(town, claim, line):
     limit(town, "claim_type", "inpatient")
     town.line(town.claim("2024-03-01", **claim), **line)
-    assert not Found(town, "RESTRICTED_PAYMENT_BREACH").hits
+    assert not town.judged("RESTRICTED_PAYMENT_BREACH").hits
 
 
 @pytest.mark.parametrize(("main", "other", "hit"), [
@@ -217,7 +198,7 @@ def test_the_indication_is_among_the_diagnoses_of_the_claim(town, main, other, h
             town.add("claim_diagnoses", claim_id=claim, place=place, diagnosis_code=code,
                      main=place == 1)  # fmt: skip
     town.line(claim, amount=800)
-    assert Found(town, "RESTRICTED_PAYMENT_BREACH").hits == ({claim: (1, 800)} if hit else {})
+    assert town.judged("RESTRICTED_PAYMENT_BREACH").hits == ({claim: (1, 800)} if hit else {})
 
 
 @pytest.mark.parametrize(("gap", "hit"), [(179, False), (180, False), (181, True)])
@@ -227,7 +208,7 @@ def test_the_first_line_drug_comes_first(town, gap, hit):
     town.line(first, item_code="F1")
     later = town.claim(str(date(2024, 1, 1) + timedelta(days=gap)))
     town.line(later)
-    assert bool(Found(town, "RESTRICTED_PAYMENT_BREACH").hits) is hit
+    assert bool(town.judged("RESTRICTED_PAYMENT_BREACH").hits) is hit
 
 
 def box(town, claim_id: str, moved: str, code="T1", movement="sale", **given) -> None:
@@ -249,7 +230,7 @@ def sales(town, number: int) -> list[str]:
 
 def test_a_trace_code_is_sold_once(town):
     first, second, third = sales(town, 3)
-    found = Found(town, "TRACE_CODE_REUSE")
+    found = town.judged("TRACE_CODE_REUSE")
     assert found.hits == {second: (1, 650), third: (1, 650)}
     assert first in found.evidence[second]
     assert {first, second} <= found.evidence[third]
@@ -258,15 +239,15 @@ def test_a_trace_code_is_sold_once(town):
 def test_a_box_that_came_back_may_be_sold_again(town):
     first, _ = sales(town, 2)
     box(town, first, day(0) + " 20:00", movement="return")
-    assert not Found(town, "TRACE_CODE_REUSE").hits
+    assert not town.judged("TRACE_CODE_REUSE").hits
 
 
 def test_a_box_of_a_cancelled_bill_may_be_sold_again(town):
     first, second = sales(town, 2)
     town.reverse(first, day(5))  # known only after the second sale
-    assert set(Found(town, "TRACE_CODE_REUSE").hits) == {second}
+    assert set(town.judged("TRACE_CODE_REUSE").hits) == {second}
     town.reverse(first, day(0) + " 20:00")
-    assert not Found(town, "TRACE_CODE_REUSE").hits
+    assert not town.judged("TRACE_CODE_REUSE").hits
 
 
 def test_several_boxes_cost_no_more_than_the_claim(town):
@@ -274,7 +255,7 @@ def test_several_boxes_cost_no_more_than_the_claim(town):
     for n in range(30):
         box(town, first, day(0) + " 02:30", code=f"U{n}")
         box(town, second, day(1) + " 02:30", code=f"U{n}")
-    assert Found(town, "TRACE_CODE_REUSE").hits == {second: (31, 10_000)}
+    assert town.judged("TRACE_CODE_REUSE").hits == {second: (31, 10_000)}
 
 
 def doctor(town, **given) -> None:
@@ -290,7 +271,7 @@ def test_a_doctor_on_leave_gives_no_service(town, number, hit):
              valid_to=DAY + timedelta(days=5),
              known_at=datetime(2024, 2, 1, tzinfo=UTC))  # fmt: skip
     claim = town.claim(day(number) + " 10:00", doctor_id="d1")
-    found = Found(town, "DOCTOR_UNAVAILABLE")
+    found = town.judged("DOCTOR_UNAVAILABLE")
     assert found.hits == ({claim: (1, 10_000)} if hit else {})
     assert found.evidence == ({claim: {claim}} if hit else {})
 
@@ -303,7 +284,7 @@ def test_a_doctor_works_where_the_register_says(town, change, hit):
     doctor(town, **change)
     town.claim("2024-03-01 10:00", doctor_id="d1")
     town.claim("2024-03-01 10:00", doctor_id="unknown")
-    assert bool(Found(town, "DOCTOR_UNAVAILABLE").hits) is hit
+    assert bool(town.judged("DOCTOR_UNAVAILABLE").hits) is hit
 
 
 @pytest.mark.parametrize(("number", "hit"), [(0, False), (1, True), (4, True), (5, False)])
@@ -313,7 +294,7 @@ def test_a_doctor_in_hospital_gives_no_service(town, number, hit):
     stay = town.stay(day(0), day(5), known=day(9), doctor_id="d1")
     lines = [town.line(stay, day(n), doctor_id="d1", amount=100) for n in (0, number)]
     town.line(stay, day(3), doctor_id="d2")
-    found = Found(town, "DOCTOR_UNAVAILABLE")
+    found = town.judged("DOCTOR_UNAVAILABLE")
     assert found.hits == ({stay: (1, 100)} if hit else {})
     assert found.evidence == ({stay: {lines[1]}} if hit else {})
 
@@ -325,7 +306,7 @@ def test_what_the_register_learns_later_says_nothing_about_earlier_claims(town):
     town.add("deaths", insured_id="own", death_date=DAY - timedelta(days=9), known_at=known)
     town.claim("2024-03-01 10:00", doctor_id="d1")
     later = town.claim("2024-06-01 10:00", doctor_id="d1")
-    assert Found(town, "DOCTOR_UNAVAILABLE").hits == {later: (1, 10_000)}
+    assert town.judged("DOCTOR_UNAVAILABLE").hits == {later: (1, 10_000)}
 
 
 def drugs(town, began: str, *codes: str, days=28, **given) -> str:
@@ -350,7 +331,7 @@ def test_a_second_drug_of_the_class(town, codes, days, hit):
     for standing in ("A", "D"):
         drugs(town, "2024-02-01", standing)
     later = drugs(town, "2024-03-01", *codes, days=days)
-    found = Found(town, "DUPLICATE_RX")
+    found = town.judged("DUPLICATE_RX")
     assert found.hits == ({later: (1, 700)} if hit else {})
     if hit:
         added = {r["line_id"] for r in town.rows["claim_lines"] if r["item_code"] == "B"}
@@ -364,7 +345,7 @@ def test_a_second_drug_of_the_class_elsewhere(town, gap, hit):
     drugs(town, "2024-01-01", "A")
     standing = drugs(town, "2024-02-01", "A")
     later = drugs(town, str(date(2024, 2, 1) + timedelta(days=gap)), "B", institution_id="o2")
-    found = Found(town, "DUPLICATE_RX")
+    found = town.judged("DUPLICATE_RX")
     assert found.hits == ({later: (1, 700)} if hit else {})
     if hit:
         assert standing in found.evidence[later]
@@ -374,7 +355,7 @@ def test_two_drugs_that_were_never_taken_before_are_a_first_treatment(town):
     classes(town)
     drugs(town, "2024-03-01", "A", "B")
     drugs(town, "2024-03-01", "A", "B", claim_type="pharmacy", insured_id="p2")
-    assert not Found(town, "DUPLICATE_RX").hits
+    assert not town.judged("DUPLICATE_RX").hits
 
 
 def prescriptions(town, *bills: tuple[tuple[str, ...], int], **given) -> list[str]:
@@ -404,7 +385,7 @@ def test_split_prescription(town, bills, hit):
     town.add("policy_limits", insurance_type="310", limit_kind="prescription_cap", level="all",
              limit_amount=10_000, **LISTS)  # fmt: skip
     made = prescriptions(town, *bills)
-    found = Found(town, "SPLIT_PRESCRIPTION")
+    found = town.judged("SPLIT_PRESCRIPTION")
     codes, amount = bills[-1]
     assert found.hits == ({made[-1]: (len(made) - 1, amount * len(codes))} if hit else {})
     assert found.evidence == ({made[-1]: set(made[:-1])} if hit else {})
@@ -414,9 +395,9 @@ def test_slices_and_controlled_drugs_have_prescriptions_of_their_own(town):
     for code, kind, controlled in (("A", "herbal", False), ("B", "drug", True)):
         town.add("items", item_code=code, list_kind=kind, controlled=controlled, **LISTS)
     prescriptions(town, (("A",), 100), (("B",), 100), (("C",), 100))
-    assert not Found(town, "SPLIT_PRESCRIPTION").hits
+    assert not town.judged("SPLIT_PRESCRIPTION").hits
     prescriptions(town, (("C",), 100), (("D",), 100))
-    assert len(Found(town, "SPLIT_PRESCRIPTION").hits) == 1
+    assert len(town.judged("SPLIT_PRESCRIPTION").hits) == 1
 
 
 @pytest.mark.parametrize("change", [
@@ -426,7 +407,7 @@ def test_slices_and_controlled_drugs_have_prescriptions_of_their_own(town):
 def test_bills_of_another_doctor_place_or_day_are_no_split(town, change):
     made = prescriptions(town, (("A",), 100), (("B",), 100), (("C",), 100))
     next(row for row in town.rows["claims"] if row["claim_id"] == made[1]).update(change)
-    assert not Found(town, "SPLIT_PRESCRIPTION").hits
+    assert not town.judged("SPLIT_PRESCRIPTION").hits
 
 
 def plant_frequent(town) -> None:
@@ -458,23 +439,23 @@ EARLIER = {
 @pytest.mark.parametrize("rule_id", EARLIER)
 def test_what_was_cancelled_or_not_yet_known_proves_nothing(town, rule_id):
     EARLIER[rule_id](town)
-    (hit,) = Found(town, rule_id).hits
+    (hit,) = town.judged(rule_id).hits
     before = [row for row in town.rows["claims"] if row["claim_id"] != hit]
     for row in before:
         row["reversed_at"] = row["known_at"]
-    assert not Found(town, rule_id).hits
+    assert not town.judged(rule_id).hits
     for row in before:
         row["reversed_at"] = None
     for name in ("claims", "trace_codes"):
         for row in town.rows.get(name, []):
             row["known_at"] = datetime(2024, 6, 1, tzinfo=UTC)
-    assert not Found(town, rule_id).hits
+    assert not town.judged(rule_id).hits
 
 
 @pytest.mark.parametrize("rule_id", EARLIER)
 def test_later_claims_and_the_order_of_rows_change_no_hit(town, rule_id):
     EARLIER[rule_id](town)
-    before = Found(town, rule_id).hits
+    before = town.judged(rule_id).hits
     for row in list(town.rows["claims"]):
         later = town.claim("2024-09-01 10:00", **{
             name: row[name] for name in ("insured_id", "claim_type", "doctor_id") if name in row
@@ -482,13 +463,14 @@ def test_later_claims_and_the_order_of_rows_change_no_hit(town, rule_id):
         town.line(later, item_code="ZZ", days_supply=28)
     for name, rows in town.rows.items():
         town.rows[name] = rows[::-1]
-    after = Found(town, rule_id).hits
+    after = town.judged(rule_id).hits
     assert {claim: after[claim] for claim in before} == before
 
 
 def test_a_claim_that_is_not_known_yet_is_not_judged(town):
     pair(town)
+    town.claim("2024-02-01")
     claim = town.claim("2024-03-01", known="2026-01-01")
     for code in ("W", "P"):
         town.line(claim, item_code=code)
-    assert not Found(town, "DUPLICATE_CHARGE").hits
+    assert not town.judged("DUPLICATE_CHARGE").hits

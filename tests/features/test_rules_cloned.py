@@ -9,20 +9,6 @@ from features.rules import rules
 RULE = next(rule for rule in rules() if rule.id == "CLONED_STAYS")
 
 
-class Found:
-    """Hits and evidence of the rule in a town."""
-
-    def __init__(self, town) -> None:
-        made = town.rules("2024-12-01", "claim_lines", only=RULE.id)
-        rows = made.con.execute("FROM rule_hits WHERE rule_id = ?", [RULE.id]).fetchall()
-        self.hits = {claim_id: (hits, amount) for _, claim_id, hits, amount in rows}
-        used = {n: v for n, v in RULE.parameters.items() if f"${n}" in RULE.evidence}
-        self.evidence: dict[str, set[str]] = {}
-        for claim_id, proof in made.con.execute(RULE.evidence, used).fetchall():
-            if claim_id in self.hits:
-                self.evidence.setdefault(claim_id, set()).add(proof)
-
-
 def copy(town, person: str, *, first: int = 0, nights: int = 5, lines: int = 10, exam: int = 3_000,
          bed: int = 5_000, device: int = 700, total: int = 100_000, **given) -> str:  # fmt: skip
     """Plant a stay of ten lines: a test, a bed, a consumable and drugs."""
@@ -44,7 +30,7 @@ def three(town, **given) -> list[str]:
 
 def test_copies_of_a_stay(town):
     stays = three(town)
-    found = Found(town)
+    found = town.judged(RULE.id, "2024-12-01")
     # Two are no group yet; the third knows two others.
     assert found.hits == {stays[2]: (2, 7_000)}
     assert found.evidence == {stays[2]: set(stays[:2])}
@@ -57,13 +43,15 @@ def test_copies_of_a_stay(town):
 ])  # fmt: skip
 def test_what_differs_is_no_copy(town, given):
     three(town, **given)
-    assert not Found(town).hits
+    assert not town.judged(RULE.id, "2024-12-01").hits
 
 
 @pytest.mark.parametrize("given", [{"total": 95_000}, {"total": 105_263}, {"first": 7}])
 def test_a_little_difference_is_a_copy(town, given):
     """95 % either way, and seven days after the first."""
-    assert set(Found(_planted(town, given)).hits) == {town.rows["claims"][-1]["claim_id"]}
+    assert set(_planted(town, given).judged(RULE.id, "2024-12-01").hits) == {
+        town.rows["claims"][-1]["claim_id"]
+    }
 
 
 def _planted(town, given):
@@ -77,21 +65,21 @@ def _planted(town, given):
 def test_short_stays_and_bills_are_equal_by_chance(town, nights, lines, hit):
     for n in range(3):
         copy(town, f"p{n}", first=n, nights=nights, lines=lines)
-    assert bool(Found(town).hits) is hit
+    assert bool(town.judged(RULE.id, "2024-12-01").hits) is hit
 
 
 def test_one_person_is_no_group(town):
     copy(town, "p0")
     for n in range(4):
         copy(town, "p1", first=n)
-    assert not Found(town).hits
+    assert not town.judged(RULE.id, "2024-12-01").hits
 
 
 def test_cancelled_copies_and_cycles_do_not_count(town):
     stays = three(town)
     town.reverse(stays[0], "2024-03-05")
-    assert not Found(town).hits
+    assert not town.judged(RULE.id, "2024-12-01").hits
     town.rows["claims"] = []
     for n in range(3):
         copy(town, f"p{n}", first=n, main_diagnosis="Z51.1")
-    assert not Found(town).hits
+    assert not town.judged(RULE.id, "2024-12-01").hits

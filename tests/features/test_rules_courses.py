@@ -9,9 +9,6 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from features.rules import rules
-
-RULES = {rule.id: rule for rule in rules()}
 DAY = date(2024, 3, 1)
 LISTS = {"valid_from": date(2023, 1, 1)}
 
@@ -19,24 +16,6 @@ LISTS = {"valid_from": date(2023, 1, 1)}
 def day(number: int) -> str:
     """Return the day ``number`` days after 1 March 2024."""
     return str(DAY + timedelta(days=number))
-
-
-class Found:
-    """Hits and evidence of one rule in a town."""
-
-    def __init__(self, town, rule_id: str, *more: str) -> None:
-        rule = RULES[rule_id]
-        made = town.rules(
-            "2025-12-01", *{need.split(".")[0] for need in rule.needs}, *more, only=rule_id
-        )
-        assert rule_id in {one.id for one in made.rules}
-        rows = made.con.execute("SELECT * FROM rule_hits WHERE rule_id = ?", [rule_id]).fetchall()
-        self.hits = {claim_id: (hits, amount) for _, claim_id, hits, amount in rows}
-        self.evidence: dict[str, set[str]] = {}
-        used = {n: v for n, v in rule.parameters.items() if f"${n}" in rule.evidence}
-        for claim_id, proof in made.con.execute(rule.evidence, used).fetchall():
-            if claim_id in self.hits:
-                self.evidence.setdefault(claim_id, set()).add(proof)
 
 
 @pytest.mark.parametrize(("period", "gap", "hit"), [
@@ -53,7 +32,7 @@ def test_frequency_over_a_period(town, period, gap, hit):
     town.line(first, quantity_milli=2_000)
     later = town.claim(day(gap) + " 15:00")
     line = town.line(later, amount=900)
-    found = Found(town, "FREQUENCY_EXCEEDED")
+    found = town.judged("FREQUENCY_EXCEEDED")
     assert found.hits == ({later: (1, 900)} if hit else {})
     assert found.evidence == ({later: {first, line}} if hit else {})
 
@@ -66,7 +45,7 @@ def test_frequency_within_a_claim(town, most, amount):
     for n in (0, 2, 4, 6):
         town.line(stay, day(n))
     expected = {} if amount is None else {stay: (1, amount)}
-    assert Found(town, "FREQUENCY_EXCEEDED").hits == expected
+    assert town.judged("FREQUENCY_EXCEEDED").hits == expected
 
 
 def test_days_above_the_limit_add_up(town):
@@ -74,7 +53,7 @@ def test_days_above_the_limit_add_up(town):
     stay = town.stay(day(0), day(5))
     for n in (0, 0, 1, 1, 2):
         town.line(stay, day(n))
-    assert Found(town, "FREQUENCY_EXCEEDED").hits == {stay: (1, 2_000)}
+    assert town.judged("FREQUENCY_EXCEEDED").hits == {stay: (1, 2_000)}
 
 
 def test_frequency_of_a_stay_counts_its_interim_bills(town):
@@ -82,7 +61,7 @@ def test_frequency_of_a_stay_counts_its_interim_bills(town):
     for number, stay_id in enumerate(("s1", "s1", "s2")):
         bill = town.stay(day(9 * number), day(9 * number + 8), stay_id=stay_id)
         town.line(bill)
-    hits = Found(town, "FREQUENCY_EXCEEDED").hits
+    hits = town.judged("FREQUENCY_EXCEEDED").hits
     assert list(hits.values()) == [(1, 1_000)]
 
 
@@ -113,7 +92,7 @@ def operate(town, *prices: int, codes=("S1", "S2", "S3"), surgeons=("d1", "d1", 
 def test_a_further_operation_at_full_price(town, prices, expected):
     """The second costs half: of 1,000 and 2,000 billed in full, 500 was too much."""
     stay, lines = operate(town, *prices)
-    found = Found(town, "UNBUNDLED_CHARGE")
+    found = town.judged("UNBUNDLED_CHARGE")
     assert found.hits == ({stay: expected} if expected else {})
     if expected:
         assert found.evidence == {stay: set(lines)}
@@ -124,7 +103,7 @@ def test_a_further_operation_at_full_price(town, prices, expected):
 ])  # fmt: skip
 def test_another_surgeon_or_session_has_its_own_price(town, change, hit):
     operate(town, 1_000, 2_000, **change)
-    assert bool(Found(town, "UNBUNDLED_CHARGE").hits) is hit
+    assert bool(town.judged("UNBUNDLED_CHARGE").hits) is hit
 
 
 @pytest.mark.parametrize(("prices", "gap", "expected"), [
@@ -138,7 +117,7 @@ def test_parts_of_a_bundle(town, prices, gap, expected):
     stay = town.stay(day(0), day(3))
     lines = [town.line(stay, day(gap * n), item_code=f"P{n + 1}", amount=price)
              for n, price in enumerate(prices)]  # fmt: skip
-    found = Found(town, "UNBUNDLED_CHARGE")
+    found = town.judged("UNBUNDLED_CHARGE")
     assert found.hits == ({stay: expected} if expected else {})
     assert found.evidence == ({stay: set(lines)} if expected else {})
 
@@ -154,7 +133,7 @@ def test_a_diagnosis_of_the_last_months_explains_a_drug(town, gap, hit):
     town.claim(str(DAY - timedelta(days=gap)), main_diagnosis="C34.1")
     claim = town.claim("2024-03-01", main_diagnosis="I10", fund_amount=0)
     line = town.line(claim, amount=800)
-    found = Found(town, "NO_INDICATION_SERVICE")
+    found = town.judged("NO_INDICATION_SERVICE")
     assert found.hits == ({claim: (1, 800)} if hit else {})
     assert found.evidence == ({claim: {line}} if hit else {})
 
@@ -167,7 +146,7 @@ def test_three_tests_without_indication(town, tests, hit):
         claim = town.claim("2024-03-01", main_diagnosis=main, insured_id=str(main))
         for code in codes:
             town.line(claim, item_code=code, item_class="lab", amount=10)
-    assert list(Found(town, "NO_INDICATION_SERVICE").hits.values()) == (
+    assert list(town.judged("NO_INDICATION_SERVICE").hits.values()) == (
         [(tests, 10 * tests)] if hit else []
     )
 
@@ -183,13 +162,13 @@ def test_codes_against_charges(town, classes, operations, expected):
         town.line(stay, item_class=item_class, amount=500, unit_price=100_000)
     for place in range(operations):
         town.add("claim_procedures", claim_id=stay, place=place, procedure_code="47.0")
-    assert Found(town, "CODE_LINE_INCONSISTENCY").hits == ({stay: expected} if expected else {})
+    assert town.judged("CODE_LINE_INCONSISTENCY").hits == ({stay: expected} if expected else {})
 
 
 def test_small_consumables_and_visits_need_no_operation(town):
     town.line(town.stay(day(0), day(3)), item_class="consumable", unit_price=99_999)
     town.line(town.claim(day(5)), item_class="surgery")
-    assert not Found(town, "CODE_LINE_INCONSISTENCY").hits
+    assert not town.judged("CODE_LINE_INCONSISTENCY").hits
 
 
 def complicated(town, number: int, *codes: str, began: str = day(0), drg="ES21") -> str:
@@ -220,7 +199,7 @@ def test_a_grave_diagnosis_without_its_test(town, others, shown, gain, hit):
     plain = complicated(town, 90, began=day(60))
     honest = complicated(town, 91, "gas", began=day(60))
     light = complicated(town, 92, began=day(60), drg="ES25")
-    found = Found(town, "DRG_UPCODING")
+    found = town.judged("DRG_UPCODING")
     assert found.hits == ({plain: (1, 100 * gain)} if hit else {})
     assert honest not in found.hits
     assert light not in found.hits
@@ -247,11 +226,11 @@ def test_a_ward_drug_bought_outside(town, began, stays, visits, hit):
     town.line(shop, item_code="OTC", amount=90)
     stay = town.stay(day(0), day(5), known=day(30), drg_code="ES25")
     town.line(stay, item_code="bed", item_class="bed")
-    found = Found(town, "COST_SHIFTING")
+    found = town.judged("COST_SHIFTING")
     assert found.hits == ({stay: (1, 640)} if hit else {})
     assert found.evidence == ({stay: {shop}} if hit else {})
     town.line(stay, item_code="W")  # given in the stay as well
-    assert not Found(town, "COST_SHIFTING").hits
+    assert not town.judged("COST_SHIFTING").hits
 
 
 def test_a_purchase_known_after_the_stay_is_flagged_itself(town):
@@ -260,7 +239,7 @@ def test_a_purchase_known_after_the_stay_is_flagged_itself(town):
     town.line(stay, item_code="bed", item_class="bed")
     shop = town.claim(day(6), claim_type="pharmacy", institution_id="shop")
     town.line(shop, item_code="W", amount=640)
-    found = Found(town, "COST_SHIFTING")
+    found = town.judged("COST_SHIFTING")
     assert found.hits == {shop: (1, 640)}
     assert found.evidence == {shop: {stay}}
 
@@ -272,7 +251,7 @@ def test_bed_days_beyond_the_stay(town, nights, beds, expected):
     """Four nights may count as five bed days."""
     stay = town.stay(day(0), day(nights))
     line = town.line(stay, item_class="bed", quantity_milli=1_000 * beds, amount=100 * beds)
-    found = Found(town, "CHARGE_OUTSIDE_STAY")
+    found = town.judged("CHARGE_OUTSIDE_STAY")
     assert found.hits == ({stay: expected} if expected else {})
     assert found.evidence == ({stay: {line}} if expected else {})
 
@@ -287,7 +266,7 @@ def test_one_bed_a_day(town, quantity, expected):
     first = town.line(stay, item_code="B1", item_class="bed", quantity_milli=500, amount=50)
     second = town.line(stay, item_code="B2", item_class="bed", quantity_milli=quantity - 500,
                        amount=(quantity - 500) // 10)  # fmt: skip
-    found = Found(town, "QTY_OVER_DAILY_MAX")
+    found = town.judged("QTY_OVER_DAILY_MAX")
     assert found.hits == ({stay: expected} if expected else {})
     assert found.evidence == ({stay: {first, second}} if expected else {})
 
@@ -296,14 +275,14 @@ def test_units_above_an_items_own_maximum_are_not_counted_again_as_beds(town):
     town.add("daily_maxima", item_code="B1", max_quantity_milli=1_000, **LISTS)
     stay = town.stay(day(0), day(4))
     town.line(stay, item_code="B1", item_class="bed", quantity_milli=3_000, amount=300)
-    assert Found(town, "QTY_OVER_DAILY_MAX").hits == {stay: (1, 200)}
+    assert town.judged("QTY_OVER_DAILY_MAX").hits == {stay: (1, 200)}
 
 
 def test_the_same_invoice_is_a_duplicate_however_long_after(town):
     first = town.claim("2024-03-01", invoice_id="i1")
     later = town.claim(day(200), invoice_id="i1", total_amount=900)
     town.claim(day(200), invoice_id="i2", total_amount=800)
-    found = Found(town, "DUPLICATE_CLAIM")
+    found = town.judged("DUPLICATE_CLAIM")
     assert found.hits == {later: (1, 900)}
     assert found.evidence == {later: {first}}
 
@@ -317,7 +296,7 @@ def test_claims_with_equal_amounts_and_other_items_are_no_duplicates(town, chang
         claim = town.claim("2024-03-01", known=day(n + 1))
         town.line(claim, item_code="X0")
         town.line(claim, **changed)
-    assert bool(Found(town, "DUPLICATE_CLAIM").hits) is hit
+    assert bool(town.judged("DUPLICATE_CLAIM").hits) is hit
 
 
 @pytest.mark.parametrize(("way", "hit"), [
@@ -328,7 +307,7 @@ def test_how_a_short_stay_ended(town, way, hit):
     town.add("mild_diagnoses", diagnosis_code="J06.9", **LISTS)
     stay = town.stay(day(0), day(2), main_diagnosis="J06.9", discharge_way=way)
     town.line(stay, item_class="lab", amount=9_000)
-    assert bool(Found(town, "LOW_STANDARD_ADMISSION").hits) is hit
+    assert bool(town.judged("LOW_STANDARD_ADMISSION").hits) is hit
 
 
 @pytest.mark.parametrize(("departments", "hit"), [
@@ -337,7 +316,7 @@ def test_how_a_short_stay_ended(town, way, hit):
 def test_another_department_is_no_split(town, departments, hit):
     for n, department in enumerate(departments):
         town.stay(day(9 * n), day(9 * n + 4), main_diagnosis="J44.1", department=department)
-    assert bool(Found(town, "SPLIT_HOSPITALISATION").hits) is hit
+    assert bool(town.judged("SPLIT_HOSPITALISATION").hits) is hit
 
 
 def substituted(town, swapped: int) -> None:
