@@ -505,8 +505,9 @@ def test_a_reversal_is_no_service(town):
 
 @pytest.mark.parametrize("rule_id", RULES)
 def test_every_rule_is_planted_somewhere(rule_id):
-    texts = [p.read_text(encoding="utf-8") for p in Path(__file__).parent.glob("test_rules*.py")]
-    assert any(f'"{rule_id}"' in text for text in texts)
+    here = Path(__file__).parent
+    planting = [*here.glob("test_rules*.py"), here / "test_network.py"]
+    assert any(f'"{rule_id}"' in path.read_text(encoding="utf-8") for path in planting)
 
 
 def test_an_exact_duplicate_upload_is_irrelevant(simulated_files, tmp_path):
