@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -265,28 +265,39 @@ def _live_claims(made: Build) -> pa.Table:
 def _claim_matrix(made: Build, ids: pa.Table) -> Matrix:
     """Return the matrix of some of the live claims."""
     made.con.register("live_claims", ids.select(["claim_id"]))
-    names: list[str] = []
-    columns: list[npt.NDArray[np.float64]] = []
+    held = {
+        table: made.con.sql(f"SELECT * FROM profile_{table}").columns[2:]
+        for table in queries.LOOKED_UP
+    }
+    names = [f.name for table in queries.CLAIM_TABLES for f in of(table, made.features)]
+    names += [rule.column for rule in made.rules_of("claim")]
+    names += [name for table in queries.LOOKED_UP for name in held[table]]
+    # Filled column by column: all columns and a matrix of them would be twice the memory.
+    values = np.empty((ids.num_rows, len(names)))
+    for place, column in enumerate(_claim_columns(made, held)):
+        values[:, place] = column
+    return _assembled(made, "claim", ids, names, values, _finding_kinds(made, ids))
+
+
+def _claim_columns(
+    made: Build, held: Mapping[str, Sequence[str]]
+) -> Iterator[npt.NDArray[np.float64]]:
+    """Yield the columns of the claim matrix: features, rules, profiles that claims look up."""
     for table in queries.CLAIM_TABLES:
-        if not of(table, made.features):
+        if not (described := of(table, made.features)):
             continue
         atoms = made.con.sql(
             f"SELECT a.* FROM atoms_{table} a JOIN live_claims USING (claim_id) ORDER BY claim_id"
         ).to_arrow_table()
-        for feature in of(table, made.features):
-            names.append(feature.name)
-            columns.append(finish(feature, atoms))
+        for feature in described:
+            yield finish(feature, atoms)
     for rule in made.rules_of("claim"):
-        names.append(rule.column)
-        columns.append(_hit(made, rule))
+        yield _hit(made, rule)
     for table in queries.LOOKED_UP:
-        held = made.con.sql(f"SELECT * FROM profile_{table}").columns[2:]
-        text = stages.looked_up_sql(table, held)
+        text = stages.looked_up_sql(table, held[table])
         profile = made.con.sql(f"{text} ORDER BY l.claim_id").to_arrow_table()
-        for name in profile.column_names[1:]:
-            names.append(name)
-            columns.append(floats(profile, name))
-    return _assembled(made, "claim", ids, names, columns, _finding_kinds(made, ids))
+        for name in held[table]:
+            yield floats(profile, name)
 
 
 def _finding_kinds(made: Build, ids: pa.Table) -> npt.NDArray[np.str_]:
@@ -315,8 +326,10 @@ def _profile_matrix(made: Build, unit: str) -> Matrix:
     text = stages.units_sql(unit, day, known)
     ids = made.con.sql(f"{text} ORDER BY p.{key}").to_arrow_table()
     names = [n for n in profile.column_names if n not in ("as_of_day", key)]
-    columns = [floats(profile, n) for n in names]
-    return _assembled(made, unit, ids, names, columns, np.full(ids.num_rows, unit))
+    values = np.empty((ids.num_rows, len(names)))
+    for place, name in enumerate(names):
+        values[:, place] = floats(profile, name)
+    return _assembled(made, unit, ids, names, values, np.full(ids.num_rows, unit))
 
 
 def _assembled(
@@ -324,7 +337,7 @@ def _assembled(
     unit: str,
     ids: pa.Table,
     names: list[str],
-    columns: list[npt.NDArray[np.float64]],
+    values: npt.NDArray[np.float64],
     finding_kinds: npt.NDArray[np.str_],
 ) -> Matrix:
     directions = {f.name: f.direction for f in made.features}
@@ -333,7 +346,7 @@ def _assembled(
         as_of_date=made.as_of,
         unit_ids=np.array(ids.column(0).to_pylist(), dtype=np.str_),
         names=tuple(names),
-        values=np.column_stack(columns) if columns else np.empty((ids.num_rows, 0)),
+        values=values,
         directions=tuple(directions.get(name, 1) for name in names),
         groups=np.array(ids.column(1).to_pylist(), dtype=np.str_),
         finding_kinds=finding_kinds,

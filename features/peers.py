@@ -30,6 +30,8 @@ from features.finishing import MAD_TO_SD, SHRINKAGE
 
 Array = npt.NDArray[np.float64]
 Names = npt.NDArray[np.str_]
+#: One rung of a ladder: the rows of every group.
+Rung = Sequence[npt.NDArray[np.intp]]
 
 #: Known values that a group must hold to be compared with.
 MINIMUM: Mapping[str, int] = {"institution": 5, "doctor": 5, "employer": 5, "insured": 30}
@@ -75,6 +77,15 @@ def ladder(register: Register, entity: str, ids: Sequence[str], day: int) -> lis
     return [np.array(rung, dtype=np.str_) for rung in rungs]
 
 
+def grouped(names: Names) -> Rung:
+    """Return the rows of every group, from the name of each row's group."""
+    if not len(names):
+        return []
+    _, places = np.unique(names, return_inverse=True)
+    order = np.argsort(places, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(places[order])) + 1)
+
+
 def _age_band(birth_day: int | None, day: int) -> int | None:
     if birth_day is None:
         return None
@@ -83,22 +94,22 @@ def _age_band(birth_day: int | None, day: int) -> int | None:
 
 
 def compare(
-    kind: str, values: Array, rungs: Sequence[Names], least: int, atoms: Sequence[Array] = ()
+    kind: str, values: Array, rungs: Sequence[Rung], least: int, atoms: Sequence[Array] = ()
 ) -> Array:
     """Return the comparison of each value inside the closest group that is large enough.
 
     Args:
         kind: z, rank, ratio or excess.
         values: shape (n,), NaN where unknown.
-        rungs: groupings of shape (n,), the closest first.
+        rungs: groupings of the n rows, the closest first.
         least: known values that a group must hold.
         atoms: of a ratio the numerator and denominator, shape (n,) each.
     """
     result = np.full(len(values), np.nan)
     known = ~np.isnan(values)
-    for names in rungs:
+    for rung in rungs:
         open_ = known & np.isnan(result)
-        for rows in _groups(names):
+        for rows in rung:
             if known[rows].sum() < least or not open_[rows].any():
                 continue
             own = rows[known[rows]]
@@ -107,17 +118,19 @@ def compare(
     return result
 
 
-def _groups(names: Names) -> list[npt.NDArray[np.intp]]:
-    """Return the rows of every group."""
-    _, places = np.unique(names, return_inverse=True)
-    order = np.argsort(places, kind="stable")
-    return np.split(order, np.flatnonzero(np.diff(places[order])) + 1) if len(names) else []
+def _median(values: Array) -> float:
+    """Return the median; np.median gives the same bits in ten times the time on a small group."""
+    ordered = np.sort(values)
+    middle = len(ordered) // 2
+    if len(ordered) % 2:
+        return float(ordered[middle])
+    return float((ordered[middle - 1] + ordered[middle]) / 2.0)
 
 
 def _robust_z(values: Array, atoms: Sequence[Array]) -> Array:
     """Return the robust z; the spread is at least 5 % of the median's size or 0.01."""
-    median = np.median(values)
-    mad = np.median(np.abs(values - median))
+    median = _median(values)
+    mad = _median(np.abs(values - median))
     spread = max(MAD_TO_SD * mad, 0.05 * abs(median), 0.01)
     return np.asarray(np.clip((values - median) / spread, -50.0, 50.0))
 
@@ -132,7 +145,7 @@ def _rank(values: Array, atoms: Sequence[Array]) -> Array:
 
 def _excess(values: Array, atoms: Sequence[Array]) -> Array:
     """Return what is above the group's median."""
-    return values - np.median(values)
+    return values - _median(values)
 
 
 def _ratio(values: Array, atoms: Sequence[Array]) -> Array:

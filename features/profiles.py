@@ -17,7 +17,7 @@ from features import profile_texts, queries
 from features.catalogue import Feature, of
 from features.cells import make_atoms
 from features.finishing import FINISHING
-from features.peers import MINIMUM, Register, compare, ladder, read_register
+from features.peers import MINIMUM, Register, compare, grouped, ladder, read_register
 from features.person_ranges import make_by_person
 
 Array = npt.NDArray[np.float64]
@@ -177,7 +177,8 @@ def _peer_columns(
     for day in np.unique(days) if features else ():
         rows = np.flatnonzero(days == day)
         entity = features[0].entity
-        rungs = ladder(register, entity, [ids[int(row)] for row in rows], int(day))
+        names = ladder(register, entity, [ids[int(row)] for row in rows], int(day))
+        rungs = [grouped(rung) for rung in names]
         for feature in features:
             base = _base_name(feature)
             found[feature.name][rows] = compare(

@@ -134,8 +134,12 @@ def finding_kind(claim_type: str, rule_ids: Iterable[str]) -> str:
 
     Violations go before suspicions, these before leads; among equals the first by id.
     """
-    graveness = {rule.id: (list(LEVELS).index(rule.level), rule.id) for rule in rules()}
-    return min(rule_ids, key=graveness.__getitem__, default=claim_type)
+    return min(rule_ids, key=_graveness().__getitem__, default=claim_type)
+
+
+@cache
+def _graveness() -> Mapping[str, tuple[int, str]]:
+    return {rule.id: (list(LEVELS).index(rule.level), rule.id) for rule in rules()}
 
 
 @cache

@@ -33,7 +33,7 @@ from sklearn.base import BaseEstimator
 
 Floats = npt.NDArray[np.float64]
 
-_CHUNK = 65_536
+_CHUNK = 16_384
 # Terms are rounded to 1/256 before they are correlated: sums of such products are exact in float64
 # (below 2**53 units), so the weights do not depend on the order of the rows.
 _GRID = 256.0
@@ -129,18 +129,17 @@ class TailDetector(BaseEstimator):  # type: ignore[misc]
                 f"The detector was fitted on {self.n_features_in_} columns and got "
                 f"{values.shape[1]}; pass the columns that it was fitted on, in their order."
             )
-        knot = np.empty(values.shape, dtype=np.intp)
-        inside = np.empty(values.shape)
+        terms = np.empty(values.shape)
+        # Feature by feature: the tables are small and stay in the processor's cache.
         for f, (at, _) in enumerate(self.tables_):
-            column = np.minimum(np.maximum(values[:, f], at[0]), at[-1])
-            inside[:, f] = column
-            knot[:, f] = at.searchsorted(column, side="right") - 1
+            inside = np.minimum(np.maximum(values[:, f], at[0]), at[-1])
+            knot = at.searchsorted(inside, side="right") - 1
+            # A share of the way between knots, never a slope: knots may be as close as floats be.
+            share = (inside - self.at_[f][knot]) / self.width_[f][knot]
+            terms[:, f] = self.term_[f][knot] + self.rise_[f][knot] * share
         # A NaN sorts past the last knot and stays NaN through min and max: its term is set to 0.
-        feature = np.arange(self.n_features_in_)
-        # A share of the way between knots, never a slope: knots may be as close as floats can be.
-        share = (inside - self.at_[feature, knot]) / self.width_[feature, knot]
-        terms = self.term_[feature, knot] + self.rise_[feature, knot] * share
-        return np.where(np.isnan(values), 0.0, terms)
+        terms[np.isnan(values)] = 0.0
+        return terms
 
     def anomaly_score(self, rows: npt.ArrayLike) -> Floats:
         """Return the score of each row, shape (n,); higher is more unusual."""

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from features.clock import day_number
-from features.peers import compare, ladder, read_register
+from features.peers import compare, grouped, ladder, read_register
 
 NAN = math.nan
 
 
 def z(values, groups, fallback):
-    rungs = [np.array(groups), np.array(fallback), np.full(len(values), "all")]
+    rungs = [grouped(np.array(names)) for names in (groups, fallback, ["all"] * len(values))]
     return compare("z", np.array(values, dtype=float), rungs, 5)
 
 
@@ -67,8 +67,10 @@ def test_the_order_of_institutions_changes_nothing(kind, values, random):
     order = np.array(random.sample(range(12), 12))
     atoms = [np.abs(np.round(values)), np.full(12, 7.0)]
     one = np.array(["k"] * 12)
-    whole = compare(kind, values, [groups, one], 5, atoms)
-    shuffled = compare(kind, values[order], [groups[order], one], 5, [a[order] for a in atoms])
+    whole = compare(kind, values, [grouped(groups), grouped(one)], 5, atoms)
+    shuffled = compare(
+        kind, values[order], [grouped(groups[order]), grouped(one)], 5, [a[order] for a in atoms]
+    )
     assert whole[order].tobytes() == shuffled.tobytes()
 
 
@@ -77,21 +79,21 @@ def test_nobody_to_compare():
 
 
 def test_a_rank_counts_ties_half():
-    found = compare("rank", np.array([1.0, 2, 2, 3, NAN, 4]), [np.full(6, "a")], 5)
+    found = compare("rank", np.array([1.0, 2, 2, 3, NAN, 4]), [grouped(np.full(6, "a"))], 5)
     # (0 + 1) / 10, (1 + 3) / 10 twice, (3 + 4) / 10, unknown, (4 + 5) / 10
     assert found[[0, 1, 2, 3, 5]].tolist() == [0.1, 0.4, 0.4, 0.7, 0.9]
     assert np.isnan(found[4])
 
 
 def test_an_excess_is_over_the_median_of_the_group():
-    found = compare("excess", np.array([1.0, 2, 3, 4, 9]), [np.full(5, "a")], 5)
+    found = compare("excess", np.array([1.0, 2, 3, 4, 9]), [grouped(np.full(5, "a"))], 5)
     assert found.tolist() == [-2, -1, 0, 1, 6]
 
 
 def test_a_ratio_is_to_all_others_and_drawn_to_one():
     """Amounts 60 over 30 claims against 40 over 40: 2 / 1, of which 30 claims weigh half."""
     a, b = np.array([60.0, 10, 10, 10, 10]), np.array([30.0, 10, 10, 10, 10])
-    found = compare("ratio", a / b, [np.full(5, "a")], 5, [a, b])
+    found = compare("ratio", a / b, [grouped(np.full(5, "a"))], 5, [a, b])
     assert found[0] == pytest.approx(1.5)
     # 10 / 10 against 90 / 60, 10 claims weigh a quarter: 2/3 / 4 + 3/4
     assert found[1] == pytest.approx(2 / 3 / 4 + 3 / 4)
