@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features import queries
-from features.catalogue import Feature, catalogue, catalogue_version, of
+from features.catalogue import catalogue, catalogue_version, of
 from features.clock import day_number, microseconds
 from features.exemptions import EXEMPT_COLUMNS, exempt_sql
 from features.finishing import FINISHING
@@ -94,7 +94,7 @@ class OnlineFeatures:
     """
 
     def __init__(self, path: Path) -> None:
-        self._db = sqlite3.connect(":memory:", check_same_thread=False, cached_statements=64)
+        self._db = sqlite3.connect(":memory:", check_same_thread=False, cached_statements=256)
         self._db.execute("PRAGMA temp_store = MEMORY")
         uri = f"file:{path}?mode=ro&immutable=1"
         self._db.execute("ATTACH DATABASE ? AS bundle", [uri])
@@ -140,6 +140,7 @@ class OnlineFeatures:
             table: queries.dialect(text, "sqlite")
             for table, text in queries.claim_texts(self._features).items()
         }
+        self._described = {table: of(table, self._features) for table in self._texts}
         for table in queries.LOOKED_UP:
             self._prepare_profile(table)
 
@@ -203,9 +204,13 @@ class OnlineFeatures:
     def _values(self, hits: Sequence[RuleHit]) -> npt.NDArray[np.float64]:
         values = np.full(len(self.names), np.nan)
         for table, text in self._texts.items():
-            atoms = iter(self._db.execute(text).fetchone()[1:])
-            for feature in of(table, self._features):
-                self._put(values, feature, [next(atoms) for _ in feature.atoms])
+            atoms = np.array(self._db.execute(text).fetchone()[1:], dtype=np.float64)
+            place = 0
+            with np.errstate(all="ignore"):
+                for feature in self._described[table]:
+                    arrays = [atoms[n : n + 1] for n in range(place, place + len(feature.atoms))]
+                    values[self._place[feature.name]] = FINISHING[feature.finish](*arrays)[0]
+                    place += len(feature.atoms)
         count = {hit.rule_id: hit.hits for hit in hits}
         for rule in self._rules:
             values[self._place[rule.column]] = count.get(rule.id, 0)
@@ -214,11 +219,6 @@ class OnlineFeatures:
             if profile is not None:
                 values[places] = [np.nan if value is None else value for value in profile]
         return values
-
-    def _put(self, values: npt.NDArray[np.float64], feature: Feature, atoms: Sequence[Any]) -> None:
-        arrays = [np.array([np.nan if a is None else a], dtype=np.float64) for a in atoms]
-        with np.errstate(all="ignore"):
-            values[self._place[feature.name]] = FINISHING[feature.finish](*arrays)[0]
 
     def close(self) -> None:
         """Close the file."""

@@ -19,11 +19,15 @@ _INDEXES = (
     "CREATE INDEX history_person ON history (insured_id, known_us)",
     "CREATE INDEX history_place ON history (institution_id, service_us)",
     "CREATE INDEX history_claim ON history (claim_id)",
+    "CREATE INDEX history_stays ON history (institution_id, main_diagnosis, service_day) "
+    "WHERE inpatient = 1",
     "CREATE INDEX items_person ON history_items (insured_id, item_code, known_us)",
     "CREATE INDEX items_claim ON history_items (claim_id)",
     "CREATE INDEX diagnoses_person ON history_diagnoses (insured_id, known_us)",
     "CREATE INDEX procedures_person ON history_procedures (insured_id, known_us)",
     "CREATE INDEX traces_code ON history_traces (trace_code)",
+    "CREATE INDEX diagnosis_month ON diagnosis_months (diagnosis_code, month_no)",
+    "CREATE INDEX diagnosis_item ON diagnosis_items (diagnosis_code, month_no)",
     "CREATE INDEX peer_key ON peer_rows (peer_key, as_of_day)",
 )
 

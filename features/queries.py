@@ -147,11 +147,22 @@ def facts_sql() -> str:
     """
 
 
+#: A month of 30 days since 1970, in microseconds.
+MONTH_US = 30 * 86_400_000_000
+#: A stay that was not taken back in the month in which it became known.
+_STOOD = f"""d.inpatient = 1 AND (d.reversed_us IS NULL
+      OR d.reversed_us // {MONTH_US} > d.known_us // {MONTH_US})"""
+
+
 def history_parts() -> dict[str, str]:
     """Return the texts of what earlier claims held, one relation each.
 
     ``history_items`` has a row per claim and item: quantities and amounts add up, of the days'
     supply the longest counts (lines of one medicine in one claim are one supply).
+
+    ``diagnosis_months`` counts the stays with a diagnosis that became known in a month, and
+    ``diagnosis_items`` those of them that were billed an item; a stay that was taken back within
+    its month is none. Whoever reads months before a claim's own sees nothing but what was known.
     """
     when = "c.service_day, c.known_us, c.reversed_us"
     return {
@@ -175,6 +186,19 @@ def history_parts() -> dict[str, str]:
         "history_traces": """
     SELECT r.trace_code, r.institution_id, r.item_code, r.sold, r.moved_us, r.claim_id,
       r.insured_id, r.known_us FROM trace_rows r
+    """,
+        "diagnosis_months": f"""
+    SELECT d.diagnosis_code, d.known_us // {MONTH_US} AS month_no,
+      COUNT(DISTINCT d.claim_id) AS stays
+    FROM history_diagnoses d WHERE {_STOOD}
+    GROUP BY d.diagnosis_code, d.known_us // {MONTH_US}
+    """,
+        "diagnosis_items": f"""
+    SELECT s.diagnosis_code, s.month_no, i.item_code, COUNT(*) AS stays
+    FROM (SELECT DISTINCT d.diagnosis_code, d.claim_id, d.known_us // {MONTH_US} AS month_no
+      FROM history_diagnoses d WHERE {_STOOD}) s
+    JOIN history_items i ON i.claim_id = s.claim_id AND i.amount > 0
+    GROUP BY s.diagnosis_code, s.month_no, i.item_code
     """,
     }
 

@@ -4,14 +4,17 @@ A rule gives violation, suspicion or lead; where a table or column that it needs
 *not run* and why, never a silent zero. A claim rule's SQL returns (claim_id, hits, amount at
 stake), its evidence query (claim_id, evidence_id), the lines or claims that prove it. A profile
 rule judges an institution, a doctor, an employer or a person as of each cut date: its SQL returns
-(as_of_day, unit_id, hits, amount), its evidence query (as_of_day, unit_id, evidence_id). Claim
-rules run on every engine; profile rules run in batch and are looked up.
+(as_of_day, unit_id, hits, amount), its evidence query (as_of_day, unit_id, evidence_id). What the
+two have in common stands once, under ``shared``, and goes before both; what several rules have in
+common is a file of its own, which ``shared`` names in braces. Claim rules run on every engine;
+profile rules run in batch and are looked up.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -23,9 +26,11 @@ from claims.contracts import Lang
 from features.exemptions import exempt_sql, exemptions
 
 _RULES = Path(__file__).parent / "rules"
+_BRACES = re.compile(r"\{(\w+)\}")
 _KEYS = {
     "id", "level", "entity", "en", "zh", "sentence_en", "sentence_zh", "basis_en", "basis_zh",
-    "caveat_en", "caveat_zh", "needs", "sql", "evidence", "parameters", "grain", "exempt", "sees",
+    "caveat_en", "caveat_zh", "needs", "shared", "sql", "evidence", "parameters", "grain", "exempt",
+    "sees",
 }  # fmt: skip
 GRAINS = ("claim", "profile")
 #: What a rule is about -> the profile that carries its hits, where its grain is ``profile``.
@@ -115,12 +120,20 @@ def _read(path: Path) -> Rule:
         raise RuleError(f"Rule file {path.name}: no profile of '{raw['entity']}'.")
     parameters = raw.pop("parameters", {})
     lists = {name: tuple(raw.get(name, ())) for name in ("needs", "exempt", "sees")}
+    shared = _BRACES.sub(lambda named: _common(named[1]), raw.pop("shared", ""))
+    evidence = shared + raw["evidence"] if "evidence" in raw else ""
     return Rule(
-        **{**raw, **lists, "evidence": raw.get("evidence", "")},
+        **{**raw, **lists, "sql": shared + raw["sql"], "evidence": evidence},
         parameters={name: body["value"] for name, body in parameters.items()},
         sources={name: body["source"] for name, body in parameters.items()},
         sources_zh={name: body["source_zh"] for name, body in parameters.items()},
     )
+
+
+def _common(name: str) -> str:
+    """Return the common table expressions of a file, without the comment that explains them."""
+    text = (_RULES / f"{name}.sql").read_text(encoding="utf-8")
+    return "\n".join(line for line in text.splitlines() if not line.startswith("--"))
 
 
 @cache

@@ -3,56 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from claims.contracts import table
-from claims.engine import open_engine
 from claims.faults import sentence
 from claims.load import load
 from claims.mapping import source_mapping
 from claims.quarantine_figures import FileFault, FileRows, QuarantineFigures
 from claims.quarantine_report import quarantine_figures
-from claims.store import StoreVersion, open_store, write_version
-
-Entry = dict[str, Any]
-
-
-def entry(
-    file: str, name: str, row: int, severity: str, code: str, column: str = "",
-    value: str | None = None, detail: str = "",
-) -> Entry:  # fmt: skip
-    return {
-        "source_file": file, "table_name": name, "row_number": row, "severity": severity,
-        "code": code, "column_name": column, "value": value,
-        "reason_en": sentence(code, "en", column=column, detail=detail),
-        "reason_zh": sentence(code, "zh", column=column, detail=detail),
-    }  # fmt: skip
-
-
-def counts(name: str, records: int, quarantined: int, duplicates: int, **more: Any) -> Entry:
-    accepted = records - quarantined - duplicates
-    return {"table": name, "records": records, "accepted": accepted,
-            "quarantined": quarantined, "duplicates": duplicates, **more}  # fmt: skip
-
-
-def store(home: Path, entries: Sequence[Entry], made: Sequence[Entry], **meta: Any) -> StoreVersion:
-    con = open_engine()
-    home.mkdir(parents=True, exist_ok=True)
-    schema = table("quarantine").schema
-    con.register("final_quarantine", pa.Table.from_pylist(list(entries), schema))
-    about = {"source": "nhsa", "currency": "CNY", "time_zone": "Asia/Shanghai",
-             "absent_columns": {}, "absent_tables": []}  # fmt: skip
-    version = write_version(con, home, ["quarantine"], {**about, "counts": list(made), **meta})
-    con.close()
-    return version
-
+from claims.store import open_store
+from tests.quarantined import Entry, counts, entry, store
 
 #: Claims: rows 2 and 3 of a.csv and 7 of b.csv refused (row 2 twice over), 9 of a.csv a duplicate,
 #: rows 3 and 5 of a.csv warned, of which 3 is refused and so only 5 counts as a warning.

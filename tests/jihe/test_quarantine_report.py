@@ -8,10 +8,8 @@ import re
 import shutil
 import string
 import subprocess
-from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,9 +19,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from claims.contracts import LANGS, Lang, table
-from claims.engine import open_engine
 from claims.faults import sentence, sentences
-from claims.store import StoreVersion, write_version
+from claims.store import StoreVersion
 from features.runnable import NotRun
 from jihe.cli import app
 from jihe.quarantine_page import (
@@ -33,41 +30,10 @@ from jihe.quarantine_page import (
     write_quarantine_report,
 )
 from jihe.quarantine_words import percent, plain, say, texts
-
-Entry = dict[str, Any]
+from tests.quarantined import counts, entry, store
 
 HOSTILE = "<script>alert(1)</script>&\"'\x1b[31m\u202e{{ 7 * 7 }}[bold].csv"
 MANY = 60
-
-
-def entry(
-    file: str, name: str, row: int, severity: str, code: str, column: str = "",
-    value: str | None = None,
-) -> Entry:  # fmt: skip
-    return {
-        "source_file": file, "table_name": name, "row_number": row, "severity": severity,
-        "code": code, "column_name": column, "value": value,
-        "reason_en": sentence(code, "en", column=column),
-        "reason_zh": sentence(code, "zh", column=column),
-    }  # fmt: skip
-
-
-def counts(name: str, records: int, quarantined: int, duplicates: int, **more: Any) -> Entry:
-    accepted = records - quarantined - duplicates
-    return {"table": name, "records": records, "accepted": accepted,
-            "quarantined": quarantined, "duplicates": duplicates, **more}  # fmt: skip
-
-
-def store(home: Path, entries: Sequence[Entry], made: Sequence[Entry], **meta: Any) -> StoreVersion:
-    con = open_engine()
-    home.mkdir(parents=True, exist_ok=True)
-    schema = table("quarantine").schema
-    con.register("final_quarantine", pa.Table.from_pylist(list(entries), schema))
-    about = {"source": "nhsa", "currency": "CNY", "time_zone": "Asia/Shanghai",
-             "absent_columns": {}, "absent_tables": []}  # fmt: skip
-    version = write_version(con, home, ["quarantine"], {**about, "counts": list(made), **meta})
-    con.close()
-    return version
 
 
 ENTRIES = [
