@@ -6,7 +6,9 @@ relation ``g`` has a row per unit, kind of group and group: ``n`` claims, their 
 kind. Counts stay below 3e9, so that a square passes 63 bits nowhere.
 
 A claim belongs to a profile for an unbroken run of cut dates. So claims are first counted by group
-and run (``cells``), and only these few rows are laid out over the dates.
+and run (``cells``), and only these few rows are laid out over the dates; groups go by number there,
+because comparing their names costs more than all the rest. ``several`` tells of stays alike in all
+that is billed whether they are several persons'.
 """
 
 from __future__ import annotations
@@ -95,18 +97,31 @@ def place_groups() -> str:
         AND e.first_cut <= h.last_cut AND e.last_cut >= h.first_cut
     ), cells AS (
       {cells} UNION ALL {_cell("'weekly'", "'7'", "FROM weekly h")}
+    ), houses AS (
+      SELECT s.institution_id, ROW_NUMBER() OVER (ORDER BY s.institution_id) AS house
+      FROM (SELECT DISTINCT h.institution_id FROM spanned h) s
+    ), named AS (
+      SELECT c.institution_id, c.kind, c.grouped, o.house,
+        ROW_NUMBER() OVER (PARTITION BY c.institution_id ORDER BY c.kind, c.grouped) AS place,
+        CASE WHEN c.kind IN ({_NAMED}) THEN 2 ELSE COUNT(*) END AS cells
+      FROM cells c JOIN houses o ON o.institution_id = c.institution_id
+      GROUP BY c.institution_id, c.kind, c.grouped, o.house
     ), sized AS (
-      SELECT c.*, CASE WHEN c.kind IN ({_NAMED}) THEN 2 ELSE z.cells END AS cells FROM cells c
-      JOIN (SELECT c.institution_id, c.kind, c.grouped, COUNT(*) AS cells FROM cells c
-        GROUP BY c.institution_id, c.kind, c.grouped) z
+      SELECT c.*, z.house, z.place, z.cells
+      FROM cells c JOIN named z
       ON z.institution_id = c.institution_id AND z.kind = c.kind AND z.grouped = c.grouped
     )
-    SELECT d.as_of_day, c.institution_id, c.kind, c.grouped, SUM(c.n) AS n, 1 AS times,
-      SUM(c.amount) AS amount, MIN(c.first_day) AS first_day, MAX(c.last_day) AS last_day,
-      CASE WHEN MIN(c.first_person) <> MAX(c.last_person) THEN 1 ELSE 0 END AS several
-    FROM cut_dates d
-    JOIN sized c ON c.cells > 1 AND d.as_of_day >= c.first_cut AND d.as_of_day <= c.last_cut
-    GROUP BY d.as_of_day, c.institution_id, c.kind, c.grouped
+    SELECT g.as_of_day, z.institution_id, z.kind, z.grouped, g.n, 1 AS times, g.amount,
+      g.first_day, g.last_day, g.several
+    FROM (
+      SELECT d.as_of_day, c.house, c.place, SUM(c.n) AS n, SUM(c.amount) AS amount,
+        MIN(c.first_day) AS first_day, MAX(c.last_day) AS last_day,
+        CASE WHEN MIN(c.first_person) <> MAX(c.last_person) THEN 1 ELSE 0 END AS several
+      FROM cut_dates d
+      JOIN sized c ON c.cells > 1 AND d.as_of_day >= c.first_cut AND d.as_of_day <= c.last_cut
+      GROUP BY d.as_of_day, c.house, c.place
+    ) g
+    JOIN named z ON z.house = g.house AND z.place = g.place
     UNION ALL
     SELECT d.as_of_day, c.institution_id, c.kind, NULL, c.n, c.times, c.amount, NULL, NULL,
       c.several
@@ -123,11 +138,13 @@ def place_groups() -> str:
 
 
 def _cell(kind: str, group: str, source: str) -> str:
+    persons = "MIN(h.insured_id) AS first_person, MAX(h.insured_id) AS last_person"
+    if kind != "'stay_basket'":
+        persons = "CAST(NULL AS TEXT) AS first_person, CAST(NULL AS TEXT) AS last_person"
     return f"""
       SELECT {kind} AS kind, h.institution_id, {group} AS grouped, h.first_cut, h.last_cut,
         COUNT(h.claim_id) AS n, SUM(h.total_amount) AS amount, MIN(h.service_day) AS first_day,
-        MAX(h.service_day) AS last_day, MIN(h.insured_id) AS first_person,
-        MAX(h.insured_id) AS last_person
+        MAX(h.service_day) AS last_day, {persons}
       {source} GROUP BY h.institution_id, {group}, h.first_cut, h.last_cut"""
 
 

@@ -3,7 +3,7 @@
 In: the home of a store (docs/benchmarks/feature_data.py writes one as large as asked). Out: JSON
 with seconds, CPU seconds and peak memory; one measurement to a process.
 
-    python docs/benchmarks/feature_speed.py build --home HOME     all steps; rules of profiles apart
+    python docs/benchmarks/feature_speed.py build --home HOME     every step
     python docs/benchmarks/feature_speed.py pandas --home HOME    ten features, values compared
     python docs/benchmarks/feature_speed.py online --home HOME    one claim's row, published file
 """
@@ -28,8 +28,9 @@ from features import build as batch
 from features import queries
 from features.as_of import default_as_of
 from features.catalogue import of
-from features.finishing import log, log_ratio, peer_z
+from features.finishing import log, log_ratio
 from features.online import OnlineFeatures
+from features.peers import MINIMUM, compare, grouped
 from features.profiles import finish
 from features.published import write_features
 
@@ -59,16 +60,8 @@ def since(before: dict[str, float]) -> dict[str, float]:
 
 
 def measure_build(store: StoreVersion, limit: str | None) -> dict[str, Any]:
-    """Return what each step of a build took; ``profile rules`` are counted apart from profiles."""
+    """Return what each step of a build took."""
     steps: dict[str, dict[str, float]] = {}
-    timed_rules = batch._run_profile_rules
-
-    def rules_of_profiles(made: batch.Build) -> None:
-        before = used()
-        timed_rules(made)
-        steps["profile rules"] = since(before)
-
-    batch._run_profile_rules = rules_of_profiles
     state: list[Any] = ["", used()]
 
     def progress(name: str, share: float) -> None:
@@ -77,7 +70,7 @@ def measure_build(store: StoreVersion, limit: str | None) -> dict[str, Any]:
         state[:] = [name, used()]
 
     began = used()
-    made = batch.build(store, default_as_of(store).day, progress, limit)
+    made = batch.build(store, default_as_of(store).day, progress, memory_limit=limit)
     whole = since(began)
     began = used()
     rows = sum(len(chunk) for chunk in made.matrix_chunks("claim"))
@@ -201,7 +194,8 @@ def institutions_in_pandas(
         classes = kinds["institution_class"].fillna("unknown").to_numpy(dtype=str)
         levels = kinds["level"].fillna("none").to_numpy(dtype=str)
         groups = np.array([f"{a}|{b}" for a, b in zip(classes, levels, strict=True)])
-        peer = peer_z(cost, groups, classes)
+        rungs = [grouped(names) for names in (groups, classes, np.full(len(cost), ""))]
+        peer = compare("z", cost, rungs, MINIMUM["institution"])
         body = {"as_of_day": day, "institution_id": sums.index, TEN[8]: cost, TEN[9]: peer}
         found.append(pd.DataFrame(body))
     return pd.concat(found, ignore_index=True)
@@ -228,7 +222,7 @@ def different(
 
 def measure_online(store: StoreVersion, limit: str | None, claims: int = 2000) -> dict[str, Any]:
     """Publish the store's features and return what one claim's full row takes, in milliseconds."""
-    made = batch.build(store, default_as_of(store).day, None, limit)
+    made = batch.build(store, default_as_of(store).day, memory_limit=limit)
     ids = made.con.sql("SELECT claim_id FROM facts ORDER BY hash(claim_id) LIMIT $n",
                        params={"n": claims}).to_arrow_table()  # fmt: skip
     made.con.register("chosen", ids)
