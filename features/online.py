@@ -20,12 +20,19 @@ import numpy as np
 import numpy.typing as npt
 
 from features import queries
-from features.catalogue import catalogue, catalogue_version, of
+from features.catalogue import Feature, catalogue, catalogue_version, of
 from features.clock import day_number, microseconds
 from features.exemptions import EXEMPT_COLUMNS, exempt_sql
 from features.finishing import FINISHING
 from features.parameters import ParameterBook
 from features.rules import rules
+
+#: Most bytes of a published file that are mapped into memory.
+_MAPPED = 1 << 36
+
+
+#: A finishing function, the places of its features, and for each argument the places of the atoms.
+_Finish = tuple[str, list[int], list[list[int]]]
 
 
 class PublishedError(RuntimeError):
@@ -98,6 +105,8 @@ class OnlineFeatures:
         self._db.execute("PRAGMA temp_store = MEMORY")
         uri = f"file:{path}?mode=ro&immutable=1"
         self._db.execute("ATTACH DATABASE ? AS bundle", [uri])
+        # Pages come from the system's cache without being copied.
+        self._db.execute(f"PRAGMA bundle.mmap_size = {_MAPPED}")
         self.settings: dict[str, Any] = json.loads(
             self._db.execute("SELECT body FROM bundle.settings").fetchone()[0]
         )
@@ -140,9 +149,25 @@ class OnlineFeatures:
             table: queries.dialect(text, "sqlite")
             for table, text in queries.claim_texts(self._features).items()
         }
-        self._described = {table: of(table, self._features) for table in self._texts}
+        self._finishing = {
+            table: self._by_finish(of(table, self._features)) for table in self._texts
+        }
         for table in queries.LOOKED_UP:
             self._prepare_profile(table)
+
+    def _by_finish(self, features: Sequence[Feature]) -> list[_Finish]:
+        """Return the features that one function finishes: it takes all of them in one call."""
+        found: dict[tuple[str, int], list[tuple[int, int]]] = {}
+        atom = 0
+        for feature in features:
+            kind = (feature.finish, len(feature.atoms))
+            found.setdefault(kind, []).append((self._place[feature.name], atom))
+            atom += len(feature.atoms)
+        return [
+            (finish, [place for place, _ in rows],
+             [[first + n for _, first in rows] for n in range(atoms)])
+            for (finish, atoms), rows in found.items()
+        ]  # fmt: skip
 
     def _prepare_profile(self, table: str) -> None:
         described = self._db.execute(f"SELECT * FROM bundle.profile_{table} LIMIT 0").description
@@ -205,12 +230,9 @@ class OnlineFeatures:
         values = np.full(len(self.names), np.nan)
         for table, text in self._texts.items():
             atoms = np.array(self._db.execute(text).fetchone()[1:], dtype=np.float64)
-            place = 0
             with np.errstate(all="ignore"):
-                for feature in self._described[table]:
-                    arrays = [atoms[n : n + 1] for n in range(place, place + len(feature.atoms))]
-                    values[self._place[feature.name]] = FINISHING[feature.finish](*arrays)[0]
-                    place += len(feature.atoms)
+                for finish, places, columns in self._finishing[table]:
+                    values[places] = FINISHING[finish](*(atoms[column] for column in columns))
         count = {hit.rule_id: hit.hits for hit in hits}
         for rule in self._rules:
             values[self._place[rule.column]] = count.get(rule.id, 0)

@@ -41,6 +41,12 @@ PROOFS = (
     Proof("stores with rows from the future: nothing changes",
           "tests/features/test_future.py",
           "JIHE_PROOF_STORES", 300),
+    Proof("insured of a county, all of whose claims are the same online and in batch, bit for bit",
+          "tests/features/test_parity.py",
+          "JIHE_PROOF_INSURED", 3_000),
+    Proof("sources (village, county) whose every feature and rule is the same on Spark",
+          "tests/features/test_engines.py",
+          "JIHE_PROOF_SPARK_SOURCES", 2),
 )  # fmt: skip
 
 

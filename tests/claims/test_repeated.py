@@ -50,8 +50,8 @@ def test_blocks_of_one_file_are_one_part(
 
     def small(file: Any) -> Any:
         for block in read(file):
-            for start in range(0, block.num_rows, 97):
-                yield block.slice(start, 97)
+            for start in range(0, block.num_rows, 997):
+                yield block.slice(start, 997)
 
     monkeypatch.setattr(building.RawFile, "blocks", small)
     pieces = load(source_mapping("nhsa"), county, tmp_path / "pieces")

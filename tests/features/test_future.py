@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from features.clock import cut
 from features.published import write_features
 
-STORES = int(os.environ.get("JIHE_PROOF_STORES", "15"))
+STORES = int(os.environ.get("JIHE_PROOF_STORES", "8"))
 ZONE = "Asia/Shanghai"
 TABLES = ("claim_lines", "deaths", "price_caps", "sex_limits", "daily_maxima", "mild_diagnoses",
           "holidays", "distances", "drug_classes", "drg_groups")  # fmt: skip

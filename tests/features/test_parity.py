@@ -1,6 +1,6 @@
 """Batch (DuckDB) and online (SQLite on the published file) agree on every cell, bit for bit.
 
-Every claim of a small simulated county; JIHE_PROOF_CLAIMS limits the number.
+Every claim of a small simulated county; JIHE_PROOF_INSURED makes it larger.
 """
 
 from __future__ import annotations
@@ -12,11 +12,27 @@ from datetime import date
 import numpy as np
 import pytest
 
+from claims.load import load
+from claims.mapping import source_mapping
+from claims.simulator.county import simulate
+from claims.store import open_store
+from features.build import build
 from features.online import OnlineFeatures, claim_row
 from features.published import write_features
 from features.queries import OWN_ROWS
 
-CLAIMS = int(os.environ.get("JIHE_PROOF_CLAIMS", "100000"))
+INSURED = int(os.environ.get("JIHE_PROOF_INSURED", "0"))
+
+
+@pytest.fixture
+def county_build(request, tmp_path):
+    """Return the build of the usual county, or of one as large as asked."""
+    if not INSURED:
+        return request.getfixturevalue("simulated_build")
+    request.getfixturevalue("vault")
+    simulate(tmp_path / "files", insured=INSURED, months=24, institutions=12, pharmacies=6, seed=7)
+    load(source_mapping("nhsa"), tmp_path / "files", tmp_path / "home")
+    return build(open_store(tmp_path / "home"), date(2026, 1, 1))
 
 
 def own_rows(build):
@@ -31,13 +47,13 @@ def own_rows(build):
     return found
 
 
-def replay(build, path, limit=CLAIMS):
+def replay(build, path):
     """Return the online rows of a build's claims, by claim id."""
     write_features(build, path, build.matrix("claim").names)
     online = OnlineFeatures(path)
     own = own_rows(build)
     claims = build.store.read("claims").to_pylist()
-    wanted = set(build.matrix("claim").unit_ids[:limit])
+    wanted = set(build.matrix("claim").unit_ids)
     rows = {
         claim["claim_id"]: online.row(claim_row(claim, build.zone), **own[claim["claim_id"]])
         for claim in claims
@@ -60,11 +76,11 @@ def assert_equal(build, rows) -> None:
         assert {(h.rule_id, h.hits, h.amount) for h in row.hits} == hits[claim_id]
 
 
-def test_every_cell_of_the_simulated_county(simulated_build, tmp_path):
-    rows = replay(simulated_build, tmp_path / "f.sqlite")
-    assert len(rows) > 900
+def test_every_cell_of_the_simulated_county(county_build, tmp_path):
+    rows = replay(county_build, tmp_path / "f.sqlite")
+    assert len(rows) > (10_000 if INSURED else 900)
     assert sum(len(row.hits) for row in rows.values()) > 50
-    assert_equal(simulated_build, rows)
+    assert_equal(county_build, rows)
 
 
 @pytest.mark.parametrize("seed", range(3))
