@@ -19,6 +19,7 @@ from features.cells import make_atoms
 from features.finishing import FINISHING
 from features.peers import MINIMUM, Register, compare, grouped, ladder, read_register
 from features.person_ranges import make_by_person
+from features.unit_ranges import atoms_by_unit
 
 Array = npt.NDArray[np.float64]
 
@@ -57,7 +58,8 @@ def make_profile(con: Connection, features: Sequence[Feature], entity: str, last
     texts = part_texts(own, entity, last)
     del texts[entity]
     parts = {entity: _own_atoms(con, own, entity, last)} | {
-        table: _atoms(con, f"({text})", key) for table, text in texts.items()
+        table: atoms_by_unit(con, text, key) if table in _BY_UNIT else _atoms(con, f"({text})", key)
+        for table, text in texts.items()
     }
     base = parts[entity]
     found: dict[str, list[Array]] = {}
@@ -109,6 +111,8 @@ def finish_profile(
 #: date. Below so many claims the plain text is faster, because planning a text for every date costs
 #: more than reading the claims again.
 _BY_CELLS = ("institution", "doctor")
+#: Definition files that look at claims of the unit alone, and lay many groups out over the dates.
+_BY_UNIT = ("concentration", "doctor_day")
 CELL_CLAIMS = 300_000
 
 

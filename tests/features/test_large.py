@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from claims.engine import run
-from features import cells, person_ranges, queries
+from features import cells, person_ranges, queries, unit_ranges
 from features.build import build
 from features.catalogue import of
 
@@ -23,6 +23,18 @@ def test_ranges_of_persons_change_nothing(new_town, random_town, everything, mon
     made = town.build("2024-05-15")
     assert len(person_ranges._ranges(made.con)) > 3
     assert everything(made) == whole
+
+
+@pytest.mark.parametrize("claims", [1, 20])
+def test_ranges_of_units_change_nothing(new_town, random_town, everything, monkeypatch, claims):
+    town = random_town(new_town, 3)
+    whole = everything(town.build("2024-05-15"))
+    ranges, one = [], unit_ranges._one
+    monkeypatch.setattr(unit_ranges, "RANGE_CLAIMS", claims)
+    monkeypatch.setattr(unit_ranges, "_one", lambda *given: ranges.append(given[2]) or one(*given))
+    assert everything(town.build("2024-05-15")) == whole
+    assert ranges.count("institution_id") > 1
+    assert ranges.count("doctor_id") > 1
 
 
 def test_a_small_memory_changes_nothing(simulated_build, everything, tmp_path, monkeypatch):
