@@ -60,6 +60,15 @@ def growth(a: Array, b: Array) -> Array:
     return np.log1p(np.nan_to_num(a)) - np.log1p(np.nan_to_num(b))
 
 
+#: What is added to sums of money before they are compared: 1,000 in the currency, in minor units.
+USUAL_AMOUNT = 100_000
+
+
+def money_growth(a: Array, b: Array) -> Array:
+    """Return log((a + c) / (b + c)), c = USUAL_AMOUNT: growth from nothing is large, not absurd."""
+    return growth(np.nan_to_num(a) / USUAL_AMOUNT, np.nan_to_num(b) / USUAL_AMOUNT)
+
+
 def over_mean(a: Array, n: Array, b: Array) -> Array:
     """Return log((b + 1) / (a / n + 1)): a value against the mean of n others that add up to a."""
     return np.log1p(np.maximum(b, 0.0)) - np.log1p(np.maximum(ratio(a, n), 0.0))
@@ -206,7 +215,8 @@ def robust_z(a: Array, n: Array, median: Array, mad: Array) -> Array:
 
 FINISHING: Mapping[str, Callable[..., Array]] = {
     "value": value, "log": log, "ratio": ratio, "share": share, "log_ratio": log_ratio,
-    "difference": difference, "years": years, "growth": growth, "over_mean": over_mean,
+    "difference": difference, "years": years, "growth": growth, "money_growth": money_growth,
+    "over_mean": over_mean,
     "robust_z": robust_z, "change": change, "share_change": share_change,
     "permille": permille, "hhi": hhi, "count": count, "share_or_none": share_or_none,
     "entropy": entropy, "benford": benford, "shrunken": shrunken, "expected": expected,

@@ -21,6 +21,7 @@ ARITY = {
     "difference": 2,
     "years": 1,
     "growth": 2,
+    "money_growth": 2,
     "over_mean": 3,
     "robust_z": 4,
     "change": 4,
@@ -36,7 +37,7 @@ ARITY = {
     "percentile": 8,
 }
 #: What counts an unknown atom as nothing.
-COUNTS = {"growth", "count", "share_or_none", "entropy", "benford"}  # fmt: skip
+COUNTS = {"growth", "money_growth", "count", "share_or_none", "entropy", "benford"}  # fmt: skip
 
 
 def finished(name: str, *atoms: float) -> float:
@@ -63,6 +64,10 @@ def finished(name: str, *atoms: float) -> float:
         ("difference", (10, 12), -2.0),
         ("years", (36525,), 100.0),
         ("growth", (99, 9), math.log(10)),
+        # 1,000.00 is added to both: 3,000.00 after 1,000.00 doubles, 4,000.00 from none fivefold.
+        ("money_growth", (300_000, 100_000), math.log(2)),
+        ("money_growth", (400_000, 0), math.log(5)),
+        ("money_growth", (NAN, 100_000), -math.log(2)),
         # 99 over the mean of 4 that add up to 36: log(100 / 10).
         ("over_mean", (36, 4, 99), math.log(10)),
         ("over_mean", (36, 0, 99), NAN),

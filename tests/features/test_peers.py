@@ -153,5 +153,5 @@ def test_growth_beyond_the_growth_of_the_level(new_town):
                 town.claim(f"{day - timedelta(days=month)} 10:00", institution_id=f"o{number}")
     m = town.build(day.isoformat()).matrix("institution")
     found = m.values[:, m.names.index("org_growth_peer_excess")]
-    # Counted ninetyfold, one added: ln((2700 + 1) / (900 + 1)) - ln((1800 + 1) / (900 + 1))
-    assert found.tolist() == pytest.approx([0.0] * 5 + [math.log(2_701 / 1_801)])
+    # One added: ln((30 + 1) / (10 + 1)) - ln((20 + 1) / (10 + 1))
+    assert found.tolist() == pytest.approx([0.0] * 5 + [math.log(31 / 21)])
