@@ -27,7 +27,7 @@ PORTABLE = (
     exp.Substring, exp.Length, exp.With, exp.CTE,
 )  # fmt: skip
 LOOKS_BACK = (
-    exp.With, exp.CTE, exp.Window, exp.WindowSpec, exp.Lag, exp.Order, exp.Ordered,
+    exp.With, exp.CTE, exp.Window, exp.WindowSpec, exp.Lag, exp.RowNumber, exp.Order, exp.Ordered,
 )  # fmt: skip
 #: What describes, and is meant to see nothing by itself.
 NO_SCHEME: set[str] = set()
@@ -100,7 +100,7 @@ def test_whole_texts_are_portable():
 
 @pytest.mark.parametrize("entity", queries.PROFILE_KEYS)
 def test_profile_texts_are_portable(entity):
-    """A profile may look at the row before in a total order (LAG), which Spark knows as well."""
+    """A profile may look back and count in a total order (LAG, ROW_NUMBER), as Spark can too."""
     plain = [f for f in FEATURES if not f.finish.startswith("peer")]
     for text in profile_texts.profile_texts(plain, entity).values():
         assert not foreign(text, (*PORTABLE, *LOOKS_BACK))
