@@ -16,7 +16,7 @@ RANGE_CLAIMS = 500_000
 
 
 def atoms_by_unit(con: Connection, text: str, key: str) -> pa.Table:
-    """Return the rows of a text by date and unit, made range by range.
+    """Return the rows of a text, made range by range; their order means nothing.
 
     Args:
         key: the column of the claims, and of the text's rows, that names the unit.
@@ -32,7 +32,7 @@ def atoms_by_unit(con: Connection, text: str, key: str) -> pa.Table:
     made = [_one(con, text, key, part) for part in parts or [0]]
     run(con, "CREATE OR REPLACE TEMP VIEW history AS SELECT * FROM facts")
     run(con, "DROP TABLE unit_parts")
-    return pa.concat_tables(made).sort_by([("as_of_day", "ascending"), (key, "ascending")])
+    return pa.concat_tables(made)
 
 
 def _one(con: Connection, text: str, key: str, part: int) -> pa.Table:
