@@ -1,8 +1,9 @@
 """From an estimate and its variance to the intervals that are shown.
 
-In: estimate, estimated variance, degrees of freedom. Out: a `Quantity` with the two-sided 95 %
-intervals (normal and Student's t) and the one-sided 90 % lower bound. An estimated variance of
-zero over units not inspected says nothing: equal verdicts do not show how far the others differ.
+In: estimate, estimated variance, degrees of freedom. Out: a `Quantity`, within the `Estimated` that
+every estimator of this package returns, with the two-sided 95 % intervals (normal and Student's t)
+and the one-sided 90 % lower bound. An estimated variance of zero over units not inspected says
+nothing: equal verdicts do not show how far the others differ.
 
 Satterthwaite's degrees of freedom: Cochran, Sampling Techniques, 3rd ed. (1977), eq. 5.16.
 """
@@ -10,12 +11,25 @@ Satterthwaite's degrees of freedom: Cochran, Sampling Techniques, 3rd ed. (1977)
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
 from sampling.estimate import Quantity
+from sampling.faults import Fault
+
+
+@dataclass(frozen=True, eq=False)
+class Estimated:
+    """An estimate, its estimated variance, its intervals, and what a reader must know of it."""
+
+    method: str
+    estimate: float
+    variance: float
+    quantity: Quantity
+    notes: tuple[Fault, ...]
 
 
 def satterthwaite(variances: npt.ArrayLike, freedom: npt.ArrayLike) -> float:

@@ -145,7 +145,8 @@ def _sizes(sample: StratifiedSample, aux: Auxiliary) -> Floats:
 def _one_size(count: int) -> Fault:
     return Fault(
         "RATIO_ONE", f"A ratio estimator takes one auxiliary, not {count}; use the regression "
-        "estimator for several.", f"比率估计只用一个辅助变量，现有{count}个；多个变量请用回归估计。",
+        "estimator for several.",
+        f"比率估计只用一个辅助变量，现有{count}个；多个变量请用回归估计。",
     )  # fmt: skip
 
 

@@ -75,7 +75,8 @@ def greg_weights(sample: StratifiedSample, aux: Auxiliary, *, slope: Slope = "we
     dx = sample.centred(aux.x)
     row = _coefficients(sample, slope)[sample.codes]
     inverse, _ = _inverse((dx * row[:, None]).T @ dx)
-    return sample.weights + row * (dx @ (inverse @ _gap(sample, aux).sum(axis=0)))
+    correction = row * (dx @ (inverse @ _gap(sample, aux).sum(axis=0)))
+    return np.asarray(sample.weights + correction)
 
 
 def separate_regression_total(sample: StratifiedSample, aux: Auxiliary) -> Linearised:

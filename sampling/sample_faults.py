@@ -40,7 +40,7 @@ def size_faults(sizes: Mapping[str, int], strata: Sequence[str]) -> list[Fault]:
 
 
 def row_faults(
-    sizes: Mapping[str, int], unit_ids: Sequence[str], strata: Sequence[str], y: Sequence[Any] | Any,
+    sizes: Mapping[str, int], unit_ids: Sequence[str], strata: Sequence[str], y: Any,
     weights: Sequence[float] | None,
 ) -> list[Fault]:  # fmt: skip
     """Return the units that cannot be part of the sample."""
@@ -49,7 +49,8 @@ def row_faults(
     )
     if len(lengths) > 1:
         return [Fault(
-            "SAMPLE_LENGTH", f"Units, strata, values and weights differ in length: {sorted(lengths)}.",
+            "SAMPLE_LENGTH",
+            f"Units, strata, values and weights differ in length: {sorted(lengths)}.",
             f"对象、层、数值和权重的长度不一致：{sorted(lengths)}。",
         )]  # fmt: skip
     faults = [_twice(unit) for unit, count in sorted(Counter(unit_ids).items()) if count > 1]
@@ -77,8 +78,8 @@ def unknown_units(units: Sequence[str]) -> list[Fault]:
 def auxiliary_missing(unit: str) -> Fault:
     """Return the fault of a unit of the frame without an auxiliary value."""
     return Fault(
-        "AUXILIARY_MISSING", f"Unit '{unit}' has no finite auxiliary value; every unit of the frame "
-        "needs one, sealed before the draw.",
+        "AUXILIARY_MISSING", f"Unit '{unit}' has no finite auxiliary value; every unit of the "
+        "frame needs one, sealed before the draw.",
         f"对象“{unit}”没有有效的辅助变量值；抽样框中每个对象都须有抽取前封存的值。",
     )  # fmt: skip
 
@@ -138,8 +139,9 @@ def _bad_size(name: str, size: object) -> Fault:
 
 def _empty(name: str, size: int) -> Fault:
     return Fault(
-        "SAMPLE_EMPTY", f"Stratum '{name}' has {size} units and no verdict; nothing can be said of "
-        "it. Join it with another stratum.", f"层“{name}”有{size}个对象但没有结论，请与其他层合并。",
+        "SAMPLE_EMPTY", f"Stratum '{name}' has {size} units and no verdict; nothing can be said "
+        "of it. Join it with another stratum.",
+        f"层“{name}”有{size}个对象但没有结论，请与其他层合并。",
     )  # fmt: skip
 
 
@@ -166,7 +168,8 @@ def _twice(unit: str) -> Fault:
 
 def _no_stratum(unit: str, stratum: str) -> Fault:
     return Fault(
-        "SAMPLE_STRATUM", f"Unit '{unit}' is in stratum '{stratum}', which the frame does not have.",
+        "SAMPLE_STRATUM",
+        f"Unit '{unit}' is in stratum '{stratum}', which the frame does not have.",
         f"对象“{unit}”属于层“{stratum}”，抽样框中没有该层。",
     )  # fmt: skip
 

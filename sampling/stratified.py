@@ -17,9 +17,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from sampling.estimate import Quantity
 from sampling.faults import Fault, checked
-from sampling.intervals import quantity, satterthwaite
+from sampling.intervals import Estimated, quantity, satterthwaite
 from sampling.sample_faults import SampleError, row_faults, size_faults, unknown_units
 
 Floats = npt.NDArray[np.float64]
@@ -92,20 +91,15 @@ class StratifiedSample:
 
 
 @dataclass(frozen=True, eq=False)
-class Linearised:
+class Linearised(Estimated):
     """An estimated total or mean; its variance is that of the expanded total of ``u``.
 
     ``u`` has a value per row of the sample (residual times g-weight), ``inflation`` makes up for
-    slopes that were fitted, ``quantity`` holds the intervals.
+    slopes that were fitted.
     """
 
-    method: str
-    estimate: float
-    variance: float
     u: Floats
     inflation: float
-    quantity: Quantity
-    notes: tuple[Fault, ...] = ()
 
 
 def stratified_sample(
@@ -172,7 +166,7 @@ def linearise(
     df = satterthwaite(parts, freedom) / inflation
     variance = float(parts.sum())
     got = quantity(estimate, variance, df, complete=complete, least=least)
-    return Linearised(method, estimate, variance, u, inflation, got, tuple(notes))
+    return Linearised(method, estimate, variance, got, tuple(notes), u, inflation)
 
 
 def found_so_far(sample: StratifiedSample) -> float:

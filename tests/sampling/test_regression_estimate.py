@@ -34,7 +34,8 @@ from sampling.stratified import Linearised, StratifiedSample, stratified_sample
 # The data set `trees` of R (Ryan, Joiner and Ryan, The Minitab Student Handbook, 1976): girth and
 # volume of 31 felled black cherry trees. Taken as a simple random sample of 1,000 trees with total
 # girth 14,000, R's survey package gives the ratio total 31882.64 and its standard error 1811.89:
-# T. Johnson, Ratio, Domain, and Regression Estimation and Calibration, rpubs.com/trjohns/survey-ratioreg.
+# T. Johnson, Ratio, Domain, and Regression Estimation and Calibration,
+# rpubs.com/trjohns/survey-ratioreg.
 GIRTH = [
     8.3, 8.6, 8.8, 10.5, 10.7, 10.8, 11.0, 11.0, 11.1, 11.2, 11.3, 11.4, 11.4, 11.7, 12.0, 12.9,
     12.9, 13.3, 13.7, 13.8, 14.0, 14.2, 14.5, 16.0, 16.3, 17.3, 17.5, 17.9, 18.0, 18.0, 20.6,
@@ -121,7 +122,7 @@ def _auxiliary(sample: StratifiedSample, x: Mapping[str, Sequence[float]] = X) -
 
 
 def _moments(estimator: Callable[[StratifiedSample], Linearised]) -> tuple[float, float, float]:
-    """Return mean and variance of the estimates over all samples, and the mean estimated variance."""
+    """Return mean and variance of the estimates over all samples, and the mean of theirs."""
     got = [estimator(sample) for sample in _samples()]
     values = np.array([g.estimate for g in got])
     return values.mean(), values.var(), float(np.mean([g.variance for g in got]))
@@ -162,16 +163,16 @@ def test_all_samples_catch_wrong_estimators() -> None:
     def without_fpc(s: StratifiedSample) -> Linearised:
         got = expansion_total(s)
         variance = float((s.variances(s.y) / np.maximum(1 - s.n / s.N, 1e-9)).sum())
-        return Linearised("", got.estimate, variance, got.u, 1, got.quantity)
+        return Linearised("", got.estimate, variance, got.quantity, (), got.u, 1)
 
     def divided_by_n(s: StratifiedSample) -> Linearised:
         got = expansion_total(s)
         variance = float((s.variances(s.y) * (s.n - 1) / s.n).sum())
-        return Linearised("", got.estimate, variance, got.u, 1, got.quantity)
+        return Linearised("", got.estimate, variance, got.quantity, (), got.u, 1)
 
     def score_added(s: StratifiedSample) -> Linearised:
         got = difference_total(s, _auxiliary(s))
-        return Linearised("", got.estimate + 0.01, got.variance, got.u, 1, got.quantity)
+        return Linearised("", got.estimate + 0.01, got.variance, got.quantity, (), got.u, 1)
 
     for wrong in (unweighted, without_fpc, divided_by_n, score_added):
         assert not _exact(wrong)
@@ -368,7 +369,7 @@ def test_weights_that_do_not_fit_are_refused() -> None:
     assert stratified_sample(*GOOD, weights=[4.5, 4.5, 2.5, 2.5]).weights.tolist() == [
         4.5, 4.5, 2.5, 2.5,
     ]  # fmt: skip
-    with pytest.raises(SampleError, match="Unit 'r' of stratum 'b' has weight 3.0"):
+    with pytest.raises(SampleError, match=r"Unit 'r' of stratum 'b' has weight 3\.0"):
         stratified_sample(*GOOD, weights=[4.5, 4.5, 3.0, 2.5])
 
 
