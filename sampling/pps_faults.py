@@ -129,7 +129,8 @@ def not_converged(unit: str) -> Fault:
         "PPS_CONVERGENCE",
         f"No working weights give these chances; the worst is unit '{unit}'. Take "
         "units with a chance very near 1 for certain.",
-        f"找不到与这些入样概率对应的工作权重，偏差最大的是对象“{unit}”。请将概率接近1的对象改为必查。",
+        f"找不到与这些入样概率对应的工作权重，偏差最大的是对象“{unit}”。"
+        "请将概率接近1的对象改为必查。",
     )  # fmt: skip
 
 

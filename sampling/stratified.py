@@ -95,11 +95,12 @@ class Linearised(Estimated):
     """An estimated total or mean; its variance is that of the expanded total of ``u``.
 
     ``u`` has a value per row of the sample (residual times g-weight), ``inflation`` makes up for
-    slopes that were fitted.
+    slopes that were fitted, ``least`` is what the quantity cannot be less than.
     """
 
     u: Floats
     inflation: float
+    least: float
 
 
 def stratified_sample(
@@ -166,7 +167,7 @@ def linearise(
     df = satterthwaite(parts, freedom) / inflation
     variance = float(parts.sum())
     got = quantity(estimate, variance, df, complete=complete, least=least)
-    return Linearised(method, estimate, variance, got, tuple(notes), u, inflation)
+    return Linearised(method, estimate, variance, got, tuple(notes), u, inflation, least)
 
 
 def found_so_far(sample: StratifiedSample) -> float:

@@ -163,16 +163,16 @@ def test_all_samples_catch_wrong_estimators() -> None:
     def without_fpc(s: StratifiedSample) -> Linearised:
         got = expansion_total(s)
         variance = float((s.variances(s.y) / np.maximum(1 - s.n / s.N, 1e-9)).sum())
-        return Linearised("", got.estimate, variance, got.quantity, (), got.u, 1)
+        return Linearised("", got.estimate, variance, got.quantity, (), got.u, 1, 0)
 
     def divided_by_n(s: StratifiedSample) -> Linearised:
         got = expansion_total(s)
         variance = float((s.variances(s.y) * (s.n - 1) / s.n).sum())
-        return Linearised("", got.estimate, variance, got.quantity, (), got.u, 1)
+        return Linearised("", got.estimate, variance, got.quantity, (), got.u, 1, 0)
 
     def score_added(s: StratifiedSample) -> Linearised:
         got = difference_total(s, _auxiliary(s))
-        return Linearised("", got.estimate + 0.01, got.variance, got.quantity, (), got.u, 1)
+        return Linearised("", got.estimate + 0.01, got.variance, got.quantity, (), got.u, 1, 0)
 
     for wrong in (unweighted, without_fpc, divided_by_n, score_added):
         assert not _exact(wrong)
