@@ -11,7 +11,8 @@ Satterthwaite's degrees of freedom: Cochran, Sampling Techniques, 3rd ed. (1977)
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,13 @@ class Estimated:
     variance: float
     quantity: Quantity
     notes: tuple[Fault, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as plain dictionaries, lists and numbers, as reports show it."""
+        return {
+            "method": self.method, "variance": self.variance, **asdict(self.quantity),
+            "notes": [{"code": n.code, "en": n.en, "zh": n.zh} for n in self.notes],
+        }  # fmt: skip
 
 
 def satterthwaite(variances: npt.ArrayLike, freedom: npt.ArrayLike) -> float:

@@ -79,6 +79,13 @@ def greg_weights(sample: StratifiedSample, aux: Auxiliary, *, slope: Slope = "we
     return np.asarray(sample.weights + correction)
 
 
+def regression_terms(
+    sample: StratifiedSample, aux: Auxiliary, slope: Slope
+) -> tuple[Floats, Floats]:
+    """Return c_h by stratum (0 where take-all), and X - Xhat, what the slopes are multiplied by."""
+    return _coefficients(sample, slope), _gap(sample, aux).sum(axis=0)
+
+
 def separate_regression_total(sample: StratifiedSample, aux: Auxiliary) -> Linearised:
     """Return the regression total with slopes of its own in every stratum (Cochran, 7.10).
 
@@ -125,7 +132,8 @@ def _coefficients(sample: StratifiedSample, slope: Slope) -> Floats:
     if slope == "weighted":
         c = sample.N / sample.n
     else:
-        c = sample.N * (sample.N - sample.n) / (sample.n * np.maximum(sample.n - 1, 1))
+        expanded = sample.N.astype(np.float64) * (sample.N - sample.n)
+        c = expanded / (sample.n * np.maximum(sample.n - 1, 1))
     return np.where(sample.uncertain, c, 0.0)
 
 

@@ -33,7 +33,11 @@ from sampling.stratified import Floats, Ints, Linearised, StratifiedSample
 
 REPLICATES = 1999
 _FEWEST = 39
-_BLOCK = 2**21
+BLOCK = 2**21
+"""Places drawn at a time, which bounds memory; it does not change what is drawn."""
+
+_FLAT = 1e-18
+"""A resample's variance below this part of the sample's is the rounding of equal values."""
 
 
 @dataclass(frozen=True)
@@ -67,19 +71,31 @@ def bootstrap(
     Raises:
         SampleError: if there are too few resamples.
     """
-    checked(_replicate_faults(replicates), SampleError)
+    checked(replicate_faults(replicates), SampleError)
+    settled = without_resampling(result, replicates)
+    if settled is not None:
+        return settled
+    return intervals_of(
+        result, *_errors(sample, result.u * math.sqrt(result.inflation), seed, replicates)
+    )
+
+
+def without_resampling(result: Linearised, replicates: int) -> Bootstrap | None:
+    """Return the answer where there is nothing to resample: all verdicts equal, or a census."""
+    T = result.estimate
     if result.quantity.standard_error is None:
         return Bootstrap(replicates, replicates, None, None, None, None, None, (_nothing(),))
     if result.quantity.standard_error == 0:
-        exact = (result.estimate, result.estimate)
-        return Bootstrap(
-            replicates, 0, 0.0, exact, result.estimate, exact, result.estimate, ()
-        )  # fmt: skip
-    error, own = _errors(sample, result.u * math.sqrt(result.inflation), seed, replicates)
-    pivot = np.full(replicates, 0.0)
-    spread = own > 0
+        return Bootstrap(replicates, 0, 0.0, (T, T), T, (T, T), T, ())
+    return None
+
+
+def intervals_of(result: Linearised, error: Floats, own: Floats) -> Bootstrap:
+    """Return the intervals from each resample's error and its own estimated variance of it."""
+    spread = own > _FLAT * result.variance
+    pivot = np.zeros(len(error))
     pivot[spread] = error[spread] / np.sqrt(own[spread])
-    # np.copysign would call a resample without error infinitely high or low.
+    # A resample without spread and without error is neither high nor low.
     pivot[~spread] = np.where(error[~spread] == 0, 0.0, np.sign(error[~spread]) * math.inf)
     return _bootstrap(result, np.sort(error), np.sort(pivot), int((~spread).sum()))
 
@@ -93,14 +109,14 @@ def replicate_weights(
     18 (1992), 209-217, with m_h = n_h - 1 and finite population correction: w (1 - l + l n/(n-1)
     times drawn), l = sqrt(1 - f). No weight is negative; every row adds up to N_h in each stratum.
     """
-    checked(_replicate_faults(replicates), SampleError)
+    checked(replicate_faults(replicates), SampleError)
     weights = np.tile(sample.weights, (replicates, 1))
     for h in np.flatnonzero(sample.uncertain).tolist():
         n = int(sample.n[h])
         columns = slice(int(sample.starts[h]), int(sample.starts[h]) + n)
         drawn = np.zeros((replicates, n))
         row = 0
-        for picks in _picks(seed, sample.strata[h], n, n - 1, replicates):
+        for picks in picked(seed, sample.strata[h], n, n - 1, replicates):
             at = np.arange(row, row + len(picks))[:, None]
             np.add.at(drawn, (np.broadcast_to(at, picks.shape), picks), 1)
             row += len(picks)
@@ -126,7 +142,7 @@ def _errors(
         values = u[int(sample.starts[h]) : int(sample.starts[h]) + n]
         m = max(2, n - 1)
         row = 0
-        for picks in _picks(seed, sample.strata[h], n, m, replicates):
+        for picks in picked(seed, sample.strata[h], n, m, replicates):
             rows = slice(row, row + len(picks))
             one, two = rescaled(values, picks, N)
             error[rows] += one
@@ -147,17 +163,17 @@ def rescaled(values: Floats, picks: Ints, N: int) -> tuple[Floats, Floats]:
     scale = N**2 * m * (1 - n / N) / (n - 1)
     drawn = values[picks]
     mean = drawn.mean(axis=1)
-    # Equal values have no spread, whatever their mean's last digit says.
-    flat = (drawn == drawn[:, :1]).all(axis=1)
-    squares = np.where(flat, 0.0, ((drawn - mean[:, None]) ** 2).sum(axis=1))
+    squares = ((drawn - mean[:, None]) ** 2).sum(axis=1)
     return math.sqrt(scale) * (mean - values.mean()), scale * squares / ((m - 1) * m)
 
 
-def _picks(seed: bytes, stratum: str, n: int, m: int, replicates: int) -> Iterator[Ints]:
-    """Return blocks of rows of m places from 0 to n - 1, the stream being the stratum's own."""
+def picked(
+    seed: bytes, stratum: str, n: int, m: int, replicates: int, rows: int | None = None
+) -> Iterator[Ints]:
+    """Return blocks of ``rows`` resamples of m places from 0 to n - 1, by the stratum's stream."""
     digest = hashlib.sha256(hashlib.sha256(seed).digest() + stratum.encode()).digest()
     stream = np.random.PCG64(np.random.SeedSequence(int.from_bytes(digest, "big")))
-    rows = max(1, _BLOCK // m)
+    rows = rows or max(1, BLOCK // m)
     for start in range(0, replicates, rows):
         count = min(rows, replicates - start)
         raw = np.asarray(stream.random_raw(count * m), dtype=np.uint64) >> np.uint64(32)
@@ -188,7 +204,8 @@ def _bootstrap(result: Linearised, error: Floats, pivot: Floats, empty: int) -> 
     )  # fmt: skip
 
 
-def _replicate_faults(replicates: int) -> Sequence[Fault]:
+def replicate_faults(replicates: int) -> Sequence[Fault]:
+    """Return what is wrong with a number of resamples."""
     if replicates >= _FEWEST:
         return []
     return [Fault(

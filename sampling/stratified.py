@@ -72,9 +72,8 @@ class StratifiedSample:
         """Return N_h^2 (1 - f_h) s_h^2 / n_h by stratum, zero where the stratum is take-all."""
         squares = self.sums(self.centred(z) ** 2)
         freedom = np.maximum(self.n - 1, 1)
-        return np.where(
-            self.uncertain, self.N * (self.N - self.n) * squares / (freedom * self.n), 0.0
-        )
+        expanded = self.N.astype(np.float64) * (self.N - self.n)
+        return np.where(self.uncertain, expanded * squares / (freedom * self.n), 0.0)
 
     def with_values(self, y: Floats) -> StratifiedSample:
         """Return the same sample with other values, in the order of its rows."""

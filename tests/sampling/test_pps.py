@@ -146,6 +146,8 @@ def test_a_draw_by_hand() -> None:
     assert select([1, 2, 3], 1, [sixth, 0, 0]) == [0]
     assert select([1, 2, 3], 1, [sixth + 1, 0, 0]) == [1]
     assert select([1, 2, 3], 1, [sixth + 1, 2 * 2**64 // 5 + 1, 2**64 - 1]) == [2]
+    assert select([1, 1], 1, [2**63 - 1, 0]) == [0]
+    assert select([1, 1], 1, [2**63, 0]) == [1]
     assert select([1, 0, 3], 2, [2**64 - 1, 5, 5]) == [1, 2]
     assert select([0, 0], 2, [1, 1]) == [0, 1]
     assert select([7, 5], 2, [2**64 - 1] * 2) == [0, 1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations, product
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sampling.auxiliary import Auxiliary, auxiliary, auxiliary_totals
+from sampling.intervals import quantity, satterthwaite
 from sampling.ratio_estimate import (
     combined_ratio_total,
     domain_mean,
@@ -325,6 +327,58 @@ def test_a_census_is_exact() -> None:
         assert got.estimate == TRUTH
         assert got.quantity.interval_95_t == (TRUTH, TRUTH)
         assert got.quantity.standard_error == 0
+
+
+def test_intervals_by_hand() -> None:
+    """Student's t, 10 degrees of freedom: 1.372184 at 90 %, 2.228139 at 97.5 %; normal 1.959964."""
+    got = quantity(100, 400, 10)
+    assert got.standard_error == 20
+    assert got.interval_95 == pytest.approx((60.80072, 139.19928), abs=1e-5)
+    assert got.interval_95_t == pytest.approx((55.43722, 144.56278), abs=1e-5)
+    assert got.lower_90 == pytest.approx(72.55633, abs=1e-5)
+    assert quantity(100, 400, 10, least=90, most=120).interval_95_t == (90, 120)
+
+
+def test_degrees_of_freedom_by_hand() -> None:
+    """Variances 1, 2 and 0 on 4, 5 and 9: 9 / (1/4 + 4/5); one without variance has no say."""
+    assert satterthwaite([1, 2, 0], [4, 5, 9]) == pytest.approx(9 / 1.05)
+    assert satterthwaite([0, 0], [4, 5]) == 0
+
+
+def test_a_take_all_stratum_does_not_bend_the_slope() -> None:
+    """Verdicts follow 2 x outside the take-all stratum and -50 x in it: the slope is 2."""
+    ids, strata = list("pqrstu"), list("aaattt")
+    x = dict(zip(ids, [1.0, 2, 4, 1, 2, 3], strict=True))
+    sample = stratified_sample({"a": 9, "t": 3}, ids, strata, [2, 4, 8, -50, -100, -150])
+    aux = auxiliary_totals(sample, x, {"a": 30.0, "t": 6.0})
+    for slope in ("weighted", "optimal"):
+        assert greg_slopes(sample, aux, slope=slope) == pytest.approx([2])
+        got = greg_total(sample, aux, slope=slope)
+        assert got.estimate == pytest.approx(60 - 300)
+        assert got.variance == pytest.approx(0, abs=1e-9)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**31))
+def test_the_optimal_slope_has_the_least_estimated_variance(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    ids, strata = [f"u{i}" for i in range(12)], ["a"] * 5 + ["b"] * 7
+    sample = stratified_sample({"a": 11, "b": 90}, ids, strata, rng.gamma(1, 9, 12))
+    aux = auxiliary_totals(
+        sample, dict(zip(ids, rng.gamma(1, 9, 12), strict=True)), {"a": 99.0, "b": 800.0}
+    )
+    best = greg_slopes(sample, aux, slope="optimal")
+    least = difference_total(sample, aux, slope=best).variance
+    for other in (best - 0.05, best + 0.05, greg_slopes(sample, aux)):
+        assert least <= difference_total(sample, aux, slope=other).variance * (1 + 1e-12)
+
+
+def test_the_record_is_plain() -> None:
+    sample = next(_samples())
+    record = difference_total(sample, _auxiliary(sample)).to_dict()
+    assert json.loads(json.dumps(record))["method"] == "difference"
+    assert record["notes"][0]["code"] == "DIFFERENCE_SLOPE"
+    assert record["lower_90"] <= record["estimate"]
 
 
 def test_bounds_never_fall_below_what_was_found() -> None:

@@ -71,6 +71,17 @@ def test_the_stream_of_numbers_stays_what_it_is() -> None:
     assert times.tolist() == [[2, 0, 1, 2, 0, 0], [0, 1, 0, 2, 1, 1]]
 
 
+def test_the_intervals_stay_what_they_are() -> None:
+    """Frozen like the stream: a change of the resampling must be a decision, not an accident."""
+    sample = _sample()
+    boot = bootstrap(sample, expansion_total(sample), SEED, replicates=399)
+    assert boot.standard_error == pytest.approx(567.162913, abs=1e-6)
+    assert boot.percentile_95 == pytest.approx((199, 2385.803738), abs=1e-6)
+    assert boot.studentised_95 == pytest.approx((211.004440, 54130.882202), abs=1e-6)
+    assert boot.percentile_lower_90 == pytest.approx(375.260974, abs=1e-6)
+    assert boot.studentised_lower_90 == pytest.approx(504.503283, abs=1e-6)
+
+
 def test_another_stratum_does_not_change_a_stratums_resamples() -> None:
     sample = _sample()
     alone = stratified_sample({"b": 10}, [f"b{i}" for i in range(6)], ["b"] * 6, [5, 0, 8, 0, 2, 0])

@@ -118,6 +118,18 @@ def test_all_draws_with_unequal_chances_are_exactly_unbiased() -> None:
     assert estimated == pytest.approx(true, rel=1e-11)
 
 
+def test_the_order_of_institutions_is_irrelevant() -> None:
+    joint = joint_inclusion_probabilities([4, 5, 9, 2, 0], 3)
+    institutions = [_within(u)[1] for u in ("h1", "h2")] + [_within("p2")[0]]
+    one = two_stage_pps_total(institutions, *_chances(joint, [0, 1, 4]))
+    two = two_stage_pps_total(institutions[::-1], *_chances(joint, [4, 1, 0]))
+    assert (one.estimate, one.variance, one.quantity) == (two.estimate, two.variance, two.quantity)
+
+
+def _chances(joint: np.ndarray, rows: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    return np.diag(joint)[rows], joint[np.ix_(rows, rows)]
+
+
 def test_by_hand() -> None:
     """M 3, m 2: h1 sees 0 and 40 of 3 (t = 60, V = 3 x 1 x 800 / 2 = 1200), h3 is seen whole (60).
 
