@@ -49,7 +49,7 @@ _MEMORY = 2 * 10**9
 def target_probabilities(sizes: Sequence[int], n: int, unit_ids: Sequence[str]) -> Floats:
     """Return chances proportional to size that add up to n; units too large for that are certain.
 
-    Saerndal, Swensson and Wretman, Model Assisted Survey Sampling (1992), section 3.6.1: units
+    Saerndal, Swensson and Wretman, Model Assisted Survey Sampling (1992), section 3.6: units
     with n x_k / X >= 1 are taken for certain and the rest is shared out again.
 
     Raises:

@@ -107,7 +107,7 @@ def domain_total(sample: StratifiedSample, members: Collection[str]) -> Linearis
 
 
 def domain_mean(sample: StratifiedSample, members: Collection[str]) -> Linearised:
-    """Return the mean over a domain of unknown size (Saerndal, Swensson and Wretman, 10.3.5).
+    """Return the mean over a domain of unknown size (Saerndal, Swensson and Wretman, chapter 10).
 
     Raises:
         SampleError: if no member was inspected.

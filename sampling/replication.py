@@ -4,7 +4,7 @@ In: a stratified sample, an estimate of it, a seed. Out: a `Bootstrap` with perc
 studentised intervals and the one-sided 90 % lower bound of each.
 
 Rescaling bootstrap with finite population correction: Rao and Wu, Resampling inference with
-complex survey data, Journal of the American Statistical Association 83 (1988), 231-241, section 2.
+complex survey data, Journal of the American Statistical Association 83 (1988), 231-241.
 In each stratum m_h = max(2, n_h - 1) values are drawn with replacement from the n_h values of the
 linearised variable, and their mean is pulled towards that of the sample by
 sqrt(m_h (1 - f_h) / (n_h - 1)), so that the variance over resamples is N_h^2 (1 - f_h) s_h^2 / n_h

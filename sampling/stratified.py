@@ -134,7 +134,7 @@ def stratified_sample(
 def in_domain(sample: StratifiedSample, members: Collection[str]) -> StratifiedSample:
     """Return the sample with zero for units outside the domain: any estimator then holds for it.
 
-    Saerndal, Swensson and Wretman, Model Assisted Survey Sampling (1992), section 10.3.
+    Saerndal, Swensson and Wretman, Model Assisted Survey Sampling (1992), chapter 10.
     """
     return sample.with_values(np.where(membership(sample, members), sample.y, 0.0))
 

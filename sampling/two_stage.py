@@ -4,7 +4,7 @@ In: the institutions drawn, each with a stratified sample of its own claims. Out
 all claims of the frame. The second stage is drawn in every institution independently of the others
 and of who else was drawn.
 
-Simple random institutions within strata (Cochran, Sampling Techniques, 3rd ed., 1977, eq. 11.24;
+Simple random institutions within strata (Cochran, Sampling Techniques, 3rd ed., 1977, chapter 11;
 Saerndal, Swensson and Wretman, Model Assisted Survey Sampling, 1992, result 4.3.1): with M_h
 institutions of which m_h are drawn, t_i the estimated total of an institution and V_i its estimated
 variance, total = sum M_h tbar_h, with variance sum M_h^2 (1 - m_h/M_h) s_t^2 / m_h + (M_h/m_h)

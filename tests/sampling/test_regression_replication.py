@@ -96,6 +96,16 @@ def test_standard_errors_of_formula_and_resampling_agree() -> None:
     assert boot.studentised_lower_90 < got.estimate
 
 
+def test_amounts_along_a_line_leave_only_what_is_off_it() -> None:
+    """In a small frame the means of y and x are pulled alike, so the line itself cancels."""
+    sample, aux = _sample(np.random.default_rng(8), 20, 1)
+    off = np.random.default_rng(9).normal(0, 1e-3, 26)
+    line = sample.with_values(3 * aux.x[:, 0] + off)
+    got = greg_total(line, aux)
+    boot = greg_bootstrap(line, aux, SEED, replicates=999)
+    assert boot.standard_error == pytest.approx(got.quantity.standard_error, rel=0.2)
+
+
 def test_nothing_to_resample() -> None:
     sample, aux = _sample(np.random.default_rng(7), 60, 1)
     zero = sample.with_values(np.zeros(26))

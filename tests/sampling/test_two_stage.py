@@ -144,6 +144,19 @@ def test_by_hand() -> None:
     assert (turned.estimate, turned.variance) == (180, 1800)
 
 
+def test_all_institutions_but_not_all_claims_leave_the_second_stage() -> None:
+    """Both pharmacies drawn, two of three claims each: V_i = 3 x 1 x s^2 / 2, and nothing more.
+
+    p1 sees 3 and 0, s^2 4.5; p2 sees 0 and 8, s^2 32: 6.75 + 48.
+    """
+    institutions = [_within("p1")[0], _within("p2")[0]]
+    got = two_stage_total({"pharmacy": 2}, institutions)
+    assert got.variance == pytest.approx(54.75)
+    assert got.quantity.standard_error == pytest.approx(math.sqrt(54.75))
+    got = two_stage_pps_total(institutions, [1, 1], [[1, 1], [1, 1]])
+    assert got.quantity.standard_error == pytest.approx(math.sqrt(54.75))
+
+
 def test_seeing_everything_is_exact() -> None:
     amounts = {"x": [1, 2], "y": [0, 4]}
     institutions = [
