@@ -116,7 +116,7 @@ def _faults(
 
 def _unseen(name: str, have: int, want: int) -> Fault:
     return Fault(
-        "EXACT_UNSEEN", f"Stratum '{name}' has {want} units not inspected; it needs as many amounts "
-        f"of zero or more, not {have}.",
+        "EXACT_UNSEEN", f"Stratum '{name}' has {want} units not inspected; it needs as many "
+        f"amounts of zero or more, not {have}.",
         f"层“{name}”有{want}个未检查对象，需要同样多的非负金额，现有{have}个。",
     )  # fmt: skip

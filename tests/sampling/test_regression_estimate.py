@@ -345,6 +345,16 @@ def test_degrees_of_freedom_by_hand() -> None:
     assert satterthwaite([0, 0], [4, 5]) == 0
 
 
+def test_expansion_is_the_estimate_of_the_plan() -> None:
+    """The hand arithmetic of tests/sampling/test_estimate.py: one estimator, written twice."""
+    sample = stratified_sample({"a": 10, "b": 4}, list("vwxyz"), list("aaabb"), [0, 2, 4, 10, 30])
+    got = expansion_total(sample).quantity
+    assert got.estimate == 100
+    assert got.standard_error == pytest.approx(math.sqrt(2680 / 3), rel=1e-12)
+    assert got.df == pytest.approx((2680 / 3) ** 2 / ((280 / 3) ** 2 / 2 + 800**2))
+    assert got.interval_95 == pytest.approx((46, 100 + 1.959963984540054 * math.sqrt(2680 / 3)))
+
+
 def test_a_take_all_stratum_does_not_bend_the_slope() -> None:
     """Verdicts follow 2 x outside the take-all stratum and -50 x in it: the slope is 2."""
     ids, strata = list("pqrstu"), list("aaattt")
