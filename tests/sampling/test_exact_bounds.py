@@ -65,6 +65,11 @@ def test_all_draws_of_two_strata_hold_together() -> None:
         assert missed <= risk
 
 
+def test_each_side_has_half_of_the_risk() -> None:
+    low, high = least_findings(90, 30, 6, 0.1), most_findings(90, 30, 6, 0.1)
+    assert findings_between({"a": 90}, {"a": 30}, {"a": 6}, risk=0.2) == (low, high)
+
+
 def test_a_stratum_seen_whole_takes_no_part_of_the_risk() -> None:
     one = findings_between({"a": 40}, {"a": 10}, {"a": 1})
     two = findings_between({"a": 40, "top": 5}, {"a": 10, "top": 5}, {"a": 1, "top": 4})
