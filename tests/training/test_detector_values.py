@@ -49,12 +49,12 @@ def test_compression_keeps_order_and_is_inverted(values):
 
 
 def test_scale_goes_by_quartiles_then_wider_ranges_then_deviation():
-    # 0 to 8: quartiles 2 and 6. Of 41 values 30 zeros in the middle: quartiles 0 and 0; the deciles
+    # 0 to 8: quartiles 2 and 6. Of 41 values 31 zeros in the middle: quartiles 0 and 0; the deciles
     # are the 5th value from either end, -2 and 2; a normal's deciles lie 2.5631 sigmas apart.
     wide = np.r_[[-6.0, -5, -4, -3], -2.0, np.zeros(31), 2.0, [3.0, 4, 5, 6]]
     assert RobustScale.of(np.arange(9.0)[:, None]).scale[0] == pytest.approx(4 / SIGMA)
     assert RobustScale.of(wide[:, None]).scale[0] == pytest.approx(4 / 2.5631031310892007)
-    # One 10 among 100 zeros and ones: the root mean square deviation is sqrt(100 / 100) = 1.
+    # One 10 among 99 zeros: the root mean square deviation is sqrt(100 / 100) = 1.
     rare = RobustScale.of(np.r_[np.zeros(99), 10.0][:, None])
     assert (rare.centre[0], rare.scale[0]) == (0.0, pytest.approx(1.0))
 
@@ -73,7 +73,7 @@ def test_two_equal_rows_and_a_third():
     # Any cut parts 10 from the two 0: depth 1 for 10, 1 + c(2) = 2 for a 0. c(3) = 1.2073923576.
     score = IsolationForestDetector(trees=7).fit([[0.0], [10.0], [0.0]])
     got = score.anomaly_score([[10.0], [0.0], [1e9]])
-    assert got == pytest.approx([2 ** (-1 / 1.2073923576), 2 ** (-2 / 1.2073923576)] + [got[0]])
+    assert got == pytest.approx([2 ** (-1 / 1.2073923576), 2 ** (-2 / 1.2073923576), got[0]])
 
 
 @pytest.mark.parametrize("sample", [8, 256, 700])
@@ -105,8 +105,7 @@ def test_static_bins_by_hand():
 
 
 def test_an_empty_bin_has_half_a_row():
-    # 0 0 0 6 has the quartiles 0 and 1.5, so 6 is compressed: 6 SIGMA / 1.5 = 5.396 -> still the
-    # other end. Two bins of equal width, then nine values with an empty middle one of three.
+    # Nine values in three bins of equal width: six, none (counted as half a one) and three.
     column = np.r_[np.zeros(6), np.ones(3)][:, None]
     detector = HistogramDetector(bins="static").fit(column)
     assert detector.anomaly_score([[0.0], [0.5], [1.0]]) == pytest.approx(np.log([1, 12, 2]))
@@ -173,9 +172,9 @@ def test_full_share_is_the_mahalanobis_distance():
 
 def test_a_fifth_of_odd_rows_does_not_turn_the_axes():
     rng = np.random.default_rng(9)
-    along = rng.normal(size=1000) * 3
+    along = rng.normal(size=1000) * 2
     z = np.column_stack([along, along + rng.normal(size=1000) * 0.1])
-    z[:200] = rng.normal(size=(200, 2)) * 0.3 + [6, -6]
+    z[:200] = rng.normal(size=(200, 2)) * 0.3 + [8, -8]
     robust = fit_subspace(z, core=0.75, share=0.5, most=1)
     plain = fit_subspace(z, core=1.0, share=0.5, most=1)
     diagonal = np.ones(2) / math.sqrt(2)
@@ -314,7 +313,7 @@ def test_usual_members_all_have_a_say():
     assert list(values) == [
         "isolation_forest", "histogram", "robust_distance", "neighbour_distance", "tail",
     ]  # fmt: skip
-    assert all(value.min() < 0.1 and value.max() > 0.9 for value in values.values())
+    assert all(value.std() > 0.2 and value.max() > 0.9 for value in values.values())
     mean = sum(values.values()) / 5
     assert ensemble.anomaly_score(table) == pytest.approx(mean)
     assert isinstance(ensemble.fitted_[4][1], TailDetector)

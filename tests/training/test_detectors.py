@@ -129,7 +129,7 @@ def test_threads_and_global_random_state_leave_every_bit(make):
     table = heavy(300)
     with threadpool_limits(limits=1):
         one = text(make().fit(table))
-    np.random.seed(7)  # noqa: NPY002
+    np.random.seed(7)
     with threadpool_limits(limits=4):
         assert text(make().fit(table)) == one
 
