@@ -49,7 +49,7 @@ class Places:
         below = np.maximum(at[0] - score, 0.0)
         # above / (above + reach) without overflow, whichever of the two is larger.
         result += self.step * _part(above, reach)
-        return result - value[0] * _part(below, reach)
+        return np.asarray(result - value[0] * _part(below, reach))
 
 
 class RankEnsemble(Detector):

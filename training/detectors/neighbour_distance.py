@@ -89,8 +89,8 @@ class NeighbourDistanceDetector(Detector):
     def _score(self, values: Floats) -> Floats:
         places = _place(self.subspace_, self.scale_.filled(values))
         count = min(self.neighbours, len(self.sample_))
-        nearest = self.index_.query(places, k=np.arange(1, count + 1))[0]
-        return sum_columns(nearest) / count
+        nearest, _ = self.index_.query(places, k=np.arange(1, count + 1))
+        return sum_columns(np.asarray(nearest)) / count
 
     def _state(self) -> State:
         parts = {**self.scale_.state(), **self.subspace_.state()}

@@ -163,7 +163,7 @@ class PeerResidualDetector(Detector):
         if self.models_:
             mix = np.ascontiguousarray(z[:, self._columns()[1]])
             for column, model in enumerate(self.models_):
-                both[:, column] = model.predict(mix, num_threads=1)
+                both[:, column] = np.asarray(model.predict(mix, num_threads=1))
         both[:, 1] = np.maximum(both[:, 0], both[:, 1])
         return both
 
@@ -173,7 +173,7 @@ class PeerResidualDetector(Detector):
         target = self._columns()[0]
         with np.errstate(over="ignore"):
             amount = expand(quantiles) * self.scale_.scale[target] + self.scale_.centre[target]
-        return np.clip(amount, -BOUND, BOUND)
+        return np.asarray(np.clip(amount, -BOUND, BOUND))
 
     def _score(self, values: Floats) -> Floats:
         if not self.n_features_in_ or self.scale_.scale[self._columns()[0]] == 0:

@@ -92,7 +92,7 @@ class RobustDistanceDetector(Detector):
     def _score(self, values: Floats) -> Floats:
         along, off = self._distances(self.scale_.filled(values))
         along, off = along / self.limits_[0], off / self.limits_[1]
-        return np.sqrt(along * along + off * off)
+        return np.asarray(np.sqrt(along * along + off * off))
 
     def _state(self) -> State:
         parts = {**self.scale_.state(), **self.subspace_.state()}
