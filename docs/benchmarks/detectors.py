@@ -48,9 +48,9 @@ SINGLES: dict[str, Callable[[], AnyDetector]] = {
     "tail": TailDetector,
 }
 ENSEMBLES: dict[str, Callable[[], AnyDetector]] = {
-    "ens mean": RankEnsemble,
-    "ens max": lambda: RankEnsemble(combine="max"),
-    "ens tail": lambda: RankEnsemble(combine="tail"),
+    "ensemble": RankEnsemble,
+    "of means": lambda: RankEnsemble(combine="mean"),
+    "of maxima": lambda: RankEnsemble(combine="max"),
 }
 #: The amount is the first column; its peers are told by the others.
 AMOUNT = "amounts by case mix"

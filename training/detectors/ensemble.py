@@ -4,15 +4,21 @@ In: an (n, p) table and the members to fit on it. Out: one score, the weighted m
 of the members' values. A member's score s becomes its place among the member's training scores,
 (rows below + half of the rows equal) / n, so that units and tails of different methods do not
 matter (Aggarwal & Sathe 2015, SIGKDD Explorations 17(1), 24-47, on normalising and joining outlier
-scores by mean and maximum). ``combine="tail"`` adds up -log(1 - place) instead, as Fisher's method
-does with p-values (Fisher 1925, Statistical Methods for Research Workers, section 21.1): a row that
-one member puts among the very first then counts for more than a row that all put a little high.
+scores by mean and maximum).
+
+``combine="tail"``, the default, takes the mean of -log(1 - place) instead, as Fisher's method does
+with p-values (Fisher 1925, Statistical Methods for Research Workers, section 21.1): a row that one
+member puts among the very first counts for more than a row that all put a little high. Places alone
+forget how far ahead the first ones are. So only the lower nine tenths are ranks; above, the curve
+goes straight on at the slope that it has from the median to there (it is a straight line for
+exponential scores), by the knee of training.detectors.scaling in the end. The odd rows themselves
+have no part in that slope.
 
 The places are frozen as a table of at most ``knots`` knots, straight in between: a row never meets
-its batch. Beyond the largest training score the value goes on rising towards a bound, so that new
-extremes keep their order. Weights are fixed by whoever makes the ensemble; no label is used. Tables
-larger than ``most_rows``: places come from that many rows, drawn by the seed from the rows in
-canonical order.
+its batch. Under "mean" and "max" a score beyond the largest training score rises towards 1, so that
+new extremes keep their order too. Weights are fixed by whoever makes the ensemble; no label is
+used. Tables larger than ``most_rows``: places come from that many rows, drawn by the seed from the
+rows in canonical order.
 """
 
 from __future__ import annotations
@@ -26,15 +32,19 @@ from sklearn.base import clone
 
 from training.detectors.base import Detector, Floats, State, between, pick_rows, read_array
 from training.detectors.registry import AnyDetector, read_member, usual_members
+from training.detectors.scaling import compress
 
 
 @dataclass(frozen=True)
 class Places:
-    """Training scores and the values that they map to, both rising; ``step``: room above."""
+    """Training scores and the values that they map to, both rising.
+
+    ``unit`` is what scores beyond the last knot are counted in; 0 where values have the bound 1.
+    """
 
     at: Floats
     value: Floats
-    step: float
+    unit: float
 
     def of(self, score: Floats) -> Floats:
         """Return the values of scores, interpolated; see the module's text for the ends."""
@@ -47,8 +57,11 @@ class Places:
         reach = max(float(at[-1] - at[0]), float(np.finfo(np.float64).tiny))
         above = np.maximum(score - at[-1], 0.0)
         below = np.maximum(at[0] - score, 0.0)
-        # above / (above + reach) without overflow, whichever of the two is larger.
-        result += self.step * _part(above, reach)
+        if self.unit > 0:
+            with np.errstate(over="ignore"):
+                result += compress(above / self.unit)
+        else:
+            result += (1.0 - value[-1]) * _part(above, reach)
         return np.asarray(result - value[0] * _part(below, reach))
 
 
@@ -56,11 +69,12 @@ class RankEnsemble(Detector):
     """Mean or maximum of frozen ranks.
 
     Args:
-        members: (name, detector) pairs, not yet fitted; None means forest, histogram, robust
-            distance, neighbour distance and frozen tail sum with their defaults.
+        members: (name, detector) pairs, not yet fitted; None means one for each view of a table:
+            histogram (each column), robust distance (all columns jointly), neighbour distance
+            (locally) and forest (cuts), with their defaults.
         weights: one per member, not negative; None means equal. The maximum is taken of
             weight times value.
-        combine: "mean", "max" or "tail".
+        combine: "tail", "mean" or "max".
         knots: most knots of a table of places.
         most_rows: rows that the places are taken from.
         seed: draws them where the table has more.
@@ -72,7 +86,7 @@ class RankEnsemble(Detector):
         self,
         members: Sequence[tuple[str, AnyDetector]] | None = None,
         weights: Sequence[float] | None = None,
-        combine: Literal["mean", "max", "tail"] = "mean",
+        combine: Literal["tail", "mean", "max"] = "tail",
         knots: int = 1_024,
         most_rows: int = 100_000,
         seed: int = 0,
@@ -99,8 +113,8 @@ class RankEnsemble(Detector):
             faults.append("it has no members")
         if len(set(names)) < len(names):
             faults.append("two members have the same name")
-        if self.combine not in ("mean", "max", "tail"):
-            faults.append(f"combine must be 'mean', 'max' or 'tail', got {self.combine!r}")
+        if self.combine not in ("tail", "mean", "max"):
+            faults.append(f"combine must be 'tail', 'mean' or 'max', got {self.combine!r}")
         if self.weights is not None:
             if len(self.weights) != len(names):
                 faults.append(f"{len(self.weights)} weights for {len(names)} members")
@@ -112,7 +126,7 @@ class RankEnsemble(Detector):
         self.fitted_ = [(name, clone(member).fit(values)) for name, member in self._chosen()]
         rows = values[pick_rows(len(values), self.most_rows, self.seed)]
         self.places_ = [
-            freeze_places(member.anomaly_score(rows), self.knots, logarithm=self.combine == "tail")
+            freeze_places(member.anomaly_score(rows), self.knots, tail=self.combine == "tail")
             for _, member in self.fitted_
         ]
 
@@ -151,7 +165,7 @@ class RankEnsemble(Detector):
                     "detector": member.to_dict(),
                     "at": places.at.tolist(),
                     "value": places.value.tolist(),
-                    "step": places.step,
+                    "unit": places.unit,
                 }
                 for (name, member), places in zip(self.fitted_, self.places_, strict=True)
             ]
@@ -171,16 +185,28 @@ class RankEnsemble(Detector):
 
 
 _UNREAD: Any = None
+_EDGE = 0.9
 
 
-def freeze_places(scores: Floats, knots: int, *, logarithm: bool) -> Places:
-    """Return the table from training scores to places, or to -log(1 - place)."""
+def freeze_places(scores: Floats, knots: int, *, tail: bool) -> Places:
+    """Return the table from training scores to places, or with ``tail`` to -log(1 - place)."""
     at, counts = np.unique(scores, return_counts=True)
     place = (np.cumsum(counts) - counts / 2.0) / counts.sum()
-    kept = _spread(len(at), knots)
-    if logarithm:
-        return Places(at[kept], -np.log1p(-place)[kept], float(np.log(2.0)))
-    return Places(at[kept], place[kept], float(1.0 - place[-1]))
+    if not tail:
+        kept = _spread(len(at), knots)
+        return Places(at[kept], place[kept], 0.0)
+    median, edge = np.quantile(scores, [0.5, _EDGE], method="inverted_cdf")
+    kept = _spread(int(at.searchsorted(edge, side="right")), knots)
+    value = -np.log1p(-np.minimum(place, _EDGE))[kept]
+    return Places(at[kept], value, _unit(scores, float(median), float(edge)))
+
+
+def _unit(scores: Floats, median: float, edge: float) -> float:
+    """Return the score that raises -log(1 - place) by 1, between median and edge."""
+    if edge > median:
+        return float((edge - median) / np.log(0.5 / (1.0 - _EDGE))) or 1.0
+    beyond = scores[scores > edge]
+    return float(np.mean(beyond - edge)) if beyond.size else 1.0
 
 
 def _spread(size: int, knots: int) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
@@ -201,7 +227,12 @@ def _part(distance: Floats, reach: float) -> Floats:
 def _read_places(record: Mapping[str, Any]) -> Places:
     at = read_array(record, "at", -1)
     value = read_array(record, "value", len(at))
-    step = float(record["step"])
-    if not len(at) or (np.diff(at) <= 0).any() or (np.diff(value) < 0).any() or not step >= 0:
+    unit = float(record["unit"])
+    if (
+        not len(at)
+        or (np.diff(at) <= 0).any()
+        or (np.diff(value) < 0).any()
+        or not 0 <= unit < np.inf
+    ):
         raise ValueError("a table of places does not rise")
-    return Places(at, value, step)
+    return Places(at, value, unit)

@@ -10,7 +10,10 @@ coordinate, the distance from the plane of these axes, so that a row that leaves
 
 The sample is ``reference`` rows, drawn by the seed from the rows in canonical order, and never
 changes. A row that is in the sample finds itself at distance 0, at fit and later alike; copies are
-neighbours like any others. With fewer than k rows all of them count. A missing value counts as the
+neighbours like any others. With fewer than k rows all of them count. By default k is a tenth of the
+sample: a group of alike odd rows does not hide itself unless it is that large. A small sample is
+enough, and hides such groups less than a large one (Sugiyama & Borgwardt 2013, NeurIPS 26;
+Zimek et al. 2013, KDD, 428-436). A missing value counts as the
 column's median.
 """
 
@@ -26,12 +29,14 @@ from training.detectors.base import Detector, Floats, State, between, pick_rows,
 from training.detectors.scaling import RobustScale
 from training.detectors.subspace import Subspace, fit_subspace, sum_columns
 
+_FEWEST = 5
+
 
 class NeighbourDistanceDetector(Detector):
     """Mean distance to the k nearest rows of a reference sample.
 
     Args:
-        neighbours: k.
+        neighbours: k; None means a tenth of the sample, at least 5.
         reference: rows in the sample.
         share: share of the variance that the main axes carry.
         most_axes: most main axes.
@@ -50,9 +55,9 @@ class NeighbourDistanceDetector(Detector):
 
     def __init__(
         self,
-        neighbours: int = 10,
-        reference: int = 2_000,
-        share: float = 0.9,
+        neighbours: int | None = None,
+        reference: int = 500,
+        share: float = 0.99,
         most_axes: int = 10,
         core: float = 0.75,
         seed: int = 0,
@@ -67,7 +72,7 @@ class NeighbourDistanceDetector(Detector):
 
     def _faults(self, columns: int) -> list[str]:
         return [
-            *between("neighbours", self.neighbours, 1, 1_000),
+            *between("neighbours", 1 if self.neighbours is None else self.neighbours, 1, 100_000),
             *between("reference", self.reference, 1, 1_000_000),
             *between("share", self.share, 0.01, 1.0),
             *between("most_axes", self.most_axes, 1, 1_000),
@@ -88,9 +93,15 @@ class NeighbourDistanceDetector(Detector):
 
     def _score(self, values: Floats) -> Floats:
         places = _place(self.subspace_, self.scale_.filled(values))
-        count = min(self.neighbours, len(self.sample_))
+        count = self._count()
         nearest, _ = self.index_.query(places, k=np.arange(1, count + 1))
         return sum_columns(np.asarray(nearest)) / count
+
+    def _count(self) -> int:
+        """Return how many neighbours count."""
+        rows = len(self.sample_)
+        wanted = max(_FEWEST, rows // 10) if self.neighbours is None else self.neighbours
+        return min(wanted, rows)
 
     def _state(self) -> State:
         parts = {**self.scale_.state(), **self.subspace_.state()}

@@ -29,13 +29,12 @@ _SINGLE: dict[str, type[Detector]] = {
 
 
 def usual_members() -> list[tuple[str, AnyDetector]]:
-    """Return the members of an ensemble that names none: all that need no choice of columns."""
+    """Return the members of an ensemble that names none: one for each view of a table."""
     return [
         ("isolation_forest", IsolationForestDetector()),
         ("histogram", HistogramDetector()),
         ("robust_distance", RobustDistanceDetector()),
         ("neighbour_distance", NeighbourDistanceDetector()),
-        ("tail", TailDetector()),
     ]
 
 

@@ -6,7 +6,11 @@ In: an (n, p) table. Out: a score >= 0 that joins two distances from a robust ce
 2005, Technometrics 47(1), 64-79). Each is divided by its own limit, the value that 97.5 % of the
 rows at fit do not exceed, and the score is the root of the sum of both squares (the combined index
 of Yue & Qin 2001, Ind. Eng. Chem. Res. 40(20), 4403-4414). 1 is about the edge of the usual.
-With ``share=1`` it is the Mahalanobis distance alone wherever the scatter has full rank.
+The main axes carry
+99 % of the variance by default: the axes along which the table hardly varies are where a row shows
+that it breaks a pattern (Shyu, Chen, Sarinnapakorn & Chang 2003, ICDM workshop), and only what is
+left beyond them is lumped together. With ``share=1`` it is the Mahalanobis distance alone wherever
+the scatter has full rank.
 
 Columns are first put on the robust scale of training.detectors.scaling. A missing value counts as
 the column's median. A limit is at least 0.01, a hundredth of a robust standard deviation: where
@@ -50,7 +54,7 @@ class RobustDistanceDetector(Detector):
     def __init__(
         self,
         core: float = 0.75,
-        share: float = 0.9,
+        share: float = 0.99,
         most_axes: int = 50,
         most_rows: int = 10_000,
         seed: int = 0,
