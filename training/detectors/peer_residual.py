@@ -160,7 +160,7 @@ class PeerResidualDetector(Detector):
 
     def _quantiles(self, z: Floats) -> Floats:
         both = np.tile(self.flat_, (len(z), 1))
-        if self.models_:
+        if self.models_ and len(z):
             mix = np.ascontiguousarray(z[:, self._columns()[1]])
             for column, model in enumerate(self.models_):
                 both[:, column] = np.asarray(model.predict(mix, num_threads=1))
