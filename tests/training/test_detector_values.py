@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.covariance import MinCovDet
 from sklearn.ensemble import IsolationForest
 
 from training.detectors import (
+    DetectorError,
     HistogramDetector,
     IsolationForestDetector,
     NeighbourDistanceDetector,
@@ -90,6 +92,31 @@ def test_scores_are_those_of_scikit_learn(sample):
     )
 
 
+def test_a_stored_tree_by_hand():
+    # One cut at 0.5, up to it left. A leaf of one row lies at depth 1, one of 3 at 1 + c(3).
+    record = IsolationForestDetector(trees=1, sample=4).fit([[0.0], [1.0]]).to_dict()
+    tree = {"feature": [0, 0, 0], "threshold": [0.5, 0.0, 0.0], "left": [1, -1, -1]}
+    tree |= {"right": [2, -1, -1], "size": [4, 1, 3]}
+    record["state"] = {"centre": [0.0], "scale": [1.0], "rows": 4, "trees": [tree]}
+    score = IsolationForestDetector.from_dict(record).anomaly_score([[0.5], [0.75]])
+    assert score == pytest.approx(2 ** -(np.array([1, 1 + 1.2073923576]) / mean_depth(4)))
+    tree["right"] = [1, -1, -1]
+    with pytest.raises(DetectorError, match="a tree is not a tree"):
+        IsolationForestDetector.from_dict(record)
+
+
+def test_values_are_met_in_single_precision_as_they_were_at_fit():
+    rng = np.random.default_rng(20)
+    record = IsolationForestDetector(trees=20).fit(rng.normal(size=(300, 1))).to_dict()
+    record["state"] |= {"centre": [0.0], "scale": [1.0]}
+    detector = IsolationForestDetector.from_dict(record)
+    cuts = np.concatenate([tree.threshold for tree in detector.trees_])
+    for side in (-np.inf, np.inf):
+        beside = np.nextafter(cuts[np.abs(cuts) < 3], side)[:, None]
+        single = beside.astype(np.float32).astype(np.float64)
+        assert detector.anomaly_score(beside).tolist() == detector.anomaly_score(single).tolist()
+
+
 # --- histogram --------------------------------------------------------------------------------
 
 
@@ -136,6 +163,7 @@ def test_many_equal_values_do_not_drown_the_tail():
     zeros = np.where(rng.random(2000) < 0.5, 0.0, rng.lognormal(size=2000))
     score = HistogramDetector().fit(zeros[:, None]).anomaly_score([[0.0], [1.0], [1e4]])
     assert score[0] < score[1] < score[2] - 2
+    assert score[1] - score[0] < 5
 
 
 # --- robust distance --------------------------------------------------------------------------
@@ -148,13 +176,12 @@ def test_distances_from_a_line_by_hand():
     detector = RobustDistanceDetector(core=1.0).fit(table)
     along, off = detector.distances([[1.0, 1.0], [1.0, -1.0], [2.0, 0.0]])
     s = 2 / SIGMA
-    # The grid of 1/1024 in the scatter leaves three digits.
-    assert along == pytest.approx([math.sqrt(2) / 2, 0, math.sqrt(2) / 2], rel=1e-3, abs=1e-9)
-    assert off == pytest.approx([0, math.sqrt(2) / s, math.sqrt(2) / s], rel=1e-3, abs=1e-3)
+    assert along == pytest.approx([math.sqrt(2) / 2, 0, math.sqrt(2) / 2], abs=1e-12)
+    assert off == pytest.approx([0, math.sqrt(2) / s, math.sqrt(2) / s], abs=1e-12)
     # Nobody at fit is off the line: its limit is the least, 0.01; the other is that of (2, 2).
-    assert detector.limits_ == pytest.approx([math.sqrt(2), 0.01], rel=1e-3)
+    assert detector.limits_ == pytest.approx([math.sqrt(2), 0.01])
     score = detector.anomaly_score([[1.0, 1.0], [1.0, -1.0]])
-    assert score == pytest.approx([0.5, 100 * math.sqrt(2) / s], rel=1e-3)
+    assert score == pytest.approx([0.5, 100 * math.sqrt(2) / s])
 
 
 def test_full_share_is_the_mahalanobis_distance():
@@ -165,7 +192,7 @@ def test_full_share_is_the_mahalanobis_distance():
     z = detector.scale_.filled(table)
     away = z - z.mean(axis=0)
     expected = np.sqrt(np.sum(away @ np.linalg.inv(np.cov(z.T, bias=True)) * away, axis=1))
-    assert along == pytest.approx(expected, rel=2e-3)
+    assert along == pytest.approx(expected)
     assert off.max() < 1e-9
 
 
@@ -180,6 +207,16 @@ def test_a_fifth_of_odd_rows_does_not_turn_the_axes():
     assert abs(robust.axes[:, 0] @ diagonal) > 0.999
     assert abs(plain.axes[:, 0] @ diagonal) < 0.9
     assert np.abs(robust.centre).max() < 0.5
+
+
+def test_scatter_is_as_tight_as_that_of_the_fast_mcd():
+    rng = np.random.default_rng(19)
+    z = rng.normal(size=(600, 3)) @ np.array([[1.0, 0.8, 0], [0, 1, 0.6], [0, 0, 1]])
+    z[:120] = rng.normal(loc=[3, -3, 3], size=(120, 3))
+    ours = fit_subspace(z, core=0.75, share=1.0, most=3)
+    reference = MinCovDet(support_fraction=0.75, random_state=0).fit(z)
+    best = np.linalg.det(np.cov(z[reference.raw_support_].T, bias=True))
+    assert math.prod(ours.variance) <= 1.005 * best
 
 
 def test_more_columns_than_rows():
@@ -257,6 +294,17 @@ def test_an_unknown_amount_is_the_median_of_its_peers():
     rows = np.column_stack([np.full(3, np.nan), np.arange(3)])
     expected = detector.expected(rows)
     assert detector.anomaly_score(rows).tolist() == (expected[:, 0] - expected[:, 1]).tolist()
+
+
+def test_quantiles_that_cross_are_set_right():
+    detector = PeerResidualDetector().fit(by_group(21))
+    record = detector.to_dict()
+    record["state"]["models"].reverse()
+    rows = np.column_stack([np.zeros(3), np.arange(3)])
+    crossed = PeerResidualDetector.from_dict(record).expected(rows)
+    assert (
+        crossed[:, 0].tolist() == crossed[:, 1].tolist() == detector.expected(rows)[:, 1].tolist()
+    )
 
 
 # --- rank ensemble ----------------------------------------------------------------------------

@@ -113,6 +113,13 @@ def test_batch_row_order_and_json_leave_every_bit(make, pair, random):
     assert read.anomaly_score(rows).tobytes() == score.tobytes()
 
 
+@single
+def test_zero_has_one_sign(make):
+    table = np.array([[-0.0, 1.0], [-0.0, 2.0], [-0.0, -0.0]])
+    assert text(make().fit(table)) == text(make().fit(table + 0.0))
+    assert "-0.0" not in text(make().fit(table))
+
+
 @every
 def test_long_batches_and_memory_layout_leave_every_bit(make):
     detector = make().fit(heavy())

@@ -13,8 +13,8 @@ rows, do no harm (Boudt, Rousseeuw, Vanduffel & Verdonck 2020, Stat. Comput. 30,
 the eigenvectors of the scatter of the kept rows (Hubert, Rousseeuw & Vanden Branden 2005, ROBPCA,
 Technometrics 47(1), 64-79).
 
-No randomness. Sums of products are taken on a grid of 1/1024, where they are exact, and the linear
-algebra runs on one thread: the same bits whatever the number of threads.
+No randomness, and the linear algebra runs on one thread: the same bits whatever the number of
+threads.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from training.detectors.base import Floats, Rows, State, read_array
 
-_GRID = 1024.0
 _SHRINK = 0.05
+_LEAST_BALL = 1e-3
 _STEPS = 20
 
 
@@ -90,9 +90,8 @@ def fit_subspace(z: Floats, core: float, share: float, most: int) -> Subspace:
         share: share of the kept rows' variance that the axes must carry.
         most: most axes.
     """
-    grid = np.rint(z * _GRID) / _GRID
     with threadpool_limits(limits=1):
-        centre, scatter = _concentrate(grid, int(np.ceil(core * len(z))))
+        centre, scatter = _concentrate(z, int(np.ceil(core * len(z))))
         variance, axes = _axes(scatter)
     total = float(variance.sum())
     # Directions without variance within rounding are no axes; what lies there is off the plane.
@@ -103,40 +102,41 @@ def fit_subspace(z: Floats, core: float, share: float, most: int) -> Subspace:
     return Subspace(centre, np.ascontiguousarray(axes[:, :kept]), variance[:kept])
 
 
-def _concentrate(grid: Floats, size: int) -> tuple[Floats, Floats]:
+def _concentrate(z: Floats, size: int) -> tuple[Floats, Floats]:
     """Return centre and scatter of the ``size`` rows that concentration steps end with."""
-    chosen: Rows = np.arange(len(grid))
-    if size < len(grid):
-        chosen = _nearest(grid, np.zeros(grid.shape[1]), _sign_scatter(grid), size)
-    for _ in range(_STEPS if size < len(grid) else 0):
-        after = _nearest(grid, *_moments(grid[chosen]), size)
+    chosen: Rows = np.arange(len(z))
+    if size < len(z):
+        chosen = _nearest(z, np.zeros(z.shape[1]), _sign_scatter(z), size)
+    for _ in range(_STEPS if size < len(z) else 0):
+        after = _nearest(z, *_moments(z[chosen]), size)
         if np.array_equal(after, chosen):
             break
         chosen = after
-    return _moments(grid[chosen])
+    return _moments(z[chosen])
 
 
 def _moments(rows: Floats) -> tuple[Floats, Floats]:
     centre = rows.sum(axis=0) / len(rows)
-    return centre, rows.T @ rows / len(rows) - np.outer(centre, centre)
+    away = rows - centre
+    return centre, away.T @ away / len(rows)
 
 
-def _sign_scatter(grid: Floats) -> Floats:
+def _sign_scatter(z: Floats) -> Floats:
     """Return the scatter of directions, each axis with the median square of its coordinates."""
-    length = np.sqrt(sum_columns(grid * grid))
+    length = np.sqrt(sum_columns(z * z))
     away = length > 0
-    signs = np.rint(grid[away] / length[away, None] * _GRID) / _GRID
+    signs = z[away] / length[away, None]
     _, axes = _axes(signs.T @ signs / max(1, len(signs)))
-    spread = np.median(project(grid, axes) ** 2, axis=0)
+    spread = np.median(project(z, axes) ** 2, axis=0)
     return np.asarray(axes * spread @ axes.T)
 
 
-def _nearest(grid: Floats, centre: Floats, scatter: Floats, size: int) -> Rows:
+def _nearest(z: Floats, centre: Floats, scatter: Floats, size: int) -> Rows:
     """Return, sorted, the rows of smallest Mahalanobis distance; the first of equals."""
     variance, axes = _axes(scatter)
-    ball = max(float(variance.mean()), 1.0 / _GRID) if variance.size else 1.0
+    ball = max(float(variance.mean()), _LEAST_BALL) if variance.size else 1.0
     shrunk = (1.0 - _SHRINK) * variance + _SHRINK * ball
-    distance = sum_columns(project(grid - centre, axes) ** 2 / shrunk)
+    distance = sum_columns(project(z - centre, axes) ** 2 / shrunk)
     return np.sort(np.argsort(distance, kind="stable")[:size])
 
 
