@@ -12,7 +12,7 @@ and takes part in the table of amounts only. scikit-learn's own forest stands be
     OMP_NUM_THREADS=1 python docs/benchmarks/detectors.py --seeds 3
     OMP_NUM_THREADS=1 python docs/benchmarks/detectors.py --seeds 3 --held-out
 
-The defaults were settled on the first set of tasks; the second was run once, afterwards.
+The defaults were settled on the first set of tasks; the second had no part in that.
 """
 
 from __future__ import annotations

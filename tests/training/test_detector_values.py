@@ -161,6 +161,7 @@ def test_terms_of_the_columns_add_up():
 def test_many_equal_values_do_not_drown_the_tail():
     rng = np.random.default_rng(7)
     zeros = np.where(rng.random(2000) < 0.5, 0.0, rng.lognormal(size=2000))
+    zeros[0] = 1e-12  # the nearest edge is a trillionth away
     score = HistogramDetector().fit(zeros[:, None]).anomaly_score([[0.0], [1.0], [1e4]])
     assert score[0] < score[1] < score[2] - 2
     assert score[1] - score[0] < 5
@@ -207,6 +208,17 @@ def test_a_fifth_of_odd_rows_does_not_turn_the_axes():
     assert abs(robust.axes[:, 0] @ diagonal) > 0.999
     assert abs(plain.axes[:, 0] @ diagonal) < 0.9
     assert np.abs(robust.centre).max() < 0.5
+
+
+@pytest.mark.parametrize("distance", [1.0, 3.0])
+def test_a_narrow_pattern_is_found_beside_a_dense_group(distance):
+    # The group is nearer to the middle than most rows of the pattern, but off its axis.
+    rng = np.random.default_rng(22)
+    z = rng.normal(size=(1000, 2)) * [10.0, 0.1]
+    z[:200] = rng.normal(size=(200, 2)) * 0.1 + [0.0, distance]
+    found = fit_subspace(z, core=0.75, share=1.0, most=2)
+    assert found.variance[1] < 0.015
+    assert abs(found.centre[1]) < 0.02
 
 
 def test_scatter_is_as_tight_as_that_of_the_fast_mcd():

@@ -8,9 +8,9 @@ J. Comput. Graph. Stat. 21(3), 618-637). It starts from the scatter of spatial s
 al. 1999, Test 8(1), 1-73), which no single row can dominate, and repeats concentration steps
 (Rousseeuw & Van Driessen 1999, Technometrics 41(3), 212-223): keep the rows that are nearest in
 Mahalanobis distance, measure centre and scatter anew, until the kept rows stay the same. Distances
-use a scatter shrunk towards a ball, so that columns that depend on each other, or more columns than
-rows, do no harm (Boudt, Rousseeuw, Vanduffel & Verdonck 2020, Stat. Comput. 30, 113-128). Axes are
-the eigenvectors of the scatter of the kept rows (Hubert, Rousseeuw & Vanden Branden 2005, ROBPCA,
+use a scatter shrunk towards a ball by p / (p + rows kept), so that columns that depend on each
+other, or more columns than rows, do no harm (Boudt, Rousseeuw, Vanduffel & Verdonck 2020, Stat.
+Comput. 30, 113-128). Axes are the eigenvectors of the scatter of the kept rows (Hubert, Rousseeuw & Vanden Branden 2005, ROBPCA,
 Technometrics 47(1), 64-79).
 
 No randomness, and the linear algebra runs on one thread: the same bits whatever the number of
@@ -28,7 +28,6 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from training.detectors.base import Floats, Rows, State, read_array
 
-_SHRINK = 0.05
 _LEAST_BALL = 1e-3
 _STEPS = 20
 
@@ -135,7 +134,8 @@ def _nearest(z: Floats, centre: Floats, scatter: Floats, size: int) -> Rows:
     """Return, sorted, the rows of smallest Mahalanobis distance; the first of equals."""
     variance, axes = _axes(scatter)
     ball = max(float(variance.mean()), _LEAST_BALL) if variance.size else 1.0
-    shrunk = (1.0 - _SHRINK) * variance + _SHRINK * ball
+    shrink = len(variance) / (len(variance) + size)
+    shrunk = (1.0 - shrink) * variance + shrink * ball
     distance = sum_columns(project(z - centre, axes) ** 2 / shrunk)
     return np.sort(np.argsort(distance, kind="stable")[:size])
 
