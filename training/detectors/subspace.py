@@ -10,8 +10,8 @@ al. 1999, Test 8(1), 1-73), which no single row can dominate, and repeats concen
 Mahalanobis distance, measure centre and scatter anew, until the kept rows stay the same. Distances
 use a scatter shrunk towards a ball by p / (p + rows kept), so that columns that depend on each
 other, or more columns than rows, do no harm (Boudt, Rousseeuw, Vanduffel & Verdonck 2020, Stat.
-Comput. 30, 113-128). Axes are the eigenvectors of the scatter of the kept rows (Hubert, Rousseeuw & Vanden Branden 2005, ROBPCA,
-Technometrics 47(1), 64-79).
+Comput. 30, 113-128). Axes are the eigenvectors of the scatter of the kept rows (Hubert, Rousseeuw &
+Vanden Branden 2005, ROBPCA, Technometrics 47(1), 64-79).
 
 No randomness, and the linear algebra runs on one thread: the same bits whatever the number of
 threads.
