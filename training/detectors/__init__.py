@@ -1,0 +1,40 @@
+"""Anomaly detectors for any table of numbers, each a scikit-learn estimator in a file of its own.
+
+In: rows by columns. Out: ``fit(X)`` freezes what is usual, ``anomaly_score(X)`` says how unusual a
+row is, higher = more, the same alone and in any batch; ``to_dict`` and ``read_detector`` carry a
+fitted one through JSON without losing a bit. The frozen tail sum is training.tail_detector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from training.detectors.ensemble import RankEnsemble
+from training.detectors.histogram import HistogramDetector
+from training.detectors.isolation_forest import IsolationForestDetector
+from training.detectors.neighbour_distance import NeighbourDistanceDetector
+from training.detectors.peer_residual import PeerResidualDetector
+from training.detectors.registry import AnyDetector, read_member
+from training.detectors.robust_distance import RobustDistanceDetector
+from training.tail_detector import DetectorError, TailDetector
+
+__all__ = [
+    "AnyDetector",
+    "DetectorError",
+    "HistogramDetector",
+    "IsolationForestDetector",
+    "NeighbourDistanceDetector",
+    "PeerResidualDetector",
+    "RankEnsemble",
+    "RobustDistanceDetector",
+    "TailDetector",
+    "read_detector",
+]
+
+
+def read_detector(record: Mapping[str, Any]) -> AnyDetector:
+    """Return the detector, single or ensemble, that a ``to_dict`` record holds."""
+    if record.get("method") == RankEnsemble.method:
+        return RankEnsemble.from_dict(record)
+    return read_member(record)
