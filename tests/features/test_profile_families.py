@@ -87,6 +87,17 @@ def test_baskets_that_are_alike(town):
     assert found["org_stay_basket_share_365"] == pytest.approx(2 / 3)
 
 
+@pytest.mark.parametrize(("second", "share"), [("q2", 1.0), ("p1", 0.0)])
+def test_stays_are_cloned_across_months_where_they_are_several_persons(town, second, share):
+    """Equal stays of March and May: seen from different dates on, so counted in different cells."""
+    for who, month in (("p1", 3), (second, 5)):
+        claim = town.stay(f"2024-0{month}-01 10:00", f"2024-0{month}-05 10:00", insured_id=who,
+                          main_diagnosis="K35.8", total_amount=77_700)  # fmt: skip
+        town.line(claim)
+    found = of(town.build(AS_OF), "institution", "o1")
+    assert found["org_stay_basket_share_365"] == share
+
+
 def test_groups_of_one_size_each_count(town):
     """Three claims of 100.00 and five of other amounts, three of them in one month."""
     for number, day in enumerate(("03-01", "03-02", "03-03", "04-10", "05-10")):
