@@ -205,6 +205,22 @@ def test_a_grave_diagnosis_without_its_test(town, others, shown, gain, hit):
     assert light not in found.hits
 
 
+@pytest.mark.parametrize(("fifteenth", "hit"), [
+    ("before", True), ("own month", False), ("taken back at once", False),
+    ("taken back later", True),
+])  # fmt: skip
+def test_only_months_before_tell_what_a_diagnosis_needs(town, fifteenth, hit):
+    """Fourteen stays with the test are too few; the fifteenth counts where its month was over."""
+    groups(town)
+    for number in range(14):
+        complicated(town, number, "gas")
+    last = complicated(town, 14, "gas", began=day(60 if fifteenth == "own month" else 0))
+    if fifteenth.startswith("taken back"):
+        town.reverse(last, f"{day(5 if fifteenth.endswith('once') else 50)} 12:00")
+    plain = complicated(town, 90, began=day(60))
+    assert set(town.judged("DRG_UPCODING").hits) == ({plain} if hit else set())
+
+
 def ward_drugs(town, stays: int, visits: int) -> None:
     """The hospital gives the drug to so many inpatients and outpatients, two months before."""
     for number in range(stays + visits):
