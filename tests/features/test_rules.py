@@ -15,7 +15,7 @@ from claims.mapping import source_mapping
 from claims.store import open_store
 from features.as_of import default_as_of
 from features.build import build_rules
-from features.rules import rules
+from features.rules import finding_kind, rules
 
 TABLES = ("claim_lines", "deaths", "price_caps", "sex_limits", "daily_maxima", "mild_diagnoses",
           "sex_limited_codes", "claim_procedures")  # fmt: skip
@@ -501,6 +501,18 @@ def test_a_reversal_is_no_service(town):
     made = town.build()
     assert len(made.matrix("claim")) == 0
     assert not made.con.execute("FROM rule_hits").fetchall()
+
+
+def test_the_gravest_rule_names_the_kind_of_finding():
+    """A violation before a suspicion before a lead, among equals the first by id."""
+    ids = ["DRG_UPCODING", "OUTPATIENT_DURING_STAY", "CLONED_STAYS", "SEX_CONFLICT"]
+    assert [level_of(one) for one in ids] == ["lead", "suspicion", "suspicion", "violation"]
+    kinds = [finding_kind("outpatient", ids[:count]) for count in range(5)]
+    assert kinds == ["outpatient", ids[0], ids[1], ids[2], ids[3]]
+
+
+def level_of(rule_id: str) -> str:
+    return next(rule.level for rule in rules() if rule.id == rule_id)
 
 
 @pytest.mark.parametrize("rule_id", RULES)
