@@ -17,6 +17,7 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy docs/benchmarks
 	$(BIN)/lint-imports
 	$(BIN)/python -m jihe.documents --check
 

@@ -128,7 +128,7 @@ def _leaning() -> Fault:
     return Fault(
         "COMBINE_LEANING",
         "Weights taken from estimated variances lean towards the lower estimates where "
-        " few units carry amounts. Compare with the total pooled by verdicts.",
+        "few units carry amounts. Compare with the total pooled by verdicts.",
         "按估计方差加权时，若只有少数对象有金额，结果会偏向较低的估计；请与按结论数合并的结果对照。",
     )  # fmt: skip
 
@@ -137,6 +137,6 @@ def _disagree(chance: float) -> Fault:
     return Fault(
         "COMBINE_DISAGREE",
         f"The plans differ more than chance explains (probability {chance:.2g}); check whether "
-        " they cover the same units and period before using one number for them.",
+        "they cover the same units and period before using one number for them.",
         f"各计划的差异超出偶然（概率{chance:.2g}）；合并之前，请核对其对象和期间是否一致。",
     )  # fmt: skip

@@ -24,10 +24,10 @@ from fractions import Fraction
 from typing import Any, Literal
 
 import pyarrow as pa
-from scipy import stats
 
 from sampling.design import Design
 from sampling.faults import Fault, SamplingError
+from sampling.intervals import Quantity, quantity, satterthwaite
 from sampling.outcome_rows import DISPOSITIONS
 from sampling.weights import Response, ResponseCell, response_cells
 
@@ -38,21 +38,6 @@ FEW_VERDICTS = 30
 
 class EstimateError(SamplingError):
     """There are too few verdicts to say anything about the whole."""
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """An estimated total or rate with its uncertainty; None where it cannot be stated.
-
-    ``lower_90`` is the one-sided 90 % bound by Student's t with ``df`` degrees of freedom.
-    """
-
-    estimate: float
-    standard_error: float | None
-    interval_95: tuple[float, float] | None
-    interval_95_t: tuple[float, float] | None
-    lower_90: float | None
-    df: float | None
 
 
 @dataclass(frozen=True)
@@ -183,31 +168,16 @@ def _quantity(
     cells: Sequence[ResponseCell], sums: Sequence[Sequence[_Sums]], scale: Fraction,
     least: float, most: float,
 ) -> Quantity:  # fmt: skip
-    """Return total x scale; bounds never leave what was found or what is possible."""
+    """Return total x scale; bounds never leave what was found or what is possible.
+
+    Equal verdicts throughout have no variance: they say nothing about how far the others differ.
+    """
     total = sum((c.units * _mean(s) for c, s in zip(cells, sums, strict=True)), Fraction(0))
     variances = [_variance(c, s) for c, s in zip(cells, sums, strict=True)]
-    estimate_ = float(total * scale)
-    if all(c.complete for c in cells):
-        exact = (estimate_, estimate_)
-        return Quantity(estimate_, 0.0, exact, exact, estimate_, None)
-    spread = sum(variances, Fraction(0))
-    if spread == 0:
-        # Equal verdicts throughout say nothing about how far the others may differ.
-        return Quantity(estimate_, None, None, None, None, None)
-    error = math.sqrt(spread) * float(scale)
-    shares = [(float(v / spread), c.responded - 1) for v, c in zip(variances, cells, strict=True)]
-    df = 1 / sum(share**2 / freedom for share, freedom in shares if share > 0)
-
-    def bounded(value: float) -> float:
-        return min(most, max(least, value))
-
-    def around(width: float) -> tuple[float, float]:
-        return bounded(estimate_ - width * error), bounded(estimate_ + width * error)
-
-    return Quantity(
-        estimate_, error, around(float(stats.norm.ppf(0.975))),
-        around(float(stats.t.ppf(0.975, df))),
-        bounded(estimate_ - float(stats.t.ppf(0.90, df)) * error), df,
+    return quantity(
+        float(total * scale), float(sum(variances, Fraction(0)) * scale**2),
+        satterthwaite([float(v) for v in variances], [c.responded - 1 for c in cells]),
+        complete=all(c.complete for c in cells), least=least, most=most,
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ reports all of its faults together, because a person who repairs them one by one
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -51,6 +52,15 @@ class SamplingError(ValueError):
         if rest > 0:
             lines.append(f"另有{rest}处错误。" if lang == "zh" else f"And {rest} more.")
         return "\n".join(lines)
+
+
+def repeated(code: str, unit_ids: Sequence[str]) -> list[Fault]:
+    """Return a fault per unit that is named more than once."""
+    return [
+        Fault(code, f"Unit '{unit}' appears more than once.", f"对象“{unit}”重复出现。")
+        for unit, count in sorted(Counter(unit_ids).items())
+        if count > 1
+    ]
 
 
 def checked(faults: Sequence[Fault], error: type[SamplingError]) -> None:

@@ -18,8 +18,22 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from sampling.estimate import Quantity
 from sampling.faults import Fault
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """An estimated total or rate with its uncertainty; None where it cannot be stated.
+
+    ``lower_90`` is the one-sided 90 % bound by Student's t with ``df`` degrees of freedom.
+    """
+
+    estimate: float
+    standard_error: float | None
+    interval_95: tuple[float, float] | None
+    interval_95_t: tuple[float, float] | None
+    lower_90: float | None
+    df: float | None
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,11 +6,10 @@ In: sizes, chances, weights or numbers as they came. Out: faults that name the u
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from numbers import Integral
 
-from sampling.faults import Fault, SamplingError
+from sampling.faults import Fault, SamplingError, repeated
 
 _WHOLE = 1e-6
 
@@ -23,7 +22,7 @@ def size_faults(sizes: Sequence[int], n: int, unit_ids: Sequence[str]) -> list[F
     """Return units without a size above zero, units named twice, and an impossible n."""
     if len(sizes) != len(unit_ids):
         return [_lengths(len(unit_ids), len(sizes))]
-    faults = [_twice(unit) for unit, count in sorted(Counter(unit_ids).items()) if count > 1]
+    faults = repeated("PPS_TWICE", unit_ids)
     faults += [
         _bad_size(unit, size)
         for unit, size in zip(unit_ids, sizes, strict=True)
@@ -92,7 +91,7 @@ def number_faults(weights: Sequence[int], numbers: Sequence[int]) -> list[Fault]
 def length_faults(unit_ids: Sequence[str], *lengths: int) -> list[Fault]:
     """Return units named twice, and values or chances that are more or fewer than the units."""
     faults = [_lengths(len(unit_ids), length) for length in lengths if length != len(unit_ids)]
-    faults += [_twice(unit) for unit, count in sorted(Counter(unit_ids).items()) if count > 1]
+    faults += repeated("PPS_TWICE", unit_ids)
     return faults
 
 
@@ -149,10 +148,6 @@ def _lengths(units: int, others: int) -> Fault:
         "PPS_LENGTH", f"There are {units} units but {others} numbers for them.",
         f"有{units}个对象，但对应的数有{others}个。",
     )  # fmt: skip
-
-
-def _twice(unit: str) -> Fault:
-    return Fault("PPS_TWICE", f"Unit '{unit}' appears more than once.", f"对象“{unit}”重复出现。")
 
 
 def _bad_size(unit: str, size: object) -> Fault:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
-from sampling.faults import Fault, SamplingError
+from sampling.faults import Fault, SamplingError, repeated
 
 _WEIGHT_TOLERANCE = 1e-9
 
@@ -53,7 +53,7 @@ def row_faults(
             f"Units, strata, values and weights differ in length: {sorted(lengths)}.",
             f"对象、层、数值和权重的长度不一致：{sorted(lengths)}。",
         )]  # fmt: skip
-    faults = [_twice(unit) for unit, count in sorted(Counter(unit_ids).items()) if count > 1]
+    faults = repeated("SAMPLE_TWICE", unit_ids)
     counts = Counter(strata)
     for i, (unit, stratum) in enumerate(zip(unit_ids, strata, strict=True)):
         if stratum not in sizes:
@@ -158,12 +158,6 @@ def _single(name: str, size: int) -> Fault:
         "estimated. Join it with another stratum.",
         f"层“{name}”有{size}个对象但只有1个结论，无法估计方差，请与其他层合并。",
     )  # fmt: skip
-
-
-def _twice(unit: str) -> Fault:
-    return Fault(
-        "SAMPLE_TWICE", f"Unit '{unit}' appears more than once.", f"对象“{unit}”重复出现。"
-    )
 
 
 def _no_stratum(unit: str, stratum: str) -> Fault:

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from claims.engine import open_engine
 from claims.store import StoreVersion, open_store
 from features import build as batch
 from features import queries
@@ -33,6 +34,7 @@ from features.online import OnlineFeatures
 from features.peers import MINIMUM, compare, grouped
 from features.profiles import finish
 from features.published import write_features
+from features.runnable import runnable
 
 TEN = (
     "history_claims_30", "history_claims_365", "history_institutions_90", "history_amount_30",
@@ -85,9 +87,9 @@ def measure_build(store: StoreVersion, limit: str | None) -> dict[str, Any]:
 
 def measure_pandas(store: StoreVersion, limit: str | None) -> dict[str, Any]:
     """Compute ten features by the builders and in pandas, both from claims in memory."""
-    features, _, not_run = batch.runnable(store, default_as_of(store).day)
+    features, _, not_run = runnable(store, default_as_of(store).day)
     chosen = tuple(f for f in features if f.name in TEN)
-    con = batch.open_engine(limit or "8GB", Path(tempfile.mkdtemp(prefix="jihe-benchmark-")))
+    con = open_engine(limit or "8GB", Path(tempfile.mkdtemp(prefix="jihe-benchmark-")))
     made = batch.Build(store, default_as_of(store).day, con, chosen, (), not_run)
     for _, step in batch._STEPS[:3]:
         step(made)

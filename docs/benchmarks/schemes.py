@@ -25,7 +25,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -152,7 +152,7 @@ def best(seen: Sequence[Seen], allowed: set[str], unit: str | None = None) -> Se
     return min(chosen, key=lambda s: (-s.auc, s.column), default=None)
 
 
-def table(made: Build, files: Path) -> tuple[list[dict[str, object]], dict[str, float]]:
+def table(made: Build, files: Path) -> tuple[list[dict[str, Any]], dict[str, float]]:
     """Return a row per scheme, and the best AUC of each."""
     found: dict[str, list[Seen]] = defaultdict(list)
     sizes: dict[tuple[str, str], int] = {}
@@ -164,7 +164,8 @@ def table(made: Build, files: Path) -> tuple[list[dict[str, object]], dict[str, 
             found[scheme].append(seen)
     own = {u: {f.name for f in catalogue() if f.entity == u} for u in TRUTH}
     ruled = {rule.column for rule in made.rules}
-    rows, highest = [], {}
+    rows: list[dict[str, Any]] = []
+    highest: dict[str, float] = {}
     for scheme in NAMES:
         cells = {unit: best(found[scheme], own[unit], unit) for unit in TRUTH}
         cells["rule"] = best(found[scheme], ruled)
@@ -175,7 +176,7 @@ def table(made: Build, files: Path) -> tuple[list[dict[str, object]], dict[str, 
 
 
 def page(
-    rows: Sequence[Mapping[str, object]],
+    rows: Sequence[Mapping[str, Any]],
     highest: Mapping[str, float],
     made: Build,
     county: Mapping[str, object],
