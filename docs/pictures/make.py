@@ -30,7 +30,7 @@ _PURCHASE = {"en": "pharmacy purchase", "zh": "店购药"}
 CHROMIUM = [
     "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--hide-scrollbars", "--force-device-scale-factor=1",
+    "--hide-scrollbars", "--force-device-scale-factor=1", "--run-all-compositor-stages-before-draw",
 ]  # fmt: skip
 
 
