@@ -18,10 +18,10 @@ import numpy.typing as npt
 
 from training.amount import RecoveredShare
 from training.boosters import Boosters
+from training.detectors.tail import TailDetector
 from training.model_files import ModelFilesError, read_model, version_of_files
 from training.ranking import rank
 from training.risk_model import Parts, RecordError, RiskModel
-from training.tail_detector import TailDetector
 
 __all__ = ["FittedModel", "ModelFilesError", "Parts", "RecordError", "Scores", "load", "rank"]
 

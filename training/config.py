@@ -23,7 +23,7 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True)
 class DetectorSettings:
-    """The cold-start detector; see training.tail_detector."""
+    """The cold-start detector; see training.detectors.tail."""
 
     floor: float = 0.25
     knots: int = 256

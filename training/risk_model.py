@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from training.boosters import Boosters
 from training.calibration import Platt
-from training.tail_detector import TailDetector, add_columns
+from training.detectors.tail import TailDetector, add_columns
 
 Floats = npt.NDArray[np.float64]
 

@@ -24,6 +24,7 @@ from training.amount import RecoveredShare, fit_share
 from training.boosters import Boosters, fit_boosters
 from training.canonical import canonical_json
 from training.config import ExperimentConfig
+from training.detectors.tail import TailDetector
 from training.evaluate import Judged, evaluate
 from training.frame import LabelledRows, fingerprint, join_labels, ordered
 from training.model_files import write_model
@@ -37,7 +38,6 @@ from training.out_of_fold import (
 )
 from training.risk_model import RiskModel
 from training.splits import Splits, make_splits
-from training.tail_detector import TailDetector
 
 Floats = npt.NDArray[np.float64]
 

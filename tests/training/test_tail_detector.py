@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.base import clone
 
-from training.tail_detector import DetectorError, TailDetector
+from training.detectors import DetectorError, TailDetector
 
 finite = st.floats(-1e6, 1e6, allow_nan=False)
 any_value = st.one_of(finite, st.sampled_from([np.nan, np.inf, -np.inf, 0.0, -0.0, 1e308, -1e308]))

@@ -2,7 +2,7 @@
 
 In: rows by columns. Out: ``fit(X)`` freezes what is usual, ``anomaly_score(X)`` says how unusual a
 row is, higher = more, the same alone and in any batch; ``to_dict`` and ``read_detector`` carry a
-fitted one through JSON without losing a bit. The frozen tail sum is training.tail_detector.
+fitted one through JSON without losing a bit.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from training.detectors.base import DetectorError
 from training.detectors.ensemble import RankEnsemble
 from training.detectors.histogram import HistogramDetector
 from training.detectors.isolation_forest import IsolationForestDetector
@@ -17,7 +18,7 @@ from training.detectors.neighbour_distance import NeighbourDistanceDetector
 from training.detectors.peer_residual import PeerResidualDetector
 from training.detectors.registry import AnyDetector, read_member
 from training.detectors.robust_distance import RobustDistanceDetector
-from training.tail_detector import DetectorError, TailDetector
+from training.detectors.tail import TailDetector
 
 __all__ = [
     "AnyDetector",

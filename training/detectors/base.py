@@ -24,8 +24,6 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
-from training.tail_detector import DetectorError
-
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
 State = dict[str, Any]
@@ -33,6 +31,10 @@ State = dict[str, Any]
 #: A quarter of the largest float: differences and their halves stay finite.
 BOUND = float(np.finfo(np.float64).max) / 4
 _CHUNK = 2_048
+
+
+class DetectorError(ValueError):
+    """The detector was given something that it cannot work with."""
 
 
 class Detector(BaseEstimator):  # type: ignore[misc]

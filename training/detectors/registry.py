@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from training.detectors.base import Detector
+from training.detectors.base import Detector, DetectorError
 from training.detectors.histogram import HistogramDetector
 from training.detectors.isolation_forest import IsolationForestDetector
 from training.detectors.neighbour_distance import NeighbourDistanceDetector
 from training.detectors.peer_residual import PeerResidualDetector
 from training.detectors.robust_distance import RobustDistanceDetector
-from training.tail_detector import DetectorError, TailDetector
+from training.detectors.tail import TailDetector
 
 AnyDetector = Detector | TailDetector
 

@@ -31,16 +31,14 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator
 
+from training.detectors.base import DetectorError
+
 Floats = npt.NDArray[np.float64]
 
 _CHUNK = 16_384
 # Terms are rounded to 1/256 before they are correlated: sums of such products are exact in float64
 # (below 2**53 units), so the weights do not depend on the order of the rows.
 _GRID = 256.0
-
-
-class DetectorError(ValueError):
-    """The detector was given something that it cannot work with."""
 
 
 class TailDetector(BaseEstimator):  # type: ignore[misc]
