@@ -24,6 +24,8 @@ import duckdb
 from claims.simulator.county import simulate
 
 LINES_PER_CLAIM = 4
+#: What making the files may take; beyond it sorting goes through the disk.
+MEMORY = "4GB"
 #: Columns that are renumbered in every copy of the county, by file.
 IDS = {
     "setl_list.csv": ("setl_id", "mdtrt_id", "psn_no", "refd_setl_id"),
@@ -53,6 +55,8 @@ def inflate(small: Path, large: Path, claims: int) -> None:
     """Write the county's files so many times over, ids renumbered, dates and order kept."""
     large.mkdir(parents=True)
     con = duckdb.connect()
+    con.execute(f"SET memory_limit = '{MEMORY}'")
+    con.execute(f"SET temp_directory = '{large / '.spill'}'")
     for path in sorted(small.glob("*.csv")):
         if path.name not in IDS:
             shutil.copyfile(path, large / path.name)
@@ -82,6 +86,8 @@ def inflate(small: Path, large: Path, claims: int) -> None:
             (SELECT *, unnest({copied}) AS copy FROM all_rows) ORDER BY {by})
             TO '{large / name}' (HEADER, DELIMITER ',')"""
         )
+    con.close()
+    shutil.rmtree(large / ".spill", ignore_errors=True)
 
 
 def _read(path: Path) -> str:
