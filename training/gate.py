@@ -15,6 +15,8 @@ superpopulation parameters, Statistica Sinica 8 (1998), 1131-1151); for the fram
 is therefore conservative. A stratum with one verdict joins its neighbour by name in the plan, as in
 collapsed strata (Wolter, Introduction to Variance Estimation, 2nd ed., 2007, section 2.5).
 
+The interval uses Student's t with as many degrees of freedom as there are effective confirmed
+cases but one, where the strata leave more: they, not the many unconfirmed ones, carry the figure.
 Below a stated effective number of confirmed cases (Kish, Survey Sampling, 1965, section 11.7:
 (sum w)^2 / sum w^2) no interval is trusted and the answer is ``insufficient``.
 """
@@ -116,7 +118,8 @@ def compare(
     if not confirmed.any():
         return found
     old, new = (_measure(rows, score, settings) for score in (a, b))
-    error, df = standard_error(rows, new.influence - old.influence)
+    error, freedom = standard_error(rows, new.influence - old.influence)
+    df = min(freedom, max(1.0, effective - 1))
     difference = new.value - old.value
     width = float(stats.t.ppf(0.5 + settings.level / 2, df)) * error if df else math.inf
     interval = (difference - width, difference + width) if df else None
@@ -138,19 +141,28 @@ def compare(
     )
 
 
-def random_part(evidence: Evidence) -> Evidence:
-    """Return the verdicts of the random part, which is itself a stratified sample of the frame.
+def compare_parts(
+    evidence: Evidence, champion: Floats, challenger: Floats, settings: GateSettings
+) -> dict[str, Any]:
+    """Return the comparison as a plain record, that of the random part beside it."""
+    whole = compare(evidence, champion, challenger, settings)
+    part = compare(random_part(evidence), champion, challenger, settings)
+    return {**whole.to_dict(), "random_part": part.to_dict()}
 
-    Each stratum's weights sum to what all of its verdicts' weights sum to; a stratum without a
-    verdict in the random part is not represented.
+
+def random_part(evidence: Evidence) -> Evidence:
+    """Return the same rows weighted so that only the random part counts, for the whole frame.
+
+    It is a stratified sample by itself: each stratum's weights sum to what those of all of its
+    verdicts sum to; a stratum without a verdict in the random part is not represented.
     """
     names = _strata(evidence)
     _, member = np.unique(names, return_inverse=True)
     carried = evidence.random & (evidence.weights > 0)
     total = np.bincount(member, evidence.weights)
     count = np.bincount(member, carried)
-    weights = np.divide(total, count, out=np.zeros_like(total), where=count > 0)[member]
-    return replace(evidence, weights=weights).take(np.flatnonzero(carried))
+    share = np.divide(total, count, out=np.zeros_like(total), where=count > 0)
+    return replace(evidence, weights=np.where(carried, share[member], 0.0))
 
 
 def effective_number(weights: Floats) -> float:

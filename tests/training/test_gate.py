@@ -16,6 +16,7 @@ from training.gate import (
     Evidence,
     GateError,
     compare,
+    compare_parts,
     effective_number,
     random_part,
     standard_error,
@@ -186,8 +187,9 @@ def test_too_few_effective_positives_are_told_with_how_many_are_wanting() -> Non
     heavy = compare(_evidence(labels, weights), -score, score, USUAL)
     assert (heavy.verdict, heavy.positives) == ("insufficient", 60)
     assert heavy.effective_positives < 2
-    none = compare(_evidence(np.zeros(400)), -score, score, USUAL)
-    assert (none.verdict, none.difference, none.more_positives) == ("insufficient", None, 50)
+    for n in (400, 0):
+        none = compare(_evidence(np.zeros(n)), -score[:n], score[:n], USUAL)
+        assert (none.verdict, none.difference, none.more_positives) == ("insufficient", None, 50)
 
 
 def test_an_interval_too_wide_is_insufficient_and_says_how_much_more() -> None:
@@ -239,8 +241,11 @@ def test_the_random_part_stands_for_the_whole_frame() -> None:
         random=np.array([True, False, True, False, True]),
     )  # fmt: skip
     part = random_part(evidence)
-    assert part.unit_ids.tolist() == ["u00000", "u00002", "u00004"]
-    assert part.weights.tolist() == [6.0, 6.0, 30.0]
+    assert part.weights.tolist() == [6.0, 0.0, 6.0, 0.0, 30.0]
+    score = np.arange(5.0)
+    record = compare_parts(evidence, score, -score, SMALL)
+    assert record["random_part"] == compare(part, score, -score, SMALL).to_dict()
+    assert (record["n"], record["random_part"]["n"]) == (5, 3)
 
 
 def test_records_are_plain_json() -> None:
