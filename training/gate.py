@@ -159,7 +159,7 @@ def random_part(evidence: Evidence) -> Evidence:
     names = _strata(evidence)
     _, member = np.unique(names, return_inverse=True)
     carried = evidence.random & (evidence.weights > 0)
-    total = np.bincount(member, evidence.weights)
+    total = np.bincount(member, evidence.weights).astype(np.float64)
     count = np.bincount(member, carried)
     share = np.divide(total, count, out=np.zeros_like(total), where=count > 0)
     return replace(evidence, weights=np.where(carried, share[member], 0.0))
