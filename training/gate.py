@@ -124,7 +124,7 @@ def compare(
     width = float(stats.t.ppf(0.5 + settings.level / 2, df)) * error if df else math.inf
     interval = (difference - width, difference + width) if df else None
     margin = settings.margin * old.value
-    verdict, why, more = _decide(effective, difference, interval, margin, settings)
+    verdict, why, more = decide(effective, difference, interval, margin, settings)
     return replace(
         found,
         champion=old.value,
@@ -242,14 +242,17 @@ def _collapsed(evidence: Evidence) -> list[npt.NDArray[np.intp]]:
     return [rows for _, rows in groups]
 
 
-def _decide(
+def decide(
     effective: float,
     difference: float,
     interval: tuple[float, float] | None,
     margin: float,
     settings: GateSettings,
 ) -> tuple[Verdict, str, int | None]:
-    """Return the verdict, what is wanting, and how many effective positives that takes."""
+    """Return the verdict, what is wanting, and how many effective positives that takes.
+
+    ``margin`` is in the metric's own units, as ``difference`` and ``interval`` are.
+    """
     short = settings.min_effective_positives - effective
     if short > 0:
         return "insufficient", "positives", _wanting(short)

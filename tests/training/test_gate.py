@@ -17,6 +17,7 @@ from training.gate import (
     GateError,
     compare,
     compare_parts,
+    decide,
     effective_number,
     random_part,
     standard_error,
@@ -135,6 +136,29 @@ def test_strata_of_one_name_in_two_plans_are_two() -> None:
     assert standard_error(both, np.array([1.0, 1.0, 9.0, 9.0])) == (0.0, 2)
 
 
+def test_a_single_verdict_joins_no_other_plan() -> None:
+    lone = replace(_evidence(np.ones(3)), plans=np.array(["P0001", "P0001", "P0002"]))
+    assert standard_error(lone, np.array([1.0, 3.0, 50.0])) == (pytest.approx(2.0), 1)
+
+
+@pytest.mark.parametrize(("difference", "interval", "effective", "told"), [
+    (0.05, (0.01, 0.09), 60, ("win", "", None)),
+    (0.05, (0.0, 0.10), 60, ("non_inferior", "", None)),  # zero is not above zero
+    (0.0, (-0.02, 0.02), 60, ("non_inferior", "", None)),  # the margin itself is allowed
+    (-0.05, (-0.09, -0.01), 60, ("worse", "", None)),
+    # Half-width 0.06, room 0.03 + 0.02: 60 x (1.2^2 - 1) = 26.4 more.
+    (0.03, (-0.03, 0.09), 60, ("insufficient", "interval", 27)),
+    # Worse than the margin, but not surely worse: room 0.04, 60 x (1.5^2 - 1) = 75 more.
+    (-0.04, (-0.10, 0.02), 60, ("insufficient", "interval", 75)),
+    (0.05, None, 60, ("insufficient", "interval", None)),
+    (0.05, (0.01, 0.09), 49.5, ("insufficient", "positives", 1)),
+])  # fmt: skip
+def test_what_an_interval_means(
+    difference: float, interval: tuple[float, float] | None, effective: float, told: object
+) -> None:
+    assert decide(effective, difference, interval, 0.02, USUAL) == told
+
+
 def test_the_effective_number_is_kishs() -> None:
     assert effective_number(np.full(30, 7.0)) == pytest.approx(30)
     assert effective_number(np.array([1.0, 1.0, 2.0])) == pytest.approx(16 / 6)
@@ -205,7 +229,7 @@ def test_an_interval_too_wide_is_insufficient_and_says_how_much_more() -> None:
 
 def test_verdicts_without_weight_and_the_order_of_rows_change_nothing() -> None:
     evidence, drive = _judged(900, 7)
-    other = np.random.default_rng(8).normal(size=900) + drive
+    other = (np.random.default_rng(8).normal(size=900) + drive).round(1)  # with ties
     told = compare(evidence, drive, other, SMALL)
     turned = np.random.default_rng(9).permutation(900)
     assert compare(evidence.take(turned), drive[turned], other[turned], SMALL) == told
