@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,14 +19,19 @@ from features.matrix import Matrix
 from jihe.experiments import RISK_EXPERIMENTS, experiment
 from jihe.home import Home
 from jihe.labelled import dataset_labels, verdict_labels
+from jihe.verdict_designs import VerdictDesign, evidence_of, verdict_designs
 from sampling.ledger import Ledger
 from training import apply, plots
 from training.config import ExperimentConfig
+from training.evaluate import Judged
+from training.gate import compare_parts
 from training.tracking import Registered, Tracker
 from training.train import Trained, train_cold_start, train_supervised
 
 #: Explained rows in the SHAP summary plot.
 SUMMARY_ROWS = 2_000
+#: Key of the metrics record under which the comparison with the baselines stands.
+FIRST_GATE = "first_model_gate"
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,16 @@ def train_on_verdicts(
 
     Raises TooFewLabelsError, LeakageError.
     """
+    matrix, labels = features_and_labels(made, unit, home, cut_date)
+    config = experiment(RISK_EXPERIMENTS[unit], unit)
+    designs = verdict_designs(home, unit, cut_date)
+    return _train(matrix, labels, config, home, tracker, cut_date, designs)
+
+
+def features_and_labels(
+    made: Build, unit: str, home: Home, cut_date: date
+) -> tuple[Matrix, pa.Table]:
+    """Return the features that were known before ``cut_date`` and the labels that go with them."""
     labels = verdict_labels(home, cut_date).table
     # A profile is as of one day: verdicts older than it were about another profile.
     labels = (
@@ -61,8 +78,7 @@ def train_on_verdicts(
     )
     matrix = made.matrix(unit)
     known = np.datetime64(cut(cut_date, made.zone), "us")
-    matrix = matrix.take(matrix.known_at < known)
-    return _train(matrix, labels, experiment(RISK_EXPERIMENTS[unit], unit), home, tracker, cut_date)
+    return matrix.take(matrix.known_at < known), labels
 
 
 def train_on_dataset(
@@ -75,7 +91,7 @@ def train_on_dataset(
     matrix = made.matrix("institution")
     config = experiment(RISK_EXPERIMENTS["institution"], "institution")
     tracker.record(train_cold_start(matrix, config, home.models), config)
-    return _train(matrix, labels, config, home, tracker, made.as_of)
+    return _train(matrix, labels, config, home, tracker, made.as_of, {})
 
 
 def _train(
@@ -85,8 +101,10 @@ def _train(
     home: Home,
     tracker: Tracker,
     cut_date: date,
+    designs: Mapping[str, VerdictDesign],
 ) -> Learnt:
     trained = train_supervised(matrix, labels, config, home.models, cut_date)
+    trained = replace(trained, metrics={**trained.metrics, **_first_gate(trained, config, designs)})
     drawn = {}
     if trained.judged is not None and trained.log_odds is not None:
         drawn = plots.draw_all(trained.judged, trained.log_odds, config.evaluation.tie_seed)
@@ -97,6 +115,28 @@ def _train(
             model.risk_model.boosters, matrix.values[::step], matrix.names
         )
     return Learnt(trained, tracker.record(trained, config, drawn))
+
+
+def _first_gate(
+    trained: Trained, config: ExperimentConfig, designs: Mapping[str, VerdictDesign]
+) -> dict[str, object]:
+    """Return how the model does beside each baseline, out of fold: what a first model is judged by.
+
+    Each verdict's score comes from trees, detector weight and calibration that had not seen it.
+    """
+    if trained.judged is None or trained.log_odds is None:
+        return {}
+    evidence = evidence_of(trained.judged, designs)
+    found = {
+        name: compare_parts(evidence, score.astype(np.float64), trained.log_odds, config.gate)
+        for name, score in baselines(trained.judged).items()
+    }
+    return {FIRST_GATE: found}
+
+
+def baselines(judged: Judged) -> dict[str, npt.NDArray[np.int64]]:
+    """Return the scores that need no model, by name."""
+    return {"sort_by_amount": judged.amounts, "rules_only": judged.rule_hits}
 
 
 def training_as_of(home: Home, unit: str, cut_date: date) -> date:
