@@ -2,11 +2,12 @@
 
 In: a `Problem` and the 32 bytes of the seed. Out: an `Assignment`, a function of the two alone.
 
-Jobs are taken in the order of their numbers HMAC-SHA-256(seed, ``assign|job``), and get their
-members one after the other. For each place the candidates stand in a fixed order: first those whose
-load would stay within ``balance`` of the smallest load, by their number HMAC-SHA-256(seed,
-``assign|job|inspector``); then the others, by the load they would have, then the number. The first
-candidate is taken *with whom the whole plan can still be completed*. So the result is unique by its
+Jobs stand in the order of their numbers HMAC-SHA-256(seed, ``assign|job``). First every job gets
+whoever meets its needs, then a leader, then the rest of its team, one member at a time. For each
+place the candidates stand in a fixed order: first those whose load would stay within
+``level_minutes`` of the smallest load, by their number HMAC-SHA-256(seed, ``assign|job|inspector``);
+then the others, by the load they would have, then the number. The first candidate is taken *with
+whom the whole plan can still be completed*. So the result is unique by its
 definition, a random serial dictatorship (Abdulkadiroglu and Sonmez 1998) over the places of the
 teams, and needs no optimum of a solver: a sum of random costs has many assignments within a
 solver's tolerance of the best, and proving which is best takes hours with loads in minutes.

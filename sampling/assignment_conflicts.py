@@ -16,7 +16,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sampling.assignment_limits import NO_LIMIT, Limits, completion
+from sampling.assignment_limits import LEADER, NO_LIMIT, Limits, completion
 from sampling.assignment_problem import REASONS, Problem
 from sampling.assignment_sentences import sentence, too_few
 from sampling.faults import Fault
@@ -24,6 +24,8 @@ from sampling.faults import Fault
 Group = tuple[str, int]
 """A limit: its kind, and the job's place or -1 for a limit of the whole plan."""
 _WHOLE = -1
+_LEADER = 1 << LEADER
+_NEEDS = _LEADER - 1
 
 
 def conflict_faults(problem: Problem, limits: Limits) -> list[Fault]:
@@ -33,26 +35,21 @@ def conflict_faults(problem: Problem, limits: Limits) -> list[Fault]:
     for place in range(len(problem.jobs)):
         alone = _only(limits, place)
         if completion(alone, []) is None:
-            group = _irreducible(alone, [place], problem)
+            group = _irreducible(alone, [place])
             return [sentence(problem, limits, one) for one in group]
-    group = _irreducible(limits, range(len(problem.jobs)), problem)
+    group = _irreducible(limits, range(len(problem.jobs)))
     return [sentence(problem, limits, one) for one in group]
 
 
-def lifted(limits: Limits, kept: Iterable[Group], needs: Sequence[int]) -> Limits:
-    """Return the limits with only ``kept`` in force.
-
-    Args:
-        needs: number of needs of each job; the leader's bit comes after them.
-    """
+def lifted(limits: Limits, kept: Iterable[Group]) -> Limits:
+    """Return the limits with only ``kept`` in force."""
     held = set(kept)
     jobs = range(len(limits.work))
     reasons = np.array([
         sum(1 << bit for bit, name in enumerate(REASONS) if (name, job) in held) for job in jobs
     ], dtype=np.int64)  # fmt: skip
     bits = np.array([
-        (((1 << needs[job]) - 1) if ("need", job) in held else 0)
-        | ((1 << needs[job]) if ("leader", job) in held else 0)
+        (_NEEDS if ("need", job) in held else 0) | (_LEADER if ("leader", job) in held else 0)
         for job in jobs
     ], dtype=np.int64)  # fmt: skip
     return replace(
@@ -75,15 +72,14 @@ def _only(limits: Limits, place: int) -> Limits:
     )  # fmt: skip
 
 
-def _irreducible(limits: Limits, places: Sequence[int], problem: Problem) -> list[Group]:
+def _irreducible(limits: Limits, places: Sequence[int]) -> list[Group]:
     """Return an irreducible set of groups, with the jobs' places in the problem."""
-    needs = [len(problem.jobs[place].needs) for place in places]
-    kinds = {kind: _groups(kind, limits, needs) for kind in
+    kinds = {kind: _groups(kind, limits) for kind in
              ("most_jobs", "balance", "capacity", "distance", "rotation", "recusal", "leader",
               "need")}  # fmt: skip
 
     def impossible(kept: Sequence[Group]) -> bool:
-        return completion(lifted(limits, kept, needs), []) is None
+        return completion(lifted(limits, kept), []) is None
 
     for kind in list(kinds):
         others = [group for name, groups in kinds.items() if name != kind for group in groups]
@@ -96,7 +92,7 @@ def _irreducible(limits: Limits, places: Sequence[int], problem: Problem) -> lis
     return [(kind, places[job] if job != _WHOLE else _WHOLE) for kind, job in found]
 
 
-def _groups(kind: str, limits: Limits, needs: Sequence[int]) -> list[Group]:
+def _groups(kind: str, limits: Limits) -> list[Group]:
     """Return the groups of a kind that limit anything at all."""
     if kind in ("most_jobs", "balance", "capacity"):
         return [(kind, _WHOLE)]
@@ -104,8 +100,7 @@ def _groups(kind: str, limits: Limits, needs: Sequence[int]) -> list[Group]:
     if kind in REASONS:
         hit = (limits.barred >> REASONS.index(kind) & 1).any(axis=1)  # type: ignore[arg-type]
     else:
-        own = np.array([(1 << n) - 1 if kind == "need" else 1 << n for n in needs], dtype=np.int64)
-        hit = (limits.required & own) != 0
+        hit = (limits.required & (_NEEDS if kind == "need" else _LEADER)) != 0
     return [(kind, int(job)) for job in jobs[hit]]
 
 

@@ -33,6 +33,8 @@ SECONDS = 300.0
 """Time that one question may take."""
 _INFEASIBLE = 2
 NO_LIMIT = 2**40
+LEADER = 16
+"""Bit of the right to lead; the needs of a job have the bits from 0."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +42,7 @@ class Limits:
     """Arrays over jobs and inspectors, in the problem's order.
 
     ``barred`` holds a bit per reason; ``covers`` a bit per need of the job that the inspector
-    meets, ``required`` the bits that its team must have together. The leader is the highest bit.
+    meets, ``required`` the bits that its team must have together, `LEADER` among them.
     """
 
     team_size: int
@@ -52,6 +54,7 @@ class Limits:
     most_jobs: int
     balance: int
     balanced: Bools
+    level: int
     open: Bools = field(init=False)
 
     def __post_init__(self) -> None:
@@ -79,8 +82,13 @@ def limits_of(problem: Problem) -> Limits:
     could = ((barred == 0) & (work <= capacity)).any(axis=0)
     return Limits(
         problem.rules.team_size, work, barred, covers, required, capacity,
-        problem.rules.most_jobs or NO_LIMIT, problem.rules.balance_minutes or 0, could,
+        _limit(problem.rules.most_jobs), _limit(problem.rules.balance_minutes), could,
+        problem.rules.level_minutes or 0,
     )  # fmt: skip
+
+
+def _limit(stated: int | None) -> int:
+    return NO_LIMIT if stated is None else stated
 
 
 def _needs(problem: Problem) -> tuple[Ints, Ints]:
@@ -98,8 +106,8 @@ def _needs(problem: Problem) -> tuple[Ints, Ints]:
         covers[place] = known[job.needs]
         required[place] = (1 << len(job.needs)) - 1
         if problem.rules.leader:
-            covers[place] |= leads.astype(np.int64) << len(job.needs)
-            required[place] |= 1 << len(job.needs)
+            covers[place] |= leads.astype(np.int64) << LEADER
+            required[place] |= 1 << LEADER
     return covers, required
 
 

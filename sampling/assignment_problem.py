@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -26,6 +26,8 @@ Reason = Literal["recusal", "rotation", "distance"]
 REASONS: tuple[Reason, ...] = get_args(Reason)
 _MOST_MINUTES = 10**7
 _LARGEST_TEAM = 9
+_OPTIONAL = ("balance_minutes", "most_jobs", "level_minutes")
+_MOST_NEEDS = 8
 _KEYS = {"bars", "inspectors", "jobs", "plan_id", "rules", "travel", "version"}
 
 
@@ -57,14 +59,17 @@ class Inspector:
 class Rules:
     """What every team and every load must obey.
 
-    ``balance_minutes``: the largest difference between two loads; None for the largest single
-    job. ``most_jobs``: jobs per inspector at most; 0 for no limit.
+    ``balance_minutes``: how far two loads may differ at most; None for no limit. ``most_jobs``:
+    jobs per inspector at most; None for no limit. ``level_minutes``: whoever would come to more
+    than this above the smallest load waits for others; None for ``balance_minutes``, or where that
+    is None, the largest single job.
     """
 
     team_size: int = 2
     leader: bool = True
     balance_minutes: int | None = None
-    most_jobs: int = 0
+    most_jobs: int | None = None
+    level_minutes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -113,10 +118,10 @@ def make_problem(
         {k: _in_order(v) for k, v in (bars or {}).items() if v and k[0] in people
          and k[1] in known},
     )  # fmt: skip
-    if rules.balance_minutes is not None:
+    if rules.level_minutes is not None:
         return problem
-    stated = Rules(rules.team_size, rules.leader, _largest(problem), rules.most_jobs)
-    return Problem(plan_id, problem.jobs, problem.inspectors, stated, problem.travel, problem.bars)
+    level = _largest(problem) if rules.balance_minutes is None else rules.balance_minutes
+    return replace(problem, rules=replace(rules, level_minutes=level))
 
 
 def problem_bytes(problem: Problem) -> bytes:
@@ -126,7 +131,8 @@ def problem_bytes(problem: Problem) -> bytes:
         "version": VERSION,
         "plan_id": problem.plan_id,
         "rules": {"team_size": rules.team_size, "leader": rules.leader,
-                  "balance_minutes": rules.balance_minutes, "most_jobs": rules.most_jobs},
+                  "balance_minutes": rules.balance_minutes, "most_jobs": rules.most_jobs,
+                  "level_minutes": rules.level_minutes},
         "jobs": [{"job": j.job_id, "minutes": j.minutes, "needs": [list(n) for n in j.needs]}
                  for j in problem.jobs],
         "inspectors": [{"inspector": i.inspector_id, "profession": i.profession,
@@ -171,7 +177,7 @@ def _parsed(body: Mapping[str, Any]) -> Problem:
         [Job(j["job"], j["minutes"], tuple(tuple(n) for n in j["needs"])) for j in body["jobs"]],
         [Inspector(i["inspector"], i["profession"], i["district"], i["may_lead"], i["minutes"])
          for i in body["inspectors"]],
-        Rules(rules["team_size"], rules["leader"], rules["balance_minutes"], rules["most_jobs"]),
+        Rules(**rules),
         {(t["district"], t["job"]): t["minutes"] for t in body["travel"]},
         {(b["inspector"], b["job"]): b["reasons"] for b in body["bars"]},
     )  # fmt: skip
@@ -206,10 +212,13 @@ def _faults(
     faults += _id_faults("inspector", "检查人员", [one.inspector_id for one in inspectors])
     if not 2 <= rules.team_size <= _LARGEST_TEAM:
         faults.append(_range("team_size", rules.team_size, 2, _LARGEST_TEAM))
+    most = max((len(job.needs) for job in jobs), default=0)
+    if most > _MOST_NEEDS:
+        faults.append(_range("needs", most, 0, _MOST_NEEDS))
     numbers = [("minutes", job.minutes) for job in jobs]
     numbers += [("minutes", one.minutes) for one in inspectors]
     numbers += [("travel", minutes) for minutes in travel.values()]
-    numbers += [("most_jobs", rules.most_jobs), ("balance_minutes", rules.balance_minutes or 0)]
+    numbers += [(name, getattr(rules, name) or 0) for name in _OPTIONAL]
     wrong = [pair for pair in numbers if not 0 <= pair[1] <= _MOST_MINUTES]
     return faults + [_range(name, got, 0, _MOST_MINUTES) for name, got in wrong]
 

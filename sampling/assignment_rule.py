@@ -13,7 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sampling.assignment_limits import Ints, Limits, broken_limits, completion, untrue
+from sampling.assignment_limits import (
+    NO_LIMIT,
+    Ints,
+    Limits,
+    broken_limits,
+    completion,
+    untrue,
+)
 from sampling.assignment_problem import AssignmentError, Problem
 from sampling.draw import keyed_numbers
 
@@ -71,51 +78,73 @@ def _lawful(limits: Limits, picks: Sequence[Pick]) -> bool:
 
 
 class _State:
-    """Loads and numbers of jobs before the job at hand, and its team so far."""
+    """Loads, teams so far, and the step at hand: which job, and what its next member must bring."""
 
     def __init__(self, limits: Limits, numbers: Numbers, picks: Sequence[Pick]) -> None:
         self._limits, self._numbers = limits, numbers
         self._loads = np.zeros(limits.work.shape[1], dtype=np.int64)
         self._counts = np.zeros_like(self._loads)
-        self._done = 0
-        self._team: list[int] = []
+        self._teams: list[list[int]] = [[] for _ in limits.work]
+        self._met = [0] * len(limits.work)
+        self._steps = _steps(limits, numbers)
+        self._at = -1
+        self._advance()
         for pick in picks:
             self.take(pick)
 
     @property
     def finished(self) -> bool:
         """Whether every job has its team."""
-        return self._done == len(self._numbers.order)
+        return self._at == len(self._steps)
 
     def take(self, pick: Pick) -> None:
-        """Add a member to the team of the job at hand."""
+        """Add a member to a job's team and go on to the next step that is still to be done."""
         job, person = pick
-        self._team.append(person)
-        if len(self._team) == self._limits.team_size:
-            self._loads[self._team] += self._limits.work[job, self._team]
-            self._counts[self._team] += 1
-            self._team = []
-            self._done += 1
+        self._teams[job].append(person)
+        self._met[job] |= int(self._limits.covers[job, person])
+        self._loads[person] += self._limits.work[job, person]
+        self._counts[person] += 1
+        self._advance()
+
+    def _advance(self) -> None:
+        self._at += 1
+        while self._at < len(self._steps):
+            job, brings = self._steps[self._at]
+            if not brings & self._met[job] and len(self._teams[job]) < self._limits.team_size:
+                break
+            self._at += 1
 
     def candidates(self) -> Iterator[Pick]:
-        """Yield who may take the next place, in the rule's order, if the job can be filled then."""
-        limits, job = self._limits, int(self._numbers.order[self._done])
+        """Yield who may be taken next, in the rule's order, if the job can be filled then."""
+        limits = self._limits
+        job, brings = self._steps[self._at]
         able = limits.open[job] & (self._loads + limits.work[job] <= limits.capacity)
         able &= self._counts < limits.most_jobs
-        able[self._team] = False
+        able[self._teams[job]] = False
+        needed = int(limits.required[job])
+        lacking, places = needed & ~self._met[job], limits.team_size - len(self._teams[job]) - 1
+        kinds = Counter((limits.covers[job, able] & needed).tolist())
+        if brings:
+            able &= (limits.covers[job] & brings) != 0
         people = np.flatnonzero(able)
         would = self._loads[people] + limits.work[job, people]
-        floor = self._loads[limits.balanced].min(initial=2**60)
-        late = would > floor + limits.balance
+        late = would > self._loads[limits.balanced].min(initial=NO_LIMIT) + limits.level
         order = np.lexsort((self._numbers.pairs[job, people], np.where(late, would, 0), late))
-        needed = int(limits.required[job])
-        lacking = needed & ~int(np.bitwise_or.reduce(limits.covers[job, self._team], initial=0))
-        places = limits.team_size - len(self._team) - 1
-        kinds = Counter((limits.covers[job, people] & needed).tolist())
         for person in people[order].tolist():
             kind = int(limits.covers[job, person]) & needed
             if _fills(lacking & ~kind, places, kinds - Counter([kind])):
                 yield job, person
+
+
+def _steps(limits: Limits, numbers: Numbers) -> list[tuple[int, int]]:
+    """Return (job, bit that the member must bring or 0): needs first, the leader, then the rest.
+
+    Whoever is needed for what few can do is chosen before the others fill up the teams.
+    """
+    jobs = numbers.order.tolist()
+    bits = range(int(limits.required.max(initial=0)).bit_length())
+    wanted = [(job, 1 << bit) for bit in bits for job in jobs if limits.required[job] >> bit & 1]
+    return [*wanted, *((job, 0) for _ in range(limits.team_size) for job in jobs)]
 
 
 def _fills(lacking: int, places: int, kinds: Counter[int]) -> bool:
