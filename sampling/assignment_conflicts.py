@@ -98,7 +98,7 @@ def _groups(kind: str, limits: Limits) -> list[Group]:
         return [(kind, _WHOLE)]
     jobs = np.arange(len(limits.work))
     if kind in REASONS:
-        hit = (limits.barred >> REASONS.index(kind) & 1).any(axis=1)  # type: ignore[arg-type]
+        hit = (limits.barred >> REASONS.index(kind) & 1).any(axis=1)
     else:
         hit = (limits.required & (_NEEDS if kind == "need" else _LEADER)) != 0
     return [(kind, int(job)) for job in jobs[hit]]

@@ -56,7 +56,7 @@ def sentence(problem: Problem, limits: Limits, group: tuple[str, int]) -> Fault:
 
 def _barred(problem: Problem, limits: Limits, kind: Reason | str, place: int) -> Fault:
     job = problem.jobs[place]
-    hit = (limits.barred[place] >> REASONS.index(kind) & 1).astype(bool)  # type: ignore[arg-type]
+    hit = (limits.barred[place] >> REASONS.index(kind) & 1).astype(bool)
     names = [problem.inspectors[i].inspector_id for i in np.flatnonzero(hit).tolist()]
     shown = ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
     every = len(names) == len(problem.inspectors)
