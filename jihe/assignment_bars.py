@@ -9,7 +9,8 @@ employer; so is an inspector's own case.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from claims.pseudonyms import pseudonym
 from claims.store import StoreVersion
@@ -100,7 +101,7 @@ def bars_of(recused: Pairs, rotated: Pairs, far: Pairs) -> Bars:
     return bars
 
 
-def late_rows(store: StoreVersion, sealed_at: object) -> int:
+def late_rows(store: StoreVersion, sealed_at: datetime) -> int:
     """Return how many rows of inspectors and conflicts became known after the plan was sealed."""
     rows = [*_read(store, "inspectors"), *_read(store, "conflicts")]
     return sum(row["known_at"] is not None and row["known_at"] > sealed_at for row in rows)
@@ -132,5 +133,5 @@ def _institutions(store: StoreVersion, rows: Sequence[Mapping[str, str]]) -> dic
     return where | {row["unit_id"]: row["unit_id"] for row in rows if row["unit"] == "insured"}
 
 
-def _read(store: StoreVersion, name: str) -> list[dict[str, object]]:
+def _read(store: StoreVersion, name: str) -> list[dict[str, Any]]:
     return store.read(name).to_pylist() if store.has(name) else []

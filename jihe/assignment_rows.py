@@ -113,7 +113,8 @@ def rows_where(
         )
         for path in store.files(name)
     ]
-    return pa.concat_tables([schema.empty_table(), *(p.cast(schema) for p in parts)]).to_pylist()
+    whole = pa.concat_tables([schema.empty_table(), *(part.cast(schema) for part in parts)])
+    return list(whole.to_pylist())
 
 
 def jobs_of(store: StoreVersion, cases: Iterable[Case], settings: Settings) -> list[Job]:
@@ -190,8 +191,8 @@ def _missing(name: str, columns: str, other: str) -> Fault:
     contract = table(name)
     return Fault(
         "ASSIGN_TABLE",
-        f"The claims in the home have no table '{name}' ({contract.en}) with the columns {columns}; "
-        f"deliver it and load again{', ' + other if other else ''}.",
+        f"The claims in the home have no table '{name}' ({contract.en}) with the columns "
+        f"{columns}; deliver it and load again{', ' + other if other else ''}.",
         f"主文件夹的数据中没有“{name}”表（{contract.zh}），所需列：{columns}；请提供后重新装入"
         f"{'（' + other + '）' if other else ''}。",
     )  # fmt: skip

@@ -17,11 +17,11 @@ from sampling.faults import Fault, checked
 
 SHIPPED = Path(__file__).with_name("assignment.toml")
 DISTRICTS = ("any", "own", "other")
-_OPTIONAL = frozenset({"balance_minutes", "most_jobs", "most_travel_minutes"})
 _RANGES = {
     "team_size": (2, 9), "visit_minutes": (0, 10**6), "case_minutes": (0, 10**6),
     "capacity_minutes": (1, 10**7), "period_days": (1, 1000), "rotation_days": (0, 10_000),
     "balance_minutes": (0, 10**7), "most_jobs": (1, 10**6), "most_travel_minutes": (0, 10**6),
+    "level_minutes": (0, 10**7),
 }  # fmt: skip
 
 
@@ -43,6 +43,7 @@ class Settings:
     balance_minutes: int | None = None
     most_jobs: int | None = None
     most_travel_minutes: int | None = None
+    level_minutes: int | None = None
 
 
 def read_settings(path: Path | None = None) -> Settings:
@@ -135,6 +136,6 @@ def _capacity_faults(capacity: Any) -> list[Fault]:
 
 def _fault(key: str, en: str, zh: str) -> Fault:
     return Fault(
-        "ASSIGN_SETTINGS", f"The setting '{key}' cannot be used: {en}.", f"设置“{key}”不可用：{zh}。",
-        column=key,
+        "ASSIGN_SETTINGS", f"The setting '{key}' cannot be used: {en}.",
+        f"设置“{key}”不可用：{zh}。", column=key,
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """``jihe plan assign``: the inspectors of a sealed plan, drawn with its own seed and recorded.
 
-In: a home with a loaded store and a ledger, a plan and settings. Out: the files of the assignment in
-the plan's folder and one record in the trail. The same input again writes the same bytes and no
+In: a home with a loaded store and a ledger, a plan and settings. Out: the files of the assignment
+in the plan's folder and one record in the trail. The same input again writes the same bytes and no
 record; another input is a new version for which a reason must be given, and the files of the one
 before are kept in ``assignments-v<n>``.
 """
@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,8 +88,8 @@ def assign_plan(
             if new:
                 details = _details(problem, rows, version, store, late, reason)
                 record(connection, plan_id, details, actor=actor, at=now)
-            _place(home.plan(plan_id), version, new,
-                   lambda folder: write_assignment(rows, problem, folder, plan.drawn_on))  # fmt: skip
+            write = partial(write_assignment, rows, problem, drawn_on=plan.drawn_on)
+            _place(home.plan(plan_id), version, new, write)
         show_newest(home, ledger.plan_ids)
     finally:
         ledger.close()
@@ -142,7 +143,10 @@ def _problem(
         rotations(store, ledger, plan.plan_id, jobs, period, settings, pseudonym_key()),
         distances(store, jobs, people, travel, settings),
     )
-    rules = Rules(settings.team_size, settings.leader, settings.balance_minutes, settings.most_jobs)
+    rules = Rules(
+        settings.team_size, settings.leader, settings.balance_minutes, settings.most_jobs,
+        settings.level_minutes,
+    )  # fmt: skip
     problem = make_problem(plan.plan_id, jobs, people, rules, travel, bars)
     by_unit = {case.unit_id: case.job_id for case in cases}
     return _Jobs(by_unit, {case.unit_id: case.institution_id for case in cases}), problem
@@ -166,9 +170,9 @@ def _details(
 def _place(folder: Path, version: int, new: bool, write: Callable[[Path], list[Path]]) -> None:
     """Write the files beside the folder and move them in; a new version sets the old aside."""
     folder.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=".assigning-", dir=folder))
+    hidden = Path(tempfile.mkdtemp(prefix=".assigning-", dir=folder))
     try:
-        paths = write(partial)
+        paths = write(hidden)
         if new and version > 1:
             aside = folder / f"assignments-v{version - 1}"
             aside.mkdir(exist_ok=True)
@@ -180,7 +184,7 @@ def _place(folder: Path, version: int, new: bool, write: Callable[[Path], list[P
                 os.fsync(file.fileno())
             path.replace(folder / path.name)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(hidden, ignore_errors=True)
 
 
 def _none_yet(plan_id: str) -> Fault:

@@ -4,17 +4,17 @@ In: a `Problem` and the 32 bytes of the seed. Out: an `Assignment`, a function o
 
 Jobs stand in the order of their numbers HMAC-SHA-256(seed, ``assign|job``). First every job gets
 whoever meets its needs, then a leader, then the rest of its team, one member at a time. For each
-place the candidates stand in a fixed order: first those whose load would stay within
-``level_minutes`` of the smallest load, by their number HMAC-SHA-256(seed, ``assign|job|inspector``);
-then the others, by the load they would have, then the number. The first candidate is taken *with
-whom the whole plan can still be completed*. So the result is unique by its
+place the candidates stand in a fixed order: first those whose load is within ``level_minutes`` of
+the smallest, by their number HMAC-SHA-256(seed, ``assign|job|inspector``); then the others, by
+load, then by the number. The first candidate is taken *with whom the whole plan can still be
+completed*. So the result is unique by its
 definition, a random serial dictatorship (Abdulkadiroglu and Sonmez 1998) over the places of the
 teams, and needs no optimum of a solver: a sum of random costs has many assignments within a
 solver's tolerance of the best, and proving which is best takes hours with loads in minutes.
 
-Fairness: the numbers are as good as independent and uniform, and nothing else in the rule tells two
-inspectors apart who have the same profession, district, capacity, right to lead and bars. So each of
-them gets each job with the same probability, whatever the order of rows or the spelling of ids.
+Fairness: the numbers are as good as independent and uniform, and nothing else in the rule tells
+two inspectors apart who have the same profession, district, capacity, right to lead and bars. So
+each of them gets each job with the same probability, whatever the order of rows or the ids.
 
 Whether a plan can be completed is decided without a solver as long as nothing gets stuck: the rule
 is followed with only the tests that need one job, and a run that comes to a lawful end is its own
@@ -25,8 +25,6 @@ the candidate chosen there is refused and the next one taken.
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import numpy as np
 
 from sampling.assignment_conflicts import conflict_faults
 from sampling.assignment_limits import Limits, Picks, limits_of

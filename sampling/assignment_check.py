@@ -100,7 +100,8 @@ def _differences(right: Assignment, teams: Mapping[str, Sequence[str]]) -> list[
             faults.append(Fault(
                 "ASSIGN_OTHER", f"{team.job_id}: the seed gives {', '.join(team.members)}; the "
                 f"list has {', '.join(given) or 'nobody'}.",
-                f"{team.job_id}：种子给出{'、'.join(team.members)}，名单为{'、'.join(given) or '无'}。",
+                f"{team.job_id}：种子给出{'、'.join(team.members)}，"
+                f"名单为{'、'.join(given) or '无'}。",
             ))  # fmt: skip
     for job_id in sorted(set(teams) - {team.job_id for team in right.teams}, key=str.encode):
         faults.append(_broken(job_id, "is not among the plan's jobs", "不在本计划的工作之中"))

@@ -1,7 +1,8 @@
 """The files of an assignment: its input, its list as CSV and as a workbook in each language.
 
 In: a plan's draw, its cases, the job of each case and the teams. Out: the ``assignments`` table of
-the contract, ``assign.json``, ``assignments.csv``, ``assignments.xlsx`` and ``assignments.zh.xlsx``.
+the contract, ``assign.json``, ``assignments.csv`` and ``assignments.xlsx`` (``.zh.xlsx`` in
+Chinese).
 
 The list goes to the inspectors, so only these columns exist: nothing tells why a case was drawn.
 Ids that a spreadsheet would take for formulas are neutralised (`sampling.columns`).
@@ -37,7 +38,8 @@ _NOTES: Mapping[Lang, Sequence[str]] = {
     ),
     "zh": (
         "每个案件每名检查人员一行；一组承担同一机构的全部案件。",
-        "检查人员由本计划的种子随机抽取，无人指定。重新运行 jihe plan assign 可核对：输入相同则文件相同。",
+        "检查人员由本计划的种子随机抽取，无人指定。重新运行 jihe plan assign 可核对："
+        "输入相同则文件相同。",
         "与被检查方有利害关系者应立即说明并回避。",
     ),
 }

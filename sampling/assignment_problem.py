@@ -60,9 +60,9 @@ class Rules:
     """What every team and every load must obey.
 
     ``balance_minutes``: how far two loads may differ at most; None for no limit. ``most_jobs``:
-    jobs per inspector at most; None for no limit. ``level_minutes``: whoever would come to more
-    than this above the smallest load waits for others; None for ``balance_minutes``, or where that
-    is None, the largest single job.
+    jobs per inspector at most; None for no limit. ``level_minutes``: whoever has more than this
+    above the smallest load waits for others; None for the lower median of the jobs' minutes, or
+    where a balance is stated, for what it leaves beside the largest single job.
     """
 
     team_size: int = 2
@@ -120,8 +120,7 @@ def make_problem(
     )  # fmt: skip
     if rules.level_minutes is not None:
         return problem
-    level = _largest(problem) if rules.balance_minutes is None else rules.balance_minutes
-    return replace(problem, rules=replace(rules, level_minutes=level))
+    return replace(problem, rules=replace(rules, level_minutes=_level(problem)))
 
 
 def problem_bytes(problem: Problem) -> bytes:
@@ -195,13 +194,18 @@ def _in_order(reasons: Sequence[Reason]) -> tuple[Reason, ...]:
     return tuple(reason for reason in REASONS if reason in reasons)
 
 
-def _largest(problem: Problem) -> int:
-    """Return the largest job of anybody who may do it."""
-    return max(
+def _level(problem: Problem) -> int:
+    """Return the usual ``level_minutes``."""
+    sizes = sorted(job.minutes for job in problem.jobs)
+    if problem.rules.balance_minutes is None:
+        return sizes[(len(sizes) - 1) // 2] if sizes else 0
+    # Taking the least loaded never drives two loads further apart than the largest job.
+    largest = max(
         (problem.work(one, job) for job in problem.jobs for one in problem.inspectors
          if (one.inspector_id, job.job_id) not in problem.bars),
         default=0,
     )  # fmt: skip
+    return max(0, problem.rules.balance_minutes - largest)
 
 
 def _faults(

@@ -127,9 +127,9 @@ class _State:
         if brings:
             able &= (limits.covers[job] & brings) != 0
         people = np.flatnonzero(able)
-        would = self._loads[people] + limits.work[job, people]
-        late = would > self._loads[limits.balanced].min(initial=NO_LIMIT) + limits.level
-        order = np.lexsort((self._numbers.pairs[job, people], np.where(late, would, 0), late))
+        loads = self._loads[people]
+        late = loads > self._loads[limits.balanced].min(initial=NO_LIMIT) + limits.level
+        order = np.lexsort((self._numbers.pairs[job, people], np.where(late, loads, -1)))
         for person in people[order].tolist():
             kind = int(limits.covers[job, person]) & needed
             if _fills(lacking & ~kind, places, kinds - Counter([kind])):

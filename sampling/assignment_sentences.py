@@ -120,7 +120,8 @@ def _capacity(limits: Limits) -> Fault:
         f"the {len(limits.work)} jobs take at least {want}. Raise capacity_minutes, add inspectors "
         "or draw fewer cases.",
         f"全部检查人员共有{have}分钟，每人至多{int(limits.capacity.max())}分钟；"
-        f"{len(limits.work)}项工作至少需{want}分钟。请提高 capacity_minutes、增派人员或减少抽查数量。",
+        f"{len(limits.work)}项工作至少需{want}分钟。"
+        "请提高 capacity_minutes、增派人员或减少抽查数量。",
     )  # fmt: skip
 
 
