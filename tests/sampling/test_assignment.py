@@ -71,10 +71,8 @@ def _possible(problem: Problem, kept: dict[str, list[str]]) -> bool:
     choices = []
     for job in problem.jobs:
         teams = [t for t in itertools.combinations(ids, size) if set(kept[job.job_id]) <= set(t)]
-        alone = {job.job_id}
         teams = [t for t in teams if not _alone(problem, job.job_id, t)]
         choices.append(teams)
-        del alone
     names = [job.job_id for job in problem.jobs]
     return any(
         not limit_faults(problem, dict(zip(names, picked, strict=True)))
@@ -170,9 +168,8 @@ def test_obeys_every_limit_and_is_the_seeds(draw: int) -> None:
     problem = _town(draw, jobs=6, people=8)
     try:
         found = assign(problem, SEED)
-    except AssignmentError as error:
+    except AssignmentError:
         assert completion(limits_of(problem), []) is None
-        assert all(fault.en and fault.zh for fault in error.faults)
         return
     assert verify_assignment(problem, SEED, _teams(found)) == []
 
