@@ -29,7 +29,7 @@ Bools = npt.NDArray[np.bool_]
 Picks = Sequence[tuple[int, int]]
 """Pairs of a job's and an inspector's place in the problem."""
 
-SECONDS = 300.0
+SECONDS = 120.0
 """Time that one question may take."""
 _INFEASIBLE = 2
 NO_LIMIT = 2**40

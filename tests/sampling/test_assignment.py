@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import itertools
 import random
+import re
 from collections import Counter
 from dataclasses import replace
 from hashlib import sha256
@@ -330,3 +331,20 @@ def test_refuses_ids_and_numbers_that_do_not_fit() -> None:
         make_problem("P0001", [Job("a|b", -1), Job("x", 5), Job("x", 5)], [Inspector("")], Rules(1))
     codes = Counter(fault.code for fault in caught.value.faults)
     assert codes == {"ASSIGN_ID": 2, "ASSIGN_RANGE": 2, "ASSIGN_REPEATED": 1}
+
+
+def test_the_example_of_the_specification_holds(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sampling-spec.md").read_text("utf-8")
+    block = {name: page.split(f"```{name}\n")[1].split("\n```")[0]
+             for name in ("assign", "assign-sha256", "teams")}  # fmt: skip
+    path = tmp_path / "assign.json"
+    path.write_text(block["assign"], "utf-8")
+    problem = read_problem(path)
+    assert problem_hash(problem) == block["assign-sha256"]
+    teams = assign(problem, SEED).teams
+    lines = [f"{team.place} {team.job_id} {' '.join(team.members)}" for team in teams]
+    assert lines == block["teams"].splitlines()
+    for job in "H1", "H2", "H3":
+        row = next(line for line in page.splitlines() if line.startswith(f"| {job} |"))
+        numbers = [f"{_number(f'assign|{job}|{name}'):016x}"[:4] for name in "ABCD"]
+        assert re.findall("`(....)`", row) == numbers
