@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from jihe import console
+from jihe.commands import plan_assign
 from jihe.commands.options import (
     Form,
     FormOption,
@@ -31,6 +32,7 @@ def register(app: typer.Typer) -> None:
     plan_app.command("list", help=told("plan_list"))(plan_list)
     plan_app.command("replay", help=told("replay"))(replay)
     plan_app.command("estimate", help=told("plan_estimate"))(plan_estimate)
+    plan_assign.register(plan_app)
     app.add_typer(plan_app, name="plan")
     app.command("replay", help=told("replay"))(replay)
     outcomes_app = typer.Typer(no_args_is_help=True, help=told("outcomes"))
