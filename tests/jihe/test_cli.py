@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -17,6 +17,7 @@ from claims.vault import identities
 from jihe.cli import app
 from jihe.commands import options
 from jihe.identified import dataset_name
+from sampling.ledger import LOCAL_ZONE
 
 runner = CliRunner()
 SEED = "5a" * 32
@@ -39,7 +40,7 @@ def _fill(home: Path, county: Path) -> Path:
     with (home / "list.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     originals = _originals(home)
-    today = datetime.now(UTC).date()
+    today = datetime.now(LOCAL_ZONE).date()
     ids = [originals[row["unit_id"]] for row in rows]
     verdicts = inspect(county / "truth", ids, on=today, seed=1)
     for row, verdict in zip(rows, verdicts, strict=True):
@@ -194,7 +195,7 @@ def test_verdicts_on_institutions_train_a_model_as_of_their_plan(
           "--capacity", 40)  # fmt: skip
     with (home / "list.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
-    today = datetime.now(UTC).date().isoformat()
+    today = datetime.now(LOCAL_ZONE).date().isoformat()
     for place, row in enumerate(rows):
         found = place % 2 == 0
         row |= {
