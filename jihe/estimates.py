@@ -182,7 +182,8 @@ def _kinds(kinds: Sequence[str]) -> Fault:
     return Fault(
         "COMBINE_KINDS", f"The plans inspect different kinds of unit ({named}); the same money may "
         "be in both. Combine plans of one kind, naming them with --plan.",
-        f"各计划的检查对象类型不同（{named}），同一笔金额可能重复计算；请用 --plan 指定同一类型的计划。",
+        f"各计划的检查对象类型不同（{named}），同一笔金额可能重复计算；"
+        "请用 --plan 指定同一类型的计划。",
     )  # fmt: skip
 
 

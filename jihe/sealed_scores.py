@@ -61,6 +61,8 @@ def _score(path: Path, certificate: Mapping[str, Any], frame: Frame) -> tuple[st
     place = pc.index_in(frame.unit_ids.cast(pa.string()), rows["unit_id"].combine_chunks())
     if place.null_count:
         return _not_scored(place.null_count)
+    if pc.count_distinct(rows["unit_id"]).as_py() != rows.num_rows:
+        return _scored_twice()
     rows = rows.take(place)
     sealed = certificate["scores"]
     for key in SCORE_KEYS:
@@ -86,6 +88,13 @@ def _not_scored(count: int) -> Fault:
         "SCORE_UNITS", f"{count} units of the frame have no score in the plan's scores.parquet; "
         "the expansion total counts.",
         f"抽样框中有{count}个对象在该计划的scores.parquet中没有评分，以扩张估计为准。",
+    )  # fmt: skip
+
+
+def _scored_twice() -> Fault:
+    return Fault(
+        "SCORE_TWICE", "The plan's scores.parquet scores a unit more than once; the expansion "
+        "total counts.", "该计划的scores.parquet中有对象重复评分，以扩张估计为准。",
     )  # fmt: skip
 
 

@@ -120,6 +120,7 @@ class PlanTotals:
     stated: Stated
     unsafe: bool
     slope: float | None
+    score_totals: tuple[float, float] | None
     known: FrameKnown | None
     resampled: Mapping[str, Bootstrap]
     exact: Exact | None
@@ -144,7 +145,7 @@ class PlanTotals:
             "primary": self.primary, "stated": asdict(self.stated), "normal_unsafe": self.unsafe,
             "methods": {name: m.to_dict() for name, m in self.methods.items()},
             "auxiliary": self.known.score_name if self.known and self.slope is not None else None,
-            "slope": self.slope, "frame_amount": self.amount,
+            "slope": self.slope, "score_totals": self.score_totals, "frame_amount": self.amount,
             "bootstrap": {name: _plain(b) for name, b in self.resampled.items()},
             "exact": asdict(self.exact) if self.exact else None,
             "extreme_bounds": None if extremes is None else {
@@ -197,7 +198,8 @@ def plan_totals(
     return PlanTotals(
         plan_id, basis, verdicts, methods, primary,
         _stated(methods[primary].quantity, resampled.get(primary)), unsafe,
-        None if score is None else float(greg_slopes(verdicts.sample, score)[0]), known,
+        None if score is None else float(greg_slopes(verdicts.sample, score)[0]),
+        None if score is None else _both(verdicts, score), known,
         resampled, exact, _extremes(verdicts),
         tuple(_domains(verdicts, score if primary == "greg" else None)),
         (*basis.notes, *notes, *_boot_notes(resampled.get(primary))),
@@ -214,6 +216,11 @@ def _auxiliaries(
     if known.score is None:
         return None, paid
     return verdicts.auxiliary(known.unit_ids, known.strata, known.score), paid
+
+
+def _both(verdicts: VerdictSample, score: Auxiliary) -> tuple[float, float]:
+    """Return the total of the score over the frame, and as the sample estimates it."""
+    return float(score.X.sum()), verdicts.sample.total(score.x[:, 0])
 
 
 def _methods(

@@ -22,8 +22,8 @@ from jihe.commands.options import (
     option,
     told,
 )
+from jihe.commands.plan_report import plan_report
 from jihe.texts import say
-
 
 PlansOption = Annotated[list[str] | None, option("plan_ids", "--plan")]
 
@@ -34,6 +34,7 @@ def register(app: typer.Typer) -> None:
     plan_app.command("list", help=told("plan_list"))(plan_list)
     plan_app.command("replay", help=told("replay"))(replay)
     plan_app.command("estimate", help=told("plan_estimate"))(plan_estimate)
+    plan_app.command("report", help=told("plan_report"))(plan_report)
     app.add_typer(plan_app, name="plan")
     app.command("replay", help=told("replay"))(replay)
     outcomes_app = typer.Typer(no_args_is_help=True, help=told("outcomes"))
