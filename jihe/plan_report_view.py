@@ -28,9 +28,10 @@ _WIDTH = 640
 def view(found: PlanEstimates, currency: str, lang: Lang) -> Record:
     """Return everything the page shows."""
     totals, certificate = found.totals, found.plan.certificate
-    unit = say(f"unit_{certificate['frame']['unit']}", lang)
+    kind = certificate["frame"]["unit"]
     return {
-        "plan_id": found.plan_id, "unit": unit, "units": _count(certificate["frame"]["units"]),
+        "plan_id": found.plan_id, "unit": say(f"unit_{kind}", lang),
+        "noun": say(f"noun_{kind}", lang), "units": _count(certificate["frame"]["units"]),
         "design": _design(found, lang), "seal": _seal(found, lang),
         "returned": _returned(found, lang), "headline": _headline(totals, currency, lang),
         "chart": _chart(totals, currency, lang), "methods": _methods(totals, currency, lang),
@@ -159,7 +160,8 @@ def _cells(totals: PlanTotals, currency: str, lang: Lang) -> Record:
          "confirmed": _count(c.confirmed), "weight": f"{c.units / c.responded:,.2f}",
          "found": _exact(_found(totals, c.strata), currency),
          "total": console.money(c.total, currency),
-         "error": console.money(math.sqrt(c.variance), currency)}
+         "error": "–" if c.variance == 0 and c.responded < c.units
+         else console.money(math.sqrt(c.variance), currency)}
         for c in totals.basis.rows
     ]  # fmt: skip
     basis = totals.basis

@@ -45,7 +45,7 @@ def print_pdf(page: Path, target: Path) -> None:
             *(["--no-sandbox"] if os.geteuid() == 0 else []), page.resolve().as_uri(),
         ]  # fmt: skip
         try:
-            subprocess.run(command, capture_output=True, timeout=_PATIENCE, check=True)
+            subprocess.run(command, capture_output=True, timeout=_PATIENCE, check=True)  # noqa: S603
         except (subprocess.SubprocessError, OSError):
             raise PrintError([_failed(program, page)]) from None
         if not made.is_file() or not made.read_bytes().startswith(b"%PDF"):

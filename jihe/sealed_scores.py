@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from sampling.certificate import SCORE_KEYS
 from sampling.faults import Fault
 from sampling.frame import FRAME_FILE, Frame, read_frame
-from sampling.plan_totals import FrameKnown
+from sampling.plan_limits import FrameKnown
 from sampling.stratified import Floats
 
 SCORES_FILE = "scores.parquet"

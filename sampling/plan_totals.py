@@ -26,16 +26,15 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from sampling.auxiliary import Auxiliary
 from sampling.design import Design
 from sampling.estimate import FEW_POSITIVES, FEW_VERDICTS, Estimate, estimate
-from sampling.exact_bounds import findings_between, most_overpaid
 from sampling.faults import Fault
 from sampling.intervals import Quantity
-from sampling.nonresponse import ExtremeBounds, extreme_bounds
+from sampling.nonresponse import ExtremeBounds
+from sampling.plan_limits import Exact, FrameKnown, exact_limits, extreme_limits
 from sampling.ratio_estimate import combined_ratio_total
 from sampling.regression_estimate import (
     difference_total,
@@ -46,30 +45,13 @@ from sampling.regression_estimate import (
 from sampling.regression_replication import greg_bootstrap
 from sampling.replication import Bootstrap, bootstrap
 from sampling.sample_faults import SampleError
-from sampling.stratified import Floats, Linearised, in_domain
+from sampling.stratified import Linearised, in_domain
 from sampling.verdict_sample import VerdictSample, verdict_sample
 
 GREG_VERDICTS = FEW_VERDICTS
 """Final verdicts outside strata seen whole, from which on the regression total counts."""
 
-EXACT_RISK = 0.10
 Kind = Literal["student", "studentised", "exact", "none"]
-
-
-@dataclass(frozen=True, eq=False)
-class FrameKnown:
-    """What was known of every unit of the frame before the draw, in the frame's order.
-
-    ``score`` is in minor units (None where the sealed version is not at hand, and ``why_not`` says
-    why), ``score_name`` says what it is.
-    """
-
-    unit_ids: tuple[str, ...]
-    strata: tuple[str, ...]
-    size_minor: npt.NDArray[np.int64]
-    score: Floats | None = None
-    score_name: str = ""
-    why_not: Fault | None = None
 
 
 @dataclass(frozen=True)
@@ -83,15 +65,6 @@ class Stated:
     low: float | None
     high: float | None
     lower_90: float | None
-
-
-@dataclass(frozen=True)
-class Exact:
-    """Limits that hold however little was found: findings at 95 %, the total at one-sided 90 %."""
-
-    least_findings: int
-    most_findings: int
-    most_total: int | None
 
 
 @dataclass(frozen=True)
@@ -194,13 +167,13 @@ def plan_totals(
         notes.append(_few_for_greg(verdicts.open_verdicts))
     unsafe = any(n.code == "ESTIMATE_NORMAL_UNSAFE" for n in basis.notes)
     resampled = _resampled(plan_id, verdicts, methods, score) if unsafe else {}
-    exact = _exact(verdicts, known) if unsafe else None
+    exact = exact_limits(verdicts, known) if unsafe else None
     return PlanTotals(
         plan_id, basis, verdicts, methods, primary,
         _stated(methods[primary].quantity, resampled.get(primary)), unsafe,
         None if score is None else float(greg_slopes(verdicts.sample, score)[0]),
         None if score is None else _both(verdicts, score), known,
-        resampled, exact, _extremes(verdicts),
+        resampled, exact, extreme_limits(verdicts),
         tuple(_domains(verdicts, score if primary == "greg" else None)),
         (*basis.notes, *notes, *_boot_notes(resampled.get(primary))),
     )  # fmt: skip
@@ -264,43 +237,6 @@ def _stated(formula: Quantity, resampled: Bootstrap | None) -> Stated:
     if formula.interval_95_t is None:
         return Stated("none", None, None, None)
     return Stated("student", *formula.interval_95_t, formula.lower_90)
-
-
-def _exact(verdicts: VerdictSample, known: FrameKnown | None) -> Exact:
-    sizes = {s.stratum.name: s.stratum.units for s in verdicts.strata}
-    seen = {s.stratum.name: s.responded for s in verdicts.strata}
-    confirmed = {s.stratum.name: s.confirmed for s in verdicts.strata}
-    least, most = findings_between(sizes, seen, confirmed)
-    above = any(y is not None and y > size for _, _, size, y in verdicts.answers)
-    total = None
-    if known is not None and not above:
-        total = most_overpaid(
-            sizes, seen, confirmed, verdicts.found, _unseen(verdicts, known), EXACT_RISK
-        )
-    return Exact(least, most, total)
-
-
-def _unseen(verdicts: VerdictSample, known: FrameKnown) -> dict[str, list[int]]:
-    """Return the amounts of the units without a final verdict, by stratum."""
-    answered = {u for u, _, _, y in verdicts.answers if y is not None}
-    unseen: dict[str, list[int]] = {s.stratum.name: [] for s in verdicts.strata}
-    sizes = known.size_minor.tolist()
-    for unit, stratum, size in zip(known.unit_ids, known.strata, sizes, strict=True):
-        if unit not in answered:
-            unseen[stratum].append(size)
-    return unseen
-
-
-def _extremes(verdicts: VerdictSample) -> ExtremeBounds | None:
-    """Return the bounds that no truth about missing verdicts can leave; None if none is missing."""
-    if not verdicts.answered.missing:
-        return None
-    ids, strata, sizes, amounts = zip(*verdicts.answers, strict=True)
-    most = dict(zip(ids, (float(s) for s in sizes), strict=True))
-    y = [None if a is None else float(a) for a in amounts]
-    return extreme_bounds(
-        {s.stratum.name: s.stratum.units for s in verdicts.strata}, ids, strata, y, most
-    )
 
 
 def _domains(verdicts: VerdictSample, score: Auxiliary | None) -> list[DomainRow]:
