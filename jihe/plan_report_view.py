@@ -243,7 +243,7 @@ def _chart(totals: PlanTotals, currency: str, lang: Lang) -> Record | None:
     for name in METHODS[:3]:
         if name in totals.methods:
             q = totals.methods[name].quantity
-            rows.append((method_name(name, lang), name == totals.primary, q.estimate,
+            rows.append((say(f"short_{name}", lang), name == totals.primary, q.estimate,
                          *(q.interval_95_t or (None, None)), q.lower_90))  # fmt: skip
     stated = totals.stated
     if stated.kind == "studentised":
