@@ -5,7 +5,7 @@ from __future__ import annotations
 from claims.contracts import Lang
 from jihe import console
 from jihe.demo import VAULT, DemoChoices, DemoResult
-from jihe.estimates import show_estimate
+from jihe.estimate_words import show_estimate
 from jihe.summary import show_files, show_list, show_load, show_not_run, show_seal
 from jihe.texts import say
 

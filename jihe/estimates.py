@@ -1,79 +1,205 @@
-"""What the verdicts of a plan say about the whole, read from the ledger and shown."""
+"""What the verdicts of plans say about the whole, read from the ledger and the plans' folders.
+
+In: a home and the numbers of plans. Out: per plan every estimate, the one that counts marked by
+the rule of `sampling.plan_totals`; over several plans one total. Plans of the same frame units
+estimate one total, pooled by their verdicts; plans whose frames share no unit add up; frames that
+overlap in part are refused, because money would be counted twice.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from claims.contracts import Lang
-from jihe import console
 from jihe.home import Home
-from jihe.texts import say
+from jihe.sealed_scores import frame_known
+from sampling.combination import added_totals, disagreement, pooled_total
 from sampling.estimate import Estimate, EstimateError, estimate
-from sampling.ledger import Ledger
+from sampling.faults import Fault, SamplingError, checked
+from sampling.intervals import Estimated
+from sampling.ledger import Ledger, Plan
+from sampling.plan_totals import PlanTotals, plan_totals
+
+How = Literal["pooled", "added"]
+
+
+class CombineError(SamplingError):
+    """These plans cannot be made into one total."""
 
 
 @dataclass(frozen=True)
 class PlanEstimates:
-    """The estimate from all drawn units, and from the random part alone where it allows one."""
+    """One plan: every estimate of its total, and what its random part alone says."""
 
-    plan_id: str
-    whole: Estimate
+    plan: Plan
+    totals: PlanTotals
     random: Estimate | None
 
+    @property
+    def plan_id(self) -> str:
+        """The plan's number."""
+        return self.plan.plan_id
+
+    @property
+    def whole(self) -> Estimate:
+        """The expansion estimate from all drawn units, with its cells."""
+        return self.totals.basis
+
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
+        """Return plain JSON values; no unit is named."""
         random = self.random.to_dict() if self.random else None
-        return {"plan_id": self.plan_id, "all": self.whole.to_dict(), "random": random}
+        return {
+            "plan_id": self.plan_id, "all": self.whole.to_dict(), "random": random,
+            "totals": self.totals.to_dict(),
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class CombinedEstimates:
+    """Several plans: one total of them, how it was made, and the plans left out with the reason."""
+
+    how: How
+    total: Estimated
+    plans: tuple[PlanEstimates, ...]
+    left_out: Mapping[str, Fault]
+    agreement: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values; no unit is named."""
+        return {
+            "how": self.how, "total": self.total.to_dict(), "agreement": self.agreement,
+            "plans": [p.to_dict() for p in self.plans],
+            "left_out": {k: {"code": f.code, "en": f.en, "zh": f.zh}
+                         for k, f in self.left_out.items()},
+        }  # fmt: skip
 
 
 def plan_estimates(home: Path, plan_id: str) -> PlanEstimates:
-    """Estimate the frame's total and rate; raises LedgerError or EstimateError."""
-    ledger = Ledger(Home(home).ledger_url)
+    """Estimate a plan's total and rate; raises LedgerError or EstimateError."""
+    place = Home(home)
+    ledger = Ledger(place.ledger_url)
     try:
         plan = ledger.plan(plan_id)
         outcomes = ledger.outcomes(plan_id=plan_id)
     finally:
         ledger.close()
-    whole = estimate(plan.design, plan.draws, outcomes)
+    known = frame_known(place.plan(plan_id), plan.certificate)
+    totals = plan_totals(plan_id, plan.design, plan.draws, outcomes, known)
     try:
         random = estimate(plan.design, plan.draws, outcomes, "random")
     except EstimateError:
         random = None
-    return PlanEstimates(plan_id, whole, random)
+    return PlanEstimates(plan, totals, random)
 
 
-def show_estimate(found: Estimate, plan_id: str, currency: str, lang: Lang) -> None:
-    """Print one estimate in sentences."""
-    console.heading(say("estimate_title", lang, plan=plan_id))
-    total, rate = found.total, found.rate
-    low, high = total.interval_95 or (None, None)
-    amounts = {
-        "total": total.estimate, "low": low, "high": high, "lower": total.lower_90,
-    }  # fmt: skip
-    shown = {name: console.money(value, currency) for name, value in amounts.items()}
-    console.out.print(say("estimate_total", lang, **shown))
-    low, high = rate.interval_95 or (float("nan"), float("nan"))
-    text = say(
-        "estimate_rate", lang, rate=f"{rate.estimate:.2%}", low=f"{low:.2%}", high=f"{high:.2%}"
-    )
-    console.out.print(text)
-    text = say(
-        "estimate_basis", lang, responded=found.responded, drawn=found.drawn,
-        confirmed=found.confirmed, found=console.money(found.found, currency),
+def plans_of_year(home: Path, year: int) -> list[str]:
+    """Return the plans that were sealed in a local year, oldest first.
+
+    Raises:
+        CombineError: if there is none; the sentence names the years there are.
+    """
+    ledger = Ledger(Home(home).ledger_url)
+    try:
+        years = {plan_id: ledger.plan(plan_id).drawn_on.year for plan_id in ledger.plan_ids()}
+    finally:
+        ledger.close()
+    found = [plan_id for plan_id, each in years.items() if each == year]
+    checked([] if found else [_no_year(year, sorted(set(years.values())))], CombineError)
+    return found
+
+
+def combined_estimates(
+    home: Path, plan_ids: Sequence[str], *, skip_unfinished: bool = False
+) -> CombinedEstimates:
+    """Make one total of several plans.
+
+    Args:
+        home: the folder.
+        plan_ids: at least two, no two alike.
+        skip_unfinished: leave plans without enough verdicts out, with the reason, instead of
+            refusing; for whole years.
+
+    Raises:
+        CombineError: if plans are of different kinds of unit, a frame is not at hand, or frames
+            overlap in part.
+        EstimateError: naming a plan that has too few verdicts.
+    """
+    found: list[PlanEstimates] = []
+    left_out: dict[str, Fault] = {}
+    for plan_id in dict.fromkeys(plan_ids):
+        try:
+            found.append(plan_estimates(home, plan_id))
+        except EstimateError as error:
+            if not skip_unfinished:
+                raise
+            left_out[plan_id] = error.faults[0]
+    checked([] if len(found) > 1 else [_too_few(len(found))], CombineError)
+    how = _how(found)
+    totals = {p.plan_id: p.totals.total for p in found}
+    if how == "added":
+        return CombinedEstimates(how, added_totals(totals), tuple(found), left_out, None)
+    verdicts = {p.plan_id: p.whole.responded for p in found}
+    pooled = pooled_total(totals, verdicts)
+    return CombinedEstimates(how, pooled, tuple(found), left_out, disagreement(totals))
+
+
+def _how(plans: Sequence[PlanEstimates]) -> How:
+    """Return whether plans estimate one total or parts of a sum."""
+    kinds = sorted({str(p.plan.certificate["frame"]["unit"]) for p in plans})
+    frames = {p.plan_id: p.totals.known for p in plans}
+    faults = [_kinds(kinds)] if len(kinds) > 1 else []
+    faults += [_no_frame(name) for name, known in frames.items() if known is None]
+    checked(faults, CombineError)
+    units = {name: frozenset(known.unit_ids) for name, known in frames.items() if known}
+    if len(set(units.values())) == 1:
+        return "pooled"
+    shared = [(a, b, len(units[a] & units[b])) for a, b in combinations(sorted(units), 2)]
+    checked([_overlap(a, b, n) for a, b, n in shared if n], CombineError)
+    return "added"
+
+
+def _no_year(year: int, years: Sequence[int]) -> Fault:
+    have = ", ".join(map(str, years)) or "-"
+    return Fault(
+        "COMBINE_YEAR", f"No plan was sealed in {year}; there are plans of: {have}.",
+        f"{year}年没有封存的计划；现有计划的年份：{have}。",
     )  # fmt: skip
-    console.out.print(text)
-    for note in found.notes:
-        console.out.print(say("note", lang, text=note.text(lang)), soft_wrap=True)
 
 
-def show_estimates(found: PlanEstimates, currency: str, lang: Lang) -> None:
-    """Print the estimate from all drawn units, then from the random part alone."""
-    show_estimate(found.whole, found.plan_id, currency, lang)
-    if found.random:
-        label = {
-            "en": f"{found.plan_id}, random part alone",
-            "zh": f"{found.plan_id}（仅随机部分）",
-        }
-        show_estimate(found.random, label[lang], currency, lang)
+def _too_few(count: int) -> Fault:
+    return Fault(
+        "COMBINE_PLANS", f"{count} of these plans have enough verdicts; combining takes at least "
+        "two. Look at one plan with --plan.",
+        f"这些计划中有{count}个结论足够，合并至少需要两个；单个计划请用 --plan 查看。",
+    )  # fmt: skip
+
+
+def _kinds(kinds: Sequence[str]) -> Fault:
+    named = ", ".join(kinds)
+    return Fault(
+        "COMBINE_KINDS", f"The plans inspect different kinds of unit ({named}); the same money may "
+        "be in both. Combine plans of one kind, naming them with --plan.",
+        f"各计划的检查对象类型不同（{named}），同一笔金额可能重复计算；"
+        "请用 --plan 指定同一类型的计划。",
+    )  # fmt: skip
+
+
+def _no_frame(name: str) -> Fault:
+    return Fault(
+        "COMBINE_FRAME", f"The sealed frame of plan '{name}' is not in its folder (frame.tsv), so "
+        "it cannot be said whether its units are in another plan too. Put the file back.",
+        f"计划“{name}”的文件夹中没有封存的抽样框（frame.tsv），无法判断其对象是否也在其他计划中；请放回该文件。",
+    )  # fmt: skip
+
+
+def _overlap(a: str, b: str, shared: int) -> Fault:
+    return Fault(
+        "COMBINE_OVERLAP", f"The frames of plans '{a}' and '{b}' share {shared} units but are not "
+        "the same: neither a mean nor a sum of their totals means anything. Combine plans of one "
+        "frame, or plans whose frames share no unit (see --frame-from).",
+        f"计划“{a}”与“{b}”的抽样框有{shared}个共同对象但并不相同，平均或相加都没有意义；"
+        "请合并同一抽样框的计划，或对象互不重叠的计划（见 --frame-from）。",
+    )  # fmt: skip

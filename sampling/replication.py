@@ -96,7 +96,7 @@ def intervals_of(result: Linearised, error: Floats, own: Floats) -> Bootstrap:
     pivot = np.zeros(len(error))
     pivot[spread] = error[spread] / np.sqrt(own[spread])
     # A resample without spread and without error is neither high nor low.
-    pivot[~spread] = np.where(error[~spread] == 0, 0.0, np.sign(error[~spread]) * math.inf)
+    pivot[~spread] = np.where(error[~spread] == 0, 0.0, np.copysign(math.inf, error[~spread]))
     return _bootstrap(result, np.sort(error), np.sort(pivot), int((~spread).sum()))
 
 

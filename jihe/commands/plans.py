@@ -23,7 +23,10 @@ from jihe.commands.options import (
     option,
     told,
 )
+from jihe.commands.plan_report import plan_report
 from jihe.texts import say
+
+PlansOption = Annotated[list[str] | None, option("plan_ids", "--plan")]
 
 
 def register(app: typer.Typer) -> None:
@@ -33,6 +36,7 @@ def register(app: typer.Typer) -> None:
     plan_app.command("replay", help=told("replay"))(replay)
     plan_app.command("estimate", help=told("plan_estimate"))(plan_estimate)
     plan_assign.register(plan_app)
+    plan_app.command("report", help=told("plan_report"))(plan_report)
     app.add_typer(plan_app, name="plan")
     app.command("replay", help=told("replay"))(replay)
     outcomes_app = typer.Typer(no_args_is_help=True, help=told("outcomes"))
@@ -82,20 +86,32 @@ def replay(
 
 
 def plan_estimate(
-    plan: PlanOption,
+    plan: PlansOption = None,
+    year: Annotated[int | None, option("plans_of_year", "--year", min=2000, max=9999)] = None,
     home: HomeOption = Path(),
     format: FormOption = Form.text,
     lang: Lang = Language.en,
 ) -> None:
-    """Say what the verdicts of a plan tell about the whole frame."""
+    """Say what the verdicts of a plan, or of several, tell about the whole."""
     from claims.store import open_store
-    from jihe.estimates import plan_estimates, show_estimates
+    from jihe.estimate_words import show_combined, show_plan
+    from jihe.estimates import combined_estimates, plan_estimates, plans_of_year
 
-    estimates = plan_estimates(home, plan)
-    if format is Form.json:
-        console.out.print_json(json.dumps(estimates.to_dict(), default=str))
+    if bool(plan) == (year is not None):
+        raise typer.BadParameter(say("plan_or_year", lang_of(lang)), param_hint="--plan, --year")
+    plan_ids = plans_of_year(home, year) if year is not None else list(dict.fromkeys(plan or []))
+    if len(plan_ids) == 1:
+        one = plan_estimates(home, plan_ids[0])
+        if format is Form.json:
+            console.out.print_json(json.dumps(one.to_dict(), default=str))
+            return
+        show_plan(one, str(open_store(home).meta["currency"]), lang_of(lang))
         return
-    show_estimates(estimates, str(open_store(home).meta["currency"]), lang_of(lang))
+    several = combined_estimates(home, plan_ids, skip_unfinished=year is not None)
+    if format is Form.json:
+        console.out.print_json(json.dumps(several.to_dict(), default=str))
+        return
+    show_combined(several, str(open_store(home).meta["currency"]), lang_of(lang))
 
 
 def outcomes_import(

@@ -78,6 +78,10 @@ def test_verdicts_estimate_training_promotion_and_the_next_list(worked: Path, co
     )
     assert estimate["all"]["drawn"] == 300
     assert estimate["all"]["total"]["estimate"] > 0
+    assert estimate["totals"]["primary"] == "greg"  # the run's own scores are the sealed ones
+    page = worked / "report.html"
+    _jihe("plan", "report", "--plan", "P0001", "--home", worked, "--out", page, "--lang", "zh")
+    assert "clm_" not in page.read_text(encoding="utf-8")
     assert "challenger" in _jihe("train", "--home", worked)
     # So few verdicts may not beat the rules; then the gate asks for a reason, which is recorded.
     assert "champion" in _jihe("promote", "--home", worked, "--reason", "a test's small county")
