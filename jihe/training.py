@@ -46,12 +46,25 @@ class Learnt:
 
 
 def train_on_verdicts(
-    made: Build, unit: str, home: Home, tracker: Tracker, cut_date: date
+    made: Build,
+    unit: str,
+    home: Home,
+    tracker: Tracker,
+    cut_date: date,
+    config: ExperimentConfig | None = None,
 ) -> Learnt:
     """Train on every verdict known before ``cut_date``; features known later are left out.
 
-    Raises TooFewLabelsError, LeakageError.
+    ``config`` replaces the experiment that comes with the program. Raises TooFewLabelsError,
+    LeakageError.
     """
+    matrix, labels = known_before(made, unit, home, cut_date)
+    config = config or experiment(RISK_EXPERIMENTS[unit], unit)
+    return _train(matrix, labels, config, home, tracker, cut_date)
+
+
+def known_before(made: Build, unit: str, home: Home, cut_date: date) -> tuple[Matrix, pa.Table]:
+    """Return features and verdicts that were known before ``cut_date``."""
     labels = verdict_labels(home, cut_date).table
     # A profile is as of one day: verdicts older than it were about another profile.
     labels = (
@@ -61,8 +74,7 @@ def train_on_verdicts(
     )
     matrix = made.matrix(unit)
     known = np.datetime64(cut(cut_date, made.zone), "us")
-    matrix = matrix.take(matrix.known_at < known)
-    return _train(matrix, labels, experiment(RISK_EXPERIMENTS[unit], unit), home, tracker, cut_date)
+    return matrix.take(matrix.known_at < known), labels
 
 
 def train_on_dataset(
