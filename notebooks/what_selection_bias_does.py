@@ -91,7 +91,7 @@ score = pd.Series(
     index=matrix.unit_ids[np.isin(matrix.unit_ids, past.index)],
 ).reindex(past.index)
 place = score.rank(pct=True, method="first")
-band = np.select([place > 0.97, place > 0.8], ["b3", "b2"], "b1")
+band = np.select([place > 0.97, place > 0.8], ["b1", "b2"], "b3")
 frame = make_frame("claim", past.index.tolist(), band.tolist(), past["amount"].clip(lower=0))
 design = allocate(frame, 500, "0.3", bands={"b1": "b1", "b2": "b2", "b3": "b3"})
 drawn = draw(frame, design, hashlib.sha256(b"a plan").digest(), "P0001").to_pandas()
