@@ -77,8 +77,8 @@ pd.Series(counts, name="features").to_frame().transpose()
 
 # %% [markdown]
 # Many features of a claim are those of its institution. Two thousand claims of fourteen houses are
-# fourteen values, not two thousand: the index is large whenever a few houses move. So they are shown
-# apart.
+# fourteen values, not two thousand: the index is large whenever a few houses move. So they are
+# shown apart.
 
 # %%
 of_house = drift.index.str.startswith(("org_", "doc_", "place_", "emp_"))
