@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lock prove pictures docs clean
+.PHONY: demo test check lock prove benchmarks pictures docs clean
 
 demo: $(VENV)/.run
 	$(BIN)/jihe demo --out demo $(ARGS)
@@ -23,6 +23,12 @@ check: $(VENV)/.dev
 
 prove: $(VENV)/.dev
 	$(BIN)/python -m tests.prove
+
+# The benchmarks that bring their own data, at a small size: a look at every figure, JSON or Markdown on
+# standard output, minutes on two cores. The sizes of docs/benchmarks.md are in each script's first lines.
+# Labelled providers as well, if their files are at hand: make benchmarks PROVIDERS=folder
+benchmarks: $(VENV)/.run
+	$(BIN)/python docs/benchmarks/run.py $(if $(PROVIDERS),--providers $(PROVIDERS))
 
 docs: $(VENV)/.run
 	$(BIN)/python -m jihe.documents

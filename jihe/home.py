@@ -18,6 +18,16 @@ class Home:
         return self.root / "models"
 
     @property
+    def experiments(self) -> Path:
+        """Experiment configs that tuning found."""
+        return self.root / "experiments"
+
+    @property
+    def tuning(self) -> Path:
+        """Journals of searches for better settings."""
+        return self.root / "tuning"
+
+    @property
     def registry(self) -> Path:
         """MLflow's database and artifacts."""
         return self.root / "registry"

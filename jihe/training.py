@@ -53,14 +53,20 @@ class Learnt:
 
 
 def train_on_verdicts(
-    made: Build, unit: str, home: Home, tracker: Tracker, cut_date: date
+    made: Build,
+    unit: str,
+    home: Home,
+    tracker: Tracker,
+    cut_date: date,
+    config: ExperimentConfig | None = None,
 ) -> Learnt:
     """Train on every verdict known before ``cut_date``; features known later are left out.
 
-    Raises TooFewLabelsError, LeakageError.
+    ``config`` replaces the experiment that comes with the program. Raises TooFewLabelsError,
+    LeakageError.
     """
     matrix, labels = features_and_labels(made, unit, home, cut_date)
-    config = experiment(RISK_EXPERIMENTS[unit], unit)
+    config = config or experiment(RISK_EXPERIMENTS[unit], unit)
     designs = verdict_designs(home, unit, cut_date)
     return _train(matrix, labels, config, home, tracker, cut_date, designs)
 

@@ -107,6 +107,31 @@ class Tracker:
             self.client.set_registered_model_alias(name, alias, registered.version)
         return self._describe(self.client.get_model_version(name, registered.version))
 
+    def record_search(
+        self,
+        config: ExperimentConfig,
+        facts: Mapping[str, str],
+        metrics: Mapping[str, float],
+        files: Mapping[str, bytes],
+    ) -> str:
+        """Log a search for better settings of ``config``; return the run's id. Nothing registers.
+
+        ``files`` are logged by name.
+        """
+        run = self.client.create_run(self._experiment(config), run_name=f"{config.name}-search")
+        run_id: str = run.info.run_id
+        self.client.log_batch(
+            run_id,
+            metrics=[Metric(key, value, 0, 0) for key, value in metrics.items()],
+            tags=[RunTag(key, value) for key, value in {**facts, "kind": "search"}.items()],
+        )
+        with tempfile.TemporaryDirectory() as scratch:
+            for name, content in files.items():
+                (Path(scratch) / name).write_bytes(content)
+            self.client.log_artifacts(run_id, scratch)
+        self.client.set_terminated(run_id, "FINISHED")
+        return run_id
+
     def promote(self, name: str) -> Registered:
         """Make the challenger champion; the previous champion stays known for a rollback.
 

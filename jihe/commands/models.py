@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import typer
 from jihe import console
 from jihe.commands.options import (
     AsOf,
+    ConfigOption,
     HomeOption,
     KnownOnOption,
     Lang,
@@ -35,6 +37,7 @@ def train(
     home: HomeOption = Path(),
     version: VersionOption = None,
     as_known_on: KnownOnOption = None,
+    config: ConfigOption = None,
     lang: Lang = Language.en,
 ) -> None:
     """Train on the verdicts known before --as-of (default: all until now)."""
@@ -44,15 +47,19 @@ def train(
     from jihe.home import Home
     from jihe.summary import show_metrics
     from jihe.training import train_on_verdicts, training_as_of
+    from training.config import load_config
     from training.tracking import Tracker
 
+    chosen = replace(load_config(config), unit=unit.value) if config else None
     cut_date = day_of(as_of, "--as-of") or datetime.now(UTC).date() + timedelta(days=2)
     place = Home(home)
     with console.progress("jihe train") as tell:
         store = open_store(home, version, day_of(as_known_on, "--as-known-on"))
         day = training_as_of(place, unit.value, cut_date)
         made = build(store, day, tell, read_book(place.parameters))
-        learnt = train_on_verdicts(made, unit.value, place, Tracker(place.registry), cut_date)
+        learnt = train_on_verdicts(
+            made, unit.value, place, Tracker(place.registry), cut_date, chosen
+        )
     show_metrics(learnt.metrics, lang_of(lang))
     entry = learnt.registered
     console.out.print(
