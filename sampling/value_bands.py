@@ -23,7 +23,8 @@ import pyarrow.compute as pc
 from sampling.design import DesignError
 from sampling.faults import Fault
 
-_MOST = 99
+#: Bands are sorted by their names, so one digit must do.
+_MOST = 9
 
 
 def equal_aggregate_bands(unit_ids: Any, values: npt.ArrayLike, bands: int) -> npt.NDArray[np.str_]:
