@@ -30,7 +30,7 @@ from sampling.predicted import (
     Ints,
     Predicted,
     by_stratum,
-    spread_guesses,
+    hedged_spreads,
     variances_within,
 )
 from sampling.stratify import stratify
@@ -152,7 +152,7 @@ def stratum_spreads(
     if units.model is None:
         values = variances_within(codes, len(names), units.size_minor.astype(np.float64))
     else:
-        values = spread_guesses(codes, len(names), units.model, estimator)
+        values = hedged_spreads(codes, len(names), units.model, units.size_minor, estimator)
     return dict(zip(names, values.tolist(), strict=True))
 
 

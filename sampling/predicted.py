@@ -12,6 +12,11 @@ with S_e^2 the variance of the e_k (divisor N_h - 1); what a regression on e_k l
 mean Var y_k. Expectations over model and design: Isaki and Fuller, JASA 77 (1982) 89-96; Saerndal,
 Swensson and Wretman, Model Assisted Survey Sampling (1992), sections 12.2 and 12.3.
 
+A score may be worth less than it says. `hedged_spreads` therefore averages S_h^2 over two models:
+the score's, and one that knows no score, in which every unit has the mean chance and its amount is
+proportional to its size, with the same totals. `TRUST` is the weight of the first, one half
+where nothing speaks for either, so that what the score overlooks is not starved of draws.
+
 Where no verdict allows a prediction, the spread of the sizes stands in for it ("x-optimal
 allocation", ibid., section 3.7): right up to a common factor where overpayment grows with size.
 Sums are exactly rounded, so the order of the units is irrelevant.
@@ -35,6 +40,8 @@ Estimator = Literal["expansion", "regression"]
 
 FOUND_CV = 0.5
 """Coefficient of variation of a confirmed finding's amount about its prediction."""
+TRUST = 0.5
+"""Weight of the score's own model in the guesses of the spread."""
 _PER_KIND = 20
 
 
@@ -99,6 +106,30 @@ def spread_guesses(
     if estimator == "regression":
         return noise
     return noise + variances_within(codes, strata, model.mean)
+
+
+def without_score(model: Predicted, sizes: Ints, *, found_cv: float = FOUND_CV) -> Predicted:
+    """Return the model of the same totals that knows only the sizes of the units."""
+    chance = math.fsum(model.chance.tolist()) / max(1, len(model))
+    whole = math.fsum(sizes.tolist())
+    if chance <= 0 or whole <= 0:
+        return Predicted(model.chance, model.mean, model.variance)
+    mean = sizes * (model.total / whole)
+    variance = mean * mean * ((1 - chance + found_cv * found_cv) / chance)
+    return Predicted(np.full(len(model), chance), mean, variance)
+
+
+def hedged_spreads(
+    codes: Ints, strata: int, model: Predicted, sizes: Ints, estimator: Estimator = "expansion",
+    trust: float = TRUST,
+) -> Floats:  # fmt: skip
+    """Return S_h^2 averaged over the score's model and the one without a score.
+
+    Where the score is useless a regression on it explains nothing, so the second model counts in
+    full for either estimator.
+    """
+    plain = spread_guesses(codes, strata, without_score(model, sizes))
+    return trust * spread_guesses(codes, strata, model, estimator) + (1 - trust) * plain
 
 
 def variances_within(codes: Ints, strata: int, values: Floats) -> Floats:
