@@ -114,7 +114,7 @@ def without_score(model: Predicted, sizes: Ints, *, found_cv: float = FOUND_CV) 
     whole = math.fsum(sizes.tolist())
     if chance <= 0 or whole <= 0:
         return Predicted(model.chance, model.mean, model.variance)
-    mean = sizes * (model.total / whole)
+    mean = sizes.astype(np.float64) * (model.total / whole)
     variance = mean * mean * ((1 - chance + found_cv * found_cv) / chance)
     return Predicted(np.full(len(model), chance), mean, variance)
 
