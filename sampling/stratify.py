@@ -1,21 +1,23 @@
-"""Which stratum each unit belongs to: class x level (x district) x risk band.
+"""Which stratum each unit belongs to: class x level (x district) (x rotation) x band.
 
-In: unit ids, risk ranks and the class, level and, if wanted, district of each unit. Out: a
-stratum name per unit such as ``public_hospital/3/b1``, the risk band of each stratum and the
-strata that are inspected whole.
+In: unit ids, risk ranks and the class, level and, if wanted, district and time since the last
+inspection (`sampling.rotation`) of each unit. Out: a stratum name per unit such as
+``public_hospital/3/b1``, the risk band of each stratum and the strata that are inspected whole.
 
 Bands are cut over the whole frame by place in the ranking (equal ranks in the order of the unit
 ids' bytes). With capacity n, the first ``take_all_share`` x n places are ``top``; then ``b1`` ends
-at place 2n, ``b2`` at 10n, ``b3`` holds the rest (`CUTS`).
+at place 2n, ``b2`` at 10n, ``b3`` holds the rest (`CUTS`). Other bands, such as those of amounts
+(`sampling.value_bands`), may take the place of b1 to b3 below the head.
 
 Each stratum costs at least two draws, so a small capacity carries few strata. While the fewest
 draws do not fit, strata merge, in this order and never further than needed: (1) bands within
-class x level (x district), from the group with the fewest units, each time its two least risky
-bands; (2) districts within class x level; (3) levels within class; (4) classes; in (2) to (4) from
-the group with the fewest units, each time its smallest stratum with the smallest of the same band,
-or of any band if there is none. Ties go by name. A stratum of one unit merges by the same steps
-even where everything fits (with the next less risky band, or the next riskier one if it is the
-last): alone, its unit would be drawn in every plan. Take-all strata never merge.
+class x level (x district) (x rotation), from the group with the fewest units, each time its two
+least risky bands; (2) rotation classes; (3) districts within class x level; (4) levels within
+class; (5) classes; in (2) to (5) from the group with the fewest units, each time its smallest
+stratum with the smallest of the same band, or of any band if there is none. Ties go by name. A
+stratum of one unit merges by the same steps even where everything fits (with the next less risky
+band, or the next riskier one if it is the last): alone, its unit would be drawn in every plan.
+Take-all strata never merge.
 """
 
 from __future__ import annotations
@@ -41,6 +43,14 @@ from sampling.design import (
 )
 from sampling.faults import Fault, checked
 from sampling.frame import Frame, make_frame
+from sampling.stratify_faults import (
+    capacity_range,
+    infeasible,
+    lengths,
+    shares_faults,
+    unusable_column,
+    unusable_rank,
+)
 
 CUTS: tuple[int, int] = (2, 10)
 """Last places of the bands b1 and b2, in multiples of the capacity."""
@@ -68,7 +78,7 @@ class _Cell:
 def stratify(
     unit_ids: Any, risk_rank: Any, institution_class: Any, level: Any, *, capacity: int,
     random_share: str | float | Decimal, take_all_share: str | float | Decimal = "0.3",
-    district: Any = None,
+    district: Any = None, rotation: Any = None, band: Any = None,
 ) -> Stratification:  # fmt: skip
     """Return the strata of these units; the order of the rows is irrelevant.
 
@@ -81,31 +91,38 @@ def stratify(
         random_share: part of the capacity that is the random floor.
         take_all_share: part of the capacity for the take-all head.
         district: text per unit, or None to leave districts out of the strata.
+        rotation: text per unit, or None to leave the last inspection out of the strata.
+        band: text per unit in place of the risk bands b1 to b3, in the order of its names.
 
     Raises:
         DesignError: for unusable columns, or a capacity that one stratum could not hold.
     """
     random_part = parse_share(random_share, "random_share", zero=False)
     head_part = parse_share(take_all_share, "take_all_share", zero=True)
-    _check_shares(random_part, head_part)
-    kinds = [institution_class, level] if district is None else [institution_class, level, district]
-    names = ("class", "level", "district")
+    checked(shares_faults(random_part, head_part), DesignError)
+    kinds = {
+        "class": institution_class, "level": level, "district": district, "rotation": rotation,
+        "band": band,
+    }  # fmt: skip
     faults: list[Fault] = []
-    dims = [_dimension(v, n, faults) for v, n in zip(kinds, names, strict=False)]
+    dims = [_dimension(v, n, faults) for n, v in kinds.items() if v is not None]
     ids = _flat(unit_ids)
     ranks = _ranks(risk_rank, faults)
     if not faults and len({len(ids), len(ranks), *map(len, dims)}) != 1:
-        faults.append(_lengths())
+        faults.append(lengths())
     checked(faults, DesignError)
     if not 1 <= capacity <= len(ids):
-        raise DesignError([_capacity(capacity, len(ids))])
+        raise DesignError([capacity_range(capacity, len(ids))])
     head = take_all_head(capacity, head_part, len(ids))
-    band = _bands(ids, ranks, head, capacity)
-    cells, cell_of = _cells([*dims, pa.array(band, _TEXT)])
+    risk = pa.array(_bands(ids, ranks, head, capacity), _TEXT)
+    if band is not None:
+        risk = pc.if_else(pc.equal(risk, "top"), risk, dims.pop())
+    cells, cell_of = _cells([*dims, risk])
     loose = [c for c in cells if c.path[-1] != "top"]
     merged = _merge(loose, capacity - head, _Floor(capacity, random_part, len(ids)))
     if merged is None:
-        raise DesignError([_infeasible(capacity, random_part, head_part, len(ids))])
+        smallest = _smallest(capacity, random_part, head_part, len(ids))
+        raise DesignError([infeasible(capacity, smallest)])
     return _named([c for c in cells if c.path[-1] == "top"], merged, len(cells), cell_of)
 
 
@@ -240,11 +257,7 @@ def _dimension(values: Any, name: str, faults: list[Fault]) -> pa.Array:
         bad = [k for k in kinds if not k or any(c in "/+" or not c.isprintable() for c in k)]
         if not bad:
             return array.cast(_TEXT)
-    faults.append(Fault(
-        "STRATUM_COLUMN", f"Column '{name}' must be text without nulls, '/', '+' or control "
-        "characters; write 'unknown' or 'none' where nothing is known.",
-        f"“{name}”列应为文本，不含空值、“/”、“+”和控制字符；未知时请写unknown或none。",
-    ))  # fmt: skip
+    faults.append(unusable_column(name))
     return pa.array([], _TEXT)
 
 
@@ -253,45 +266,16 @@ def _ranks(values: Any, faults: list[Fault]) -> npt.NDArray[np.int64]:
     if pa.types.is_integer(array.type) and not array.null_count:
         ranks: npt.NDArray[np.int64] = array.cast(pa.int64()).to_numpy(zero_copy_only=False)
         return ranks
-    faults.append(Fault(
-        "STRATUM_RANK", "Column 'risk_rank' must hold whole numbers without nulls; score every "
-        "unit of the frame first.", "“risk_rank”列应为不含空值的整数；请先为抽样框的每个对象评分。",
-    ))  # fmt: skip
+    faults.append(unusable_rank())
     return np.zeros(0, dtype=np.int64)
 
 
-def _check_shares(random_share: Decimal, take_all_share: Decimal) -> None:
-    if random_share + take_all_share > 1:
-        raise DesignError([Fault(
-            "SHARES_SUM", f"random_share {random_share} and take_all_share {take_all_share} sum to "
-            "more than 1; lower one of them.",
-            f"随机份额{random_share}与全查份额{take_all_share}之和大于1，请调低其一。",
-        )])  # fmt: skip
-
-
-def _infeasible(capacity: int, random_share: Decimal, head_share: Decimal, units: int) -> Fault:
+def _smallest(capacity: int, random_share: Decimal, head_share: Decimal, units: int) -> int:
+    """Return the smallest capacity above ``capacity`` that holds the head and one stratum."""
     smallest = capacity
     needed = capacity + 1
     while needed > smallest:
         smallest += 1
         head = take_all_head(smallest, head_share, units)
         needed = head + _Floor(smallest, random_share, units).least(units - head)
-    return Fault(
-        "CAPACITY_SMALL", f"A capacity of {capacity} cannot hold the take-all head and two draws "
-        f"from the rest; the smallest feasible capacity is {smallest}.",
-        f"检查容量{capacity}不足以容纳全查部分和其余对象的至少两次抽取；可行的最小容量为{smallest}。",
-    )  # fmt: skip
-
-
-def _capacity(capacity: int, units: int) -> Fault:
-    return Fault(
-        "CAPACITY_RANGE", f"The capacity is {capacity} but there are {units} units; choose one "
-        f"from 1 to {units}.", f"检查容量为{capacity}，而对象有{units}个；容量应在1到{units}之间。",
-    )  # fmt: skip
-
-
-def _lengths() -> Fault:
-    return Fault(
-        "STRATUM_SHAPE", "Ids, ranks, class, level and district differ in length.",
-        "编号、排名、类别、等级、统筹区各列长度不一致。",
-    )  # fmt: skip
+    return smallest
