@@ -31,6 +31,7 @@ def _plain_errors() -> Iterator[None]:
     from claims.draft_words import SuggestError
     from claims.mapping_faults import MappingError
     from sampling.faults import SamplingError
+    from training.leakage import LeakageError
 
     try:
         yield
@@ -38,7 +39,7 @@ def _plain_errors() -> Iterator[None]:
         if type(error).__module__.split(".")[0] not in _OURS:
             raise
         console.err.print(f"[red]{type(error).__name__}[/red] ", end="")
-        if isinstance(error, SamplingError | MappingError | SuggestError):
+        if isinstance(error, SamplingError | MappingError | SuggestError | LeakageError):
             text = error.text(asked_language())
         else:
             text = str(error)

@@ -121,7 +121,8 @@ def bin_places(predicted: Floats, weights: Floats, bins: int) -> npt.NDArray[np.
     levels, place = np.unique(predicted, return_inverse=True)
     mass = np.bincount(place, weights, minlength=len(levels))
     middle = np.cumsum(mass) - mass / 2
-    return np.minimum((middle * bins / mass.sum()).astype(np.int64), bins - 1)[place]
+    bin_of = np.minimum((middle * bins / mass.sum()).astype(np.int64), bins - 1)
+    return np.asarray(bin_of[place])
 
 
 def reliability_curve(
@@ -140,7 +141,7 @@ def reliability_curve(
     def confirmed(w: Floats) -> Floats:
         mass = np.bincount(place, w, minlength=bins)
         found = np.bincount(place, w * labels, minlength=bins)
-        return np.divide(found, mass, out=np.full(bins, np.nan), where=mass > 0)
+        return np.asarray(np.divide(found, mass, out=np.full(bins, np.nan), where=mass > 0))
 
     shares = [confirmed(weights * times) for times in resampled_groups(groups, replicates, seed)]
     spread = np.array(shares).reshape(-1, bins)

@@ -23,6 +23,10 @@ from training.canonical import canonical_json
 from training.config import ExperimentConfig
 from training.evaluate import Judged
 from training.labels import ZONE
+from training.leakage import Finding, LeakageError, refuse
+from training.leakage_checks import late_labels, young_features
+
+__all__ = ["FrameError", "LabelledRows", "LeakageError", "fingerprint", "join_labels", "ordered"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -31,15 +35,12 @@ class FrameError(ValueError):
     """Matrix, labels and config do not belong together."""
 
 
-class LeakageError(ValueError):
-    """Something was known only after the moment at which it would be used."""
-
-
 @dataclass(frozen=True)
 class LabelledRows:
     """The judged part of the matrix, row by row, in the order of unit id.
 
-    ``rows`` are row numbers in the matrix; ``dates`` are local label dates.
+    ``rows`` are row numbers in the matrix; ``dates`` are local label dates; ``channels`` say how
+    the cases came about, None where the labels do not; ``findings`` come from the leakage checks.
     """
 
     rows: npt.NDArray[np.intp]
@@ -48,6 +49,8 @@ class LabelledRows:
     training_weights: Floats
     fingerprint: str
     unmatched: int
+    channels: npt.NDArray[np.str_] | None = None
+    findings: tuple[Finding, ...] = ()
 
     @property
     def positives(self) -> int:
@@ -115,7 +118,9 @@ def join_labels(matrix: Matrix, labels: pa.Table, cut_date: date) -> LabelledRow
     )
     weights = _floats(known, "training_weight")[inside]
     digest = _label_fingerprint(judged, dates[inside], weights)
-    return LabelledRows(rows, judged, dates[inside], weights, digest, int((~inside).sum()))
+    outside = int((~inside).sum())
+    channels = _channels(known, inside)
+    return LabelledRows(rows, judged, dates[inside], weights, digest, outside, channels)
 
 
 def _refuse_future(
@@ -126,24 +131,19 @@ def _refuse_future(
     inside: npt.NDArray[np.bool_],
     cut_date: date,
 ) -> None:
-    faults = []
-    late = dates >= np.datetime64(cut_date, "D")
-    if late.any():
-        faults.append(
-            f"{late.sum()} labels became known on or after the cut date {cut_date}, for example "
-            f"that of {ids[late][0]} on {dates[late][0]}; make labels as of the cut date"
-        )
     first_known = local_days(matrix.known_at[place[inside]], matrix.zone)
-    younger = first_known > dates[inside]
-    if younger.any():
-        example = ids[inside][younger][0]
-        faults.append(
-            f"{younger.sum()} rows of features became known after their label, for example "
-            f"{example} on {first_known[younger][0]}, its label on {dates[inside][younger][0]}; "
-            "build the matrix as of a date before the verdicts"
-        )
-    if faults:
-        raise LeakageError("Training would look into the future: " + "; ".join(faults) + ".")
+    refuse(
+        [
+            late_labels(ids, dates, np.datetime64(cut_date, "D")),
+            young_features(ids[inside], first_known, dates[inside]),
+        ]
+    )
+
+
+def _channels(known: pa.Table, inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.str_] | None:
+    if known["channel"].null_count:
+        return None
+    return np.array(known["channel"].to_pylist(), dtype=np.str_)[inside]
 
 
 def local_days(times: npt.NDArray[np.datetime64], zone: str = ZONE) -> npt.NDArray[np.datetime64]:

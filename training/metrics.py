@@ -8,7 +8,8 @@ Precision among the first k takes units in the order of inspection (equal scores
 until their weights fill k, the last one in part: with weights 1/pi that estimates the precision of
 inspecting the first k of the whole frame; with weights 1 it is the usual one. Where fewer than k
 are judged, all of them are taken. The weights above 0 are what an estimate rests on: Kish's
-effective number (1965, section 11.7) says how many equal ones they are worth. Intervals are percentiles over resamples of whole groups
+effective number (1965, section 11.7) says how many equal ones they are worth. Intervals are
+percentiles over resamples of whole groups
 (Efron & Tibshirani 1993, ch. 13; groups because verdicts of one entity are not independent).
 """
 

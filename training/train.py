@@ -27,6 +27,7 @@ from training.config import ExperimentConfig
 from training.detectors.tail import TailDetector
 from training.evaluate import Judged, evaluate
 from training.frame import LabelledRows, fingerprint, join_labels, ordered
+from training.leakage_guard import guarded
 from training.model_files import write_model
 from training.out_of_fold import (
     Choice,
@@ -95,6 +96,7 @@ def train_supervised(
     anomaly = detector.anomaly_score(matrix.values)
     centre, spread = _moments(anomaly)
     splits = make_splits(judged.groups, judged.labels, labelled.dates, config.splits, config.labels)
+    labelled = guarded(matrix, labelled, splits, config, cut_date)
     standardised = (anomaly[labelled.rows] - centre) / spread
     tested = _test_out_of_fold(matrix, labelled, standardised, splits, config)
     choice = choose(tested, judged.labels, judged.weights, config.hybrid.detector_weights)
@@ -193,7 +195,8 @@ def _judge(
     labels, weights = labelled.judged.labels, labelled.judged.weights
     log_odds = cross_fitted(tested, labels, weights, config.hybrid.detector_weights)
     judged = labelled.judged.take(tested.rows)
-    metrics = evaluate(judged, log_odds, config.evaluation)
+    metrics = evaluate(judged, log_odds, config.evaluation, calibrated=True)
+    metrics["leakage"] = [finding.to_dict() for finding in labelled.findings]
     return Trained(folder, about, metrics, judged, log_odds)
 
 

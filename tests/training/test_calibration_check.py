@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -172,9 +173,7 @@ def test_the_band_rises_and_encloses_the_merged_probability():
     band = venn_abers_band(labels, x, np.ones(500), points=11)
     assert len(band) == 11
     assert all(p.lower <= p.merged <= p.upper for p in band)
-    assert all(
-        a.lower <= b.lower and a.upper <= b.upper for a, b in zip(band, band[1:], strict=False)
-    )
+    assert all(a.lower <= b.lower and a.upper <= b.upper for a, b in pairwise(band))
     assert [p.predicted for p in band] == sorted(p.predicted for p in band)
 
 
