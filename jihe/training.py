@@ -52,6 +52,14 @@ def train_on_verdicts(
 
     Raises TooFewLabelsError, LeakageError.
     """
+    matrix, labels = features_and_labels(made, unit, home, cut_date)
+    return _train(matrix, labels, experiment(RISK_EXPERIMENTS[unit], unit), home, tracker, cut_date)
+
+
+def features_and_labels(
+    made: Build, unit: str, home: Home, cut_date: date
+) -> tuple[Matrix, pa.Table]:
+    """Return the features that were known before ``cut_date`` and the labels that go with them."""
     labels = verdict_labels(home, cut_date).table
     # A profile is as of one day: verdicts older than it were about another profile.
     labels = (
@@ -61,8 +69,7 @@ def train_on_verdicts(
     )
     matrix = made.matrix(unit)
     known = np.datetime64(cut(cut_date, made.zone), "us")
-    matrix = matrix.take(matrix.known_at < known)
-    return _train(matrix, labels, experiment(RISK_EXPERIMENTS[unit], unit), home, tracker, cut_date)
+    return matrix.take(matrix.known_at < known), labels
 
 
 def train_on_dataset(
