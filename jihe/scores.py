@@ -62,7 +62,7 @@ def applicable_model(matrix: Matrix, home: Home, tracker: Tracker) -> tuple[Path
     unfit = ""
     try:
         folder = tracker.champion_folder(registered_name(matrix.unit))
-        unfit = _misfit(apply.load(folder), matrix)
+        unfit = misfit(apply.load(folder), matrix)
         if not unfit:
             return folder, ""
     except RegistryError:
@@ -73,7 +73,7 @@ def applicable_model(matrix: Matrix, home: Home, tracker: Tracker) -> tuple[Path
     return trained.folder, unfit
 
 
-def _misfit(champion: apply.FittedModel, matrix: Matrix) -> str:
+def misfit(champion: apply.FittedModel, matrix: Matrix) -> str:
     """Return what keeps a champion from being applied: versions, or features that are not there."""
     about = champion.about
     versions = {

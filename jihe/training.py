@@ -53,7 +53,8 @@ def train_on_verdicts(
     Raises TooFewLabelsError, LeakageError.
     """
     matrix, labels = features_and_labels(made, unit, home, cut_date)
-    return _train(matrix, labels, experiment(RISK_EXPERIMENTS[unit], unit), home, tracker, cut_date)
+    config = experiment(RISK_EXPERIMENTS[unit], unit)
+    return _train(matrix, labels, config, home, tracker, cut_date, made.store.version)
 
 
 def features_and_labels(
@@ -82,7 +83,7 @@ def train_on_dataset(
     matrix = made.matrix("institution")
     config = experiment(RISK_EXPERIMENTS["institution"], "institution")
     tracker.record(train_cold_start(matrix, config, home.models), config)
-    return _train(matrix, labels, config, home, tracker, made.as_of)
+    return _train(matrix, labels, config, home, tracker, made.as_of, store.version)
 
 
 def _train(
@@ -92,6 +93,7 @@ def _train(
     home: Home,
     tracker: Tracker,
     cut_date: date,
+    data_version: str,
 ) -> Learnt:
     trained = train_supervised(matrix, labels, config, home.models, cut_date)
     drawn = {}
@@ -103,7 +105,7 @@ def _train(
         drawn["shap_summary"] = plots.shap_summary(
             model.risk_model.boosters, matrix.values[::step], matrix.names
         )
-    return Learnt(trained, tracker.record(trained, config, drawn))
+    return Learnt(trained, tracker.record(trained, config, drawn, data_version))
 
 
 def training_as_of(home: Home, unit: str, cut_date: date) -> date:
