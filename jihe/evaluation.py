@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from claims.store import StoreVersion
-from features.build import Build, build
+from features.build import Build, Progress, build
 from features.matrix import Matrix
 from features.parameters import read_book
 from jihe.experiments import COLD_START_EXPERIMENTS, RISK_EXPERIMENTS, experiment
@@ -74,14 +74,19 @@ class Evaluated:
     folder: Path
 
 
-def evaluate_model(home: Home, store: StoreVersion, choices: EvaluationChoices) -> Evaluated:
+def evaluate_model(
+    home: Home,
+    store: StoreVersion,
+    choices: EvaluationChoices,
+    progress: Progress | None = None,
+) -> Evaluated:
     """Evaluate, write and log; raises NothingToEvaluateError, EvaluationError, RegistryError."""
     tracker = Tracker(home.registry)
     entry = chosen_model(tracker, choices.unit, choices.model)
     model = apply.load(tracker.folder(entry), entry.model_version)
     cut = date.fromisoformat(str(model.about["training_cut_date"]))
     day = training_as_of(home, choices.unit, choices.until)
-    made = build(store, day, None, read_book(home.parameters))
+    made = build(store, day, progress, read_book(home.parameters))
     units = judged_units(
         made, choices.unit, home, known_from=cut, known_before=choices.until
     )  # fmt: skip
