@@ -25,7 +25,7 @@ from jihe.experiments import COLD_START_EXPERIMENTS, RISK_EXPERIMENTS, experimen
 from jihe.home import Home
 from jihe.judged_units import JudgedUnits, judged_units
 from jihe.scores import misfit
-from jihe.subgroup_facts import attributes
+from jihe.subgroup_facts import attributes, plot_labels
 from jihe.training import features_and_labels, training_as_of
 from sampling.design import parse_capacity
 from training import apply, plots
@@ -105,8 +105,7 @@ def evaluate_model(
         "not_new": units.not_new,
         "unmatched": units.unmatched,
     }
-    drawn = plots.draw_all(units.judged, score, config.evaluation.tie_seed,
-                           calibrated=model.risk_model is not None)  # fmt: skip
+    drawn = _drawn(units, score, record, config, calibrated=model.risk_model is not None)
     folder = home.root / "evaluations" / f"{entry.model_version}-{choices.until}"
     write_evaluation(folder, record, drawn)
     tracker.record_evaluation(entry, config, record, drawn)
@@ -167,6 +166,22 @@ def write_evaluation(folder: Path, record: Mapping[str, Any], drawn: Mapping[str
     (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
     for name, png in drawn.items():
         (folder / f"{name}.png").write_bytes(png)
+
+
+def _drawn(
+    units: JudgedUnits,
+    score: Floats,
+    record: Mapping[str, Any],
+    config: ExperimentConfig,
+    *,
+    calibrated: bool,
+) -> dict[str, bytes]:
+    seed = config.evaluation.tie_seed
+    drawn = plots.draw_all(units.judged, score, seed, calibrated=calibrated)
+    labels = plot_labels(record["subgroups"])
+    if labels:
+        drawn["burden"] = plots.burden(record["subgroups"], labels, record["capacity"]["k"])
+    return drawn
 
 
 def _need(

@@ -11,8 +11,8 @@ from typing import Any
 from claims.contracts import Lang
 from jihe import console
 from jihe.evaluation import Evaluated
-from jihe.subgroup_facts import group_label, label_of
 from jihe.texts import say
+from training.subgroup_words import group_label, label_of
 from training.subgroups import statement
 
 _RANKINGS = (("model_measured", None), ("sort_by_amount", "baseline_sort_by_amount"),

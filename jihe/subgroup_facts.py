@@ -8,15 +8,18 @@ the day of service, for a person that on the build's day.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from claims.contracts import Lang, table
+from claims.contracts import LANGS
 from features.build import Build
 from features.clock import day_number
 from jihe.units import unit_facts
+from training.canvas import both
+from training.subgroup_words import group_label, label_of
 
 Texts = npt.NDArray[np.str_]
 
@@ -27,21 +30,6 @@ _COLUMNS = {
     "claim": ("institution_class", "level", "district", "claim_type"),
     "institution": ("institution_class", "level", "district"),
     "insured": (),
-}
-#: Where the words for an attribute and its codes stand in the contracts.
-_WORDS = {
-    "institution_class": ("institutions", "institution_class"),
-    "level": ("institutions", "level"),
-    "district": ("institutions", "district"),
-    "claim_type": ("claims", "claim_type"),
-    "sex": ("insured", "sex"),
-}
-_OTHER = {
-    "age_band": {"en": "Age", "zh": "年龄段"},
-    "scheme": {"en": "Scheme", "zh": "违规类型"},
-    "(merged)": {"en": "(merged)", "zh": "（合并）"},
-    "unknown": {"en": "unknown", "zh": "未知"},
-    "none": {"en": "none", "zh": "无"},
 }
 
 
@@ -60,22 +48,21 @@ def attributes(made: Build, unit: str, unit_ids: Texts) -> dict[str, Texts]:
     return found
 
 
-def label_of(name: str, lang: Lang) -> str:
-    """Return what an attribute is called."""
-    if name in _WORDS:
-        contract, column = _WORDS[name]
-        return table(contract).columns[column].label(lang)
-    return _OTHER[name][lang] if name in _OTHER else name
+def plot_labels(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return attribute and group in both languages, of each group that has a burden to draw."""
+    return [
+        (
+            _both(label_of(attribute, "en"), label_of(attribute, "zh")),
+            _both(*(group_label(attribute, group["group"], lang) for lang in LANGS)),
+        )
+        for attribute, told in record.items()
+        for group in told["groups"]
+        if group.get("burden") is not None
+    ]
 
 
-def group_label(attribute: str, group: str, lang: Lang) -> str:
-    """Return what a group is called; a code that has no words stands for itself."""
-    if attribute in _WORDS:
-        contract, column = _WORDS[attribute]
-        values = table(contract).columns[column].values
-        if group in values:
-            return values[group].text(lang)
-    return _OTHER[group][lang] if group in _OTHER else group
+def _both(english: str, chinese: str) -> str:
+    return english if english == chinese else both(english, chinese, " ")
 
 
 def _people(made: Build, insured: Texts, days: npt.NDArray[np.int64]) -> dict[str, Texts]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -17,9 +17,11 @@ from features.matrix import Matrix
 from jihe.experiments import RISK_EXPERIMENTS, experiment
 from jihe.home import Home
 from jihe.labelled import dataset_labels, verdict_labels
+from jihe.subgroup_facts import attributes
 from sampling.ledger import Ledger
 from training import apply, plots
 from training.config import ExperimentConfig
+from training.subgroups import subgroups
 from training.tracking import Registered, Tracker
 from training.train import Trained, train_cold_start, train_supervised
 
@@ -54,7 +56,7 @@ def train_on_verdicts(
     """
     matrix, labels = features_and_labels(made, unit, home, cut_date)
     config = experiment(RISK_EXPERIMENTS[unit], unit)
-    return _train(matrix, labels, config, home, tracker, cut_date, made.store.version)
+    return _train(matrix, labels, config, home, tracker, cut_date, made)
 
 
 def features_and_labels(
@@ -83,7 +85,7 @@ def train_on_dataset(
     matrix = made.matrix("institution")
     config = experiment(RISK_EXPERIMENTS["institution"], "institution")
     tracker.record(train_cold_start(matrix, config, home.models), config)
-    return _train(matrix, labels, config, home, tracker, made.as_of, store.version)
+    return _train(matrix, labels, config, home, tracker, made.as_of, made)
 
 
 def _train(
@@ -93,9 +95,11 @@ def _train(
     home: Home,
     tracker: Tracker,
     cut_date: date,
-    data_version: str,
+    made: Build,
 ) -> Learnt:
-    trained = train_supervised(matrix, labels, config, home.models, cut_date)
+    trained = _with_groups(
+        train_supervised(matrix, labels, config, home.models, cut_date), config, made
+    )
     drawn = {}
     if trained.judged is not None and trained.log_odds is not None:
         drawn = plots.draw_all(trained.judged, trained.log_odds, config.evaluation.tie_seed)
@@ -105,7 +109,21 @@ def _train(
         drawn["shap_summary"] = plots.shap_summary(
             model.risk_model.boosters, matrix.values[::step], matrix.names
         )
-    return Learnt(trained, tracker.record(trained, config, drawn, data_version))
+    return Learnt(trained, tracker.record(trained, config, drawn, made.store.version))
+
+
+def _with_groups(trained: Trained, config: ExperimentConfig, made: Build) -> Trained:
+    """Return ``trained`` with who would be inspected, by group, at 1 % of the frame.
+
+    The attributes are joined here, after training: no model has seen sex or age through them.
+    """
+    judged, score = trained.judged, trained.log_odds
+    if judged is None or score is None:
+        return trained
+    groups = attributes(made, judged.unit, judged.unit_ids)
+    capacity = max(1.0, float(judged.weights.sum()) / 100)
+    told = subgroups(judged, score, groups, capacity, config.evaluation)
+    return replace(trained, metrics={**trained.metrics, "subgroups": told})
 
 
 def training_as_of(home: Home, unit: str, cut_date: date) -> date:

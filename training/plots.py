@@ -106,7 +106,7 @@ def reliability(judged: Judged, log_odds: Floats, bins: int = 10) -> bytes:
     columns = judged.labels, log_odds, judged.weights
     curve = reliability_curve(*columns, judged.groups, _RESAMPLES, _SEED, bins)
     band = venn_abers_band(*columns)
-    title = both("Is 30 % really 30 %?", "预测概率与查实比例", " · ")
+    title = both("Is 30 % really 30 %?", "30%真的是30%吗？", " · ")
     x = both("Predicted probability of a confirmed finding", "预测的查实概率")
     y = both("Share confirmed", "实际查实比例")
     with canvas(x, y, title) as (axes, png):
@@ -138,10 +138,11 @@ def burden(record: Mapping[str, Any], labels: Sequence[tuple[str, str]], capacit
         capacity: units inspected, for the title.
     """
     rows = [g for one in record.values() for g in one["groups"] if g.get("burden") is not None]
-    title = both(
-        f"Who is inspected, at {capacity:,} inspections", f"检查{capacity:,}个时各组的负担", " · "
+    title = both("Who is inspected", "检查负担", " · ")
+    x = both(
+        f"Share of {capacity:,} inspections ÷ share of the frame (1 = even)",
+        f"占{capacity:,}次检查的比例÷占全部对象的比例（1为均等）",
     )
-    x = both("Share of inspections ÷ share of the frame", "检查占比÷对象占比")
     size = (8.2, 1.6 + 0.32 * len(rows))
     with canvas(x, "", title, size) as (axes, png):
         axes.axvline(1.0, ls=":", c=PALE, lw=1.5)
