@@ -98,7 +98,7 @@ def test_before_the_verdicts_there_is_nothing_to_evaluate(home: Path) -> None:
     ledger = Ledger(Home(home).ledger_url)
     first = min(ledger.outcomes()["known_at"].to_pylist()).date()
     ledger.close()
-    with pytest.raises(NothingToEvaluateError, match="No verdict became known from .*outcomes"):
+    with pytest.raises(NothingToEvaluateError, match=r"No verdict became known from .*outcomes"):
         evaluate_model(Home(home), open_store(home), Choices("claim", first))
 
 
