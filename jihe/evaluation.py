@@ -31,8 +31,8 @@ from sampling.design import parse_capacity
 from training import apply, plots
 from training.config import ExperimentConfig
 from training.evaluate import evaluate
-from training.frame import join_labels
-from training.stability import compare_heads, retrained, stability
+from training.retraining import retrained_scores
+from training.stability import compare_heads, stability
 from training.subgroups import subgroups
 from training.tracking import Registered, RegistryError, Tracker, registered_name
 
@@ -228,8 +228,10 @@ def _stability(
         overlap = compare_heads(ours, theirs, matrix.unit_ids, k, seed)
         told["since"] = {"model_version": before.model_version, **overlap}
     if choices.retrainings and model.risk_model is not None:
-        again = _retrained(home, made, model, matrix, config, choices)
-        told["retrained"] = stability(again, matrix.unit_ids, k, seed)
+        cut = date.fromisoformat(str(model.about["training_cut_date"]))
+        known, labels = features_and_labels(made, choices.unit, home, cut)
+        again = retrained_scores(known, labels, config, cut, matrix.values, choices.retrainings)
+        told["retrained"] = stability([ours, *again], matrix.unit_ids, k, seed)
     return told
 
 
@@ -241,35 +243,3 @@ def _model_before(tracker: Tracker, entry: Registered, matrix: Matrix) -> apply.
             if not misfit(model, matrix):
                 return model
     return None
-
-
-def _retrained(
-    home: Home,
-    made: Build,
-    model: apply.FittedModel,
-    matrix: Matrix,
-    config: ExperimentConfig,
-    choices: EvaluationChoices,
-) -> list[Floats]:
-    """Return hybrid margins of every unit by trees fitted again on resampled verdicts."""
-    cut = date.fromisoformat(str(model.about["training_cut_date"]))
-    known, labels = features_and_labels(made, choices.unit, home, cut)
-    labelled = join_labels(known, labels, cut)
-    constraints = [
-        direction if name in model.about["monotone"] else 0
-        for name, direction in zip(matrix.names, matrix.directions, strict=True)
-    ]
-    margins = retrained(
-        known.values[labelled.rows],
-        labelled.judged.labels,
-        labelled.training_weights,
-        labelled.judged.groups,
-        matrix.values,
-        config.trees,
-        choices.retrainings,
-        config.evaluation.seed,
-        constraints,
-    )
-    anomaly = model.detector.anomaly_score(matrix.values)
-    mix = model.risk_model.hybrid if model.risk_model is not None else None
-    return [margin if mix is None else mix.margin(margin, anomaly) for margin in margins]

@@ -15,17 +15,13 @@ ranks in the mean, and the first k carry about 86 % of the weight (ibid., sectio
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from training.boosters import fit_boosters
-from training.config import TreeSettings
-from training.metrics import resampled_groups
 from training.ranking import rank
 
 Floats = npt.NDArray[np.float64]
@@ -104,38 +100,3 @@ def stability(scores: Sequence[Floats], unit_ids: Texts, k: int, tie_seed: int) 
         "mean": {key: float(np.mean([pair[key] for pair in pairs])) for key in figures},
         "worst": {key: float(min(pair[key] for pair in pairs)) for key in figures},
     }
-
-
-def retrained(
-    values: Floats,
-    labels: Floats,
-    weights: Floats,
-    groups: Texts,
-    scored: Floats,
-    settings: TreeSettings,
-    times: int,
-    seed: int,
-    constraints: Sequence[int] | None = None,
-) -> Iterator[Floats]:
-    """Yield margins of ``scored`` by trees fitted again on resampled entities with other seeds.
-
-    Args:
-        values: shape (n, p), the labelled rows.
-        labels: shape (n,), 0 or 1.
-        weights: shape (n,), training weights.
-        groups: shape (n,), the entity that carries the label; resampled as a whole.
-        scored: shape (m, p), the units that are listed.
-        settings: of the trees; their seeds are moved on, so that chance in fitting counts too.
-        times: how often.
-        seed: of the resampling.
-        constraints: +1, -1 or 0 per feature.
-
-    A resample without both labels is left out.
-    """
-    for number, drawn in enumerate(resampled_groups(groups, times, seed)):
-        carried = weights * drawn
-        rows = np.flatnonzero(carried > 0)
-        if len(np.unique(labels[rows])) == 2:
-            moved = replace(settings, seeds=tuple(s + 1000 * (number + 1) for s in settings.seeds))
-            trees = fit_boosters(values[rows], labels[rows], carried[rows], moved, constraints)
-            yield trees.margin(scored)

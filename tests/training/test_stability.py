@@ -7,13 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.config import TreeSettings
 from training.stability import (
     StabilityError,
     compare_heads,
     jaccard,
     rank_biased_overlap,
-    retrained,
     stability,
 )
 
@@ -81,32 +79,3 @@ def test_heads_and_pairs():
     assert stability([one, one], ids, 99, 1)["k"] == 6
     with pytest.raises(StabilityError, match="two rankings"):
         stability([one], ids, 2, 1)
-
-
-def test_models_made_again_agree_on_a_signal_and_not_on_noise():
-    rng = np.random.default_rng(3)
-    values = rng.normal(size=(300, 3))
-    clear = (values[:, 0] > 0.5).astype(float)
-    noise = (rng.random(300) < 0.3).astype(float)
-    trees = TreeSettings(rounds=20, seeds=(1,))
-    groups = np.array([f"g{i // 2}" for i in range(300)])
-    ids = np.array([f"u{i:03d}" for i in range(300)])
-
-    def overlap(labels: np.ndarray) -> float:
-        scores = list(retrained(values, labels, np.ones(300), groups, values, trees, 3, 7))
-        assert len(scores) == 3
-        return stability(scores, ids, 60, 1)["mean"]["jaccard"]
-
-    assert overlap(clear) > overlap(noise) + 0.05
-    again = [next(iter(retrained(values, clear, np.ones(300), groups, values, trees, 1, 7)))
-             for _ in range(2)]  # fmt: skip
-    assert np.array_equal(again[0], again[1])
-
-
-def test_a_resample_without_both_labels_is_left_out():
-    labels = np.array([1.0] + [0.0] * 29)
-    groups = np.array([f"g{i}" for i in range(30)])
-    trees = TreeSettings(rounds=2, seeds=(1,))
-    values = np.arange(30.0)[:, None]
-    made = list(retrained(values, labels, np.ones(30), groups, values, trees, 12, 1))
-    assert 0 < len(made) < 12  # each resample misses the one confirmed with chance 1/e
