@@ -230,8 +230,11 @@ def _stability(
     if choices.retrainings and model.risk_model is not None:
         cut = date.fromisoformat(str(model.about["training_cut_date"]))
         known, labels = features_and_labels(made, choices.unit, home, cut)
-        again = retrained_scores(known, labels, config, cut, matrix.values, choices.retrainings)
-        told["retrained"] = stability([ours, *again], matrix.unit_ids, k, seed)
+        again = list(
+            retrained_scores(known, labels, config, cut, matrix.values, choices.retrainings)
+        )
+        if again:
+            told["retrained"] = stability([ours, *again], matrix.unit_ids, k, seed)
     return told
 
 
