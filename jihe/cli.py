@@ -9,13 +9,23 @@ import typer
 from typer import rich_utils
 
 from jihe import console
-from jihe.commands import catalogues, data, evaluation, loop, mapping, models, plans, security
+from jihe.commands import (
+    catalogues,
+    data,
+    evaluation,
+    loop,
+    mapping,
+    models,
+    plans,
+    promotion,
+    security,
+)
 from jihe.commands.options import asked_language, told
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=told("jihe")
 )
-for part in (loop, data, mapping, catalogues, models, evaluation, plans, security):
+for part in (loop, data, mapping, catalogues, models, evaluation, promotion, plans, security):
     part.register(app)
 
 _OURS = frozenset({"claims", "features", "training", "sampling", "serving", "jihe"})

@@ -30,6 +30,7 @@ from claims.vault import KEY_FILE, VAULT_VARIABLE, identities, private_bytes
 from features.build import build
 from features.clock import cut
 from jihe.console import Tell
+from jihe.gate import fresh_verdicts
 from jihe.home import Home
 from jihe.identified import dataset_name
 from jihe.pipeline import RunChoices, RunResult, run, score_and_plan
@@ -47,7 +48,7 @@ from training.tracking import Tracker
 ZONE = ZoneInfo("Asia/Shanghai")
 #: The demo's own vault, below its folder.
 VAULT = "vault"
-#: One plan's verdicts leave wide intervals, so the gate may ask for a reason; this one is recorded.
+#: One plan's verdicts leave wide intervals: where they do not show a win this reason is recorded.
 DEMO_REASON = "demo: one plan's verdicts are too few to decide, the loop is to be shown whole"
 #: The simulated calendar: claims of two years; a plan after 18 months, verdicts two months on.
 FIRST_DAY = date(2024, 1, 1)
@@ -153,7 +154,8 @@ def _loop(choices: DemoChoices, tell: Tell, title: Callable[[str], None]) -> Dem
     last = open_store(home.root)
     second_choices = _choices(choices, home, files, days, "second")
     learnt = _learn(home, tracker, days["trained"], last, tell)
-    promote_challenger(home, "claim", DEMO_REASON, choices.lang)
+    fresh = fresh_verdicts(home, "claim", lambda: last)
+    promote_challenger(home, "claim", DEMO_REASON, choices.lang, fresh)
     title("demo_second")
     second = score_and_plan(second_choices, source_mapping("nhsa"), first.report, last, tell)
     truth = _truth(files, originals)

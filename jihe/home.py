@@ -28,6 +28,16 @@ class Home:
         return self.root / "parameters"
 
     @property
+    def approvers(self) -> Path:
+        """Who approves models; where it is missing nobody has to."""
+        return self.root / "config" / "approvers.toml"
+
+    @property
+    def approvals(self) -> Path:
+        """Signed approvals by model version."""
+        return self.root / "approvals"
+
+    @property
     def ledger_url(self) -> str:
         """Database of plans, outcomes and trail."""
         return f"sqlite:///{self.root.resolve() / 'jihe.db'}"

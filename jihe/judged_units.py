@@ -12,11 +12,8 @@ training. Verdicts that no design chose are kept with weight 0.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +22,7 @@ from features.build import Build
 from features.matrix import Matrix
 from jihe.home import Home
 from jihe.training import features_and_labels
-from sampling.ledger import LOCAL_ZONE, Ledger, Plan
-from sampling.outcome_rows import has_label
+from jihe.verdict_designs import verdict_designs
 from training.evaluate import Judged
 from training.frame import join_labels
 
@@ -74,16 +70,6 @@ class JudgedUnits:
         )
 
 
-@dataclass(frozen=True)
-class _Verdict:
-    """The design of a unit's latest verdict, and the local day of its first form."""
-
-    first_day: date
-    channel: str
-    plan_id: str
-    stratum: str
-
-
 def judged_units(
     made: Build, unit: str, home: Home, *, known_from: date | None, known_before: date
 ) -> JudgedUnits:
@@ -96,8 +82,8 @@ def judged_units(
     """
     matrix, labels = features_and_labels(made, unit, home, known_before)
     labelled = join_labels(matrix, labels, known_before)
-    verdicts = _verdicts(home, unit, known_before)
-    designs = [verdicts[str(unit_id)] for unit_id in labelled.judged.unit_ids]
+    known = verdict_designs(home, unit, known_before)
+    designs = [known[str(unit_id)] for unit_id in labelled.judged.unit_ids]
     start = date.min if known_from is None else known_from
     recent = labelled.dates >= np.datetime64(start, "D")
     new = np.array([design.first_day >= start for design in designs], dtype=np.bool_)
@@ -112,42 +98,3 @@ def judged_units(
         not_new=int((recent & ~new).sum()),
     )
     return every.take(np.flatnonzero(recent & new))
-
-
-def _verdicts(home: Home, unit: str, known_before: date) -> dict[str, _Verdict]:
-    """Return, for each unit with a final verdict, the design of the latest one."""
-    ledger = Ledger(home.ledger_url)
-    try:
-        history = ledger.outcomes(known_before, history=True).to_pylist()
-        current = ledger.outcomes(known_before).to_pylist()
-        plans = [ledger.plan(plan_id) for plan_id in ledger.plan_ids()]
-    finally:
-        ledger.close()
-    strata = {case: name for plan in plans for case, name in _strata(plan).items()}
-    first_days = _first_days(history, LOCAL_ZONE)
-    latest: dict[str, Mapping[str, Any]] = {}
-    for row in sorted(current, key=lambda r: (r["known_at"], r["case"])):
-        if row["unit"] == unit and has_label(row["disposition"]):
-            latest[row["unit_id"]] = row
-    return {
-        unit_id: _Verdict(
-            first_days[row["case"]],
-            row["channel"],
-            row["plan_id"] or "",
-            strata.get(row["case"], ""),
-        )
-        for unit_id, row in latest.items()
-    }
-
-
-def _strata(plan: Plan) -> dict[str, str]:
-    return dict(zip(plan.cases, plan.draws["stratum"].to_pylist(), strict=True))
-
-
-def _first_days(history: list[dict[str, Any]], zone: ZoneInfo) -> dict[str, date]:
-    """Return the local day on which each case first had a final verdict."""
-    days: dict[str, date] = {}
-    for row in sorted(history, key=lambda r: r["known_at"]):
-        if has_label(row["disposition"]):
-            days.setdefault(row["case"], row["known_at"].astimezone(zone).date())
-    return days

@@ -1,64 +1,99 @@
-"""Promotion: a challenger becomes champion when its figures say so, or on a recorded reason.
+"""Promotion and rollback: what the gate said, who approved, and a record of both in the trail.
 
-This is the first, thin gate: out of fold the challenger must beat sorting by amount and the rules.
+A win promotes. Anything else takes a reason, and the record says that it was an override. Where
+approvers are configured, two of their signatures are needed whatever the gate says. A rollback
+needs neither, since it returns to what was approved before; it is recorded.
 """
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 from claims.contracts import Lang
+from jihe.approvals import Approval, approvers_digest, need_approvals
+from jihe.gate import Fresh, Judgement, judge
 from jihe.home import Home
+from jihe.judgement_words import verdict_sentence
 from jihe.texts import say
-from training.tracking import CHALLENGER, Registered, RegistryError, Tracker, registered_name
+from sampling import store, trail
+from training.tracking import Registered, RegistryError, Tracker, registered_name
 
-_BASELINES = {"baseline_sort_by_amount": "sort_by_amount", "baseline_rules": "rules_only"}
+ACTOR = "data_scientist"
 
 
 class NotBetterError(ValueError):
-    """The challenger does not beat a baseline."""
+    """The gate does not let the challenger pass, and no reason was given."""
 
 
-def promote_challenger(home: Home, unit: str, reason: str, lang: Lang) -> Registered:
+@dataclass(frozen=True)
+class Promoted:
+    """The new champion, what the gate said of it, and its approvals.
+
+    ``approvals`` is None where no approvers are configured; ``override`` says that a reason, not
+    the gate, let it pass.
+    """
+
+    registered: Registered
+    judgement: Judgement
+    approvals: tuple[Approval, ...] | None
+    override: bool
+
+
+def promote_challenger(home: Home, unit: str, reason: str, lang: Lang, fresh: Fresh) -> Promoted:
     """Promote the challenger of ``unit``.
 
-    Raises NotBetterError where a baseline is as good and no reason is given, RegistryError where
-    there is no challenger.
+    Raises NotBetterError where it does not win and no reason is given, ApprovalError where
+    approvals are wanting, RegistryError where there is no challenger.
+    """
+    tracker = Tracker(home.registry)
+    judgement = judge(unit, tracker, fresh)
+    entry = judgement.challenger
+    reason = reason.strip()
+    override = judgement.verdict != "win"
+    if override and not reason:
+        text = f"{verdict_sentence(judgement, lang)} {say('gate_override_hint', lang)}"
+        raise NotBetterError(text)
+    approvals = need_approvals(home, unit, tracker.folder(entry), lang)
+    name = registered_name(unit)
+    details = {
+        "model_version": entry.model_version, "reason": reason, "override": override,
+        "gate": judgement.to_dict(),
+        "approvers": "none configured" if approvals is None else approvers_digest(home),
+        "approvals": [approval.to_dict() for approval in approvals or ()],
+    }  # fmt: skip
+    if tracker.challenger(name) != entry:
+        raise RegistryError(say("challenger_changed", lang, version=entry.model_version))
+    with _recorded(home, "model_promoted", unit, details):
+        promoted = tracker.promote(name)
+    return Promoted(promoted, judgement, approvals, override)
+
+
+def roll_back(home: Home, unit: str, reason: str = "") -> tuple[Registered, Registered]:
+    """Make the previous champion champion again and record it; return it and what it replaces.
+
+    Raises RegistryError where nothing was promoted over another model.
     """
     tracker = Tracker(home.registry)
     name = registered_name(unit)
-    challenger = tracker.challenger(name)
-    if challenger is None:
-        raise RegistryError(f"{name} has no {CHALLENGER} to promote; train a model first.")
-    metrics = tracker.metrics(challenger)
-    for key, baseline in _BASELINES.items():
-        theirs = metrics.get(key, {}).get("average_precision")
-        ours = metrics.get("average_precision")
-        better = ours is not None and theirs is not None and ours > theirs
-        if not better and not reason:
-            text = say(
-                "not_better", lang, baseline=say(baseline, lang), ours=ours or 0, theirs=theirs or 0
-            )
-            raise NotBetterError(text)
-    promoted = tracker.promote(name)
-    _record(home, unit, promoted, reason, metrics.get("average_precision"))
-    return promoted
+    before, back = tracker.champion(name), tracker.previous(name)
+    details = {
+        "model_version": back.model_version, "instead_of": before.model_version,
+        "reason": reason.strip(),
+    }  # fmt: skip
+    with _recorded(home, "model_rolled_back", unit, details):
+        return tracker.rollback(name), before
 
 
-def roll_back(home: Home, unit: str) -> Registered:
-    """Make the previous champion champion again and record it."""
-    back = Tracker(home.registry).rollback(registered_name(unit))
-    _record(home, unit, back, "rollback", None)
-    return back
-
-
-def _record(home: Home, unit: str, model: Registered, reason: str, figure: float | None) -> None:
-    from sampling import store, trail
-
+@contextmanager
+def _recorded(home: Home, action: str, unit: str, details: Mapping[str, Any]) -> Iterator[None]:
+    """Write a record that stands only if what is done within succeeds."""
     engine = store.open_store(home.ledger_url)
-    details = {"model_version": model.model_version, "reason": reason}
-    if figure is not None:
-        details["average_precision"] = json.dumps(round(figure, 6))
-    with store.writing(engine) as connection:
-        trail.append(connection, "data_scientist", "model_promoted", unit, details)
-    engine.dispose()
+    try:
+        with store.writing(engine) as connection:
+            trail.append(connection, ACTOR, action, unit, details)
+            yield
+    finally:
+        engine.dispose()

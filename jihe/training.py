@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -18,15 +20,20 @@ from jihe.experiments import RISK_EXPERIMENTS, experiment
 from jihe.home import Home
 from jihe.labelled import dataset_labels, verdict_labels
 from jihe.subgroup_facts import attributes
+from jihe.verdict_designs import VerdictDesign, evidence_of, verdict_designs
 from sampling.ledger import Ledger
 from training import apply, plots
 from training.config import ExperimentConfig
+from training.evaluate import Judged
+from training.gate import compare_parts
 from training.subgroups import subgroups
 from training.tracking import Registered, Tracker
 from training.train import Trained, train_cold_start, train_supervised
 
 #: Explained rows in the SHAP summary plot.
 SUMMARY_ROWS = 2_000
+#: Key of the metrics record under which the comparison with the baselines stands.
+FIRST_GATE = "first_model_gate"
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,8 @@ def train_on_verdicts(
     """
     matrix, labels = features_and_labels(made, unit, home, cut_date)
     config = experiment(RISK_EXPERIMENTS[unit], unit)
-    return _train(matrix, labels, config, home, tracker, cut_date, made)
+    designs = verdict_designs(home, unit, cut_date)
+    return _train(matrix, labels, config, home, tracker, cut_date, made, designs)
 
 
 def features_and_labels(
@@ -85,7 +93,7 @@ def train_on_dataset(
     matrix = made.matrix("institution")
     config = experiment(RISK_EXPERIMENTS["institution"], "institution")
     tracker.record(train_cold_start(matrix, config, home.models), config)
-    return _train(matrix, labels, config, home, tracker, made.as_of, made)
+    return _train(matrix, labels, config, home, tracker, made.as_of, made, {})
 
 
 def _train(
@@ -96,10 +104,12 @@ def _train(
     tracker: Tracker,
     cut_date: date,
     made: Build,
+    designs: Mapping[str, VerdictDesign],
 ) -> Learnt:
-    trained = _with_groups(
-        train_supervised(matrix, labels, config, home.models, cut_date), config, made
-    )
+    trained = train_supervised(matrix, labels, config, home.models, cut_date)
+    gate = _first_gate(trained, config, designs)
+    told = {**trained.metrics, **gate, **_groups(trained, config, made)}
+    trained = replace(trained, metrics=told)
     drawn = {}
     if trained.judged is not None and trained.log_odds is not None:
         drawn = plots.draw_all(trained.judged, trained.log_odds, config.evaluation.tie_seed)
@@ -112,18 +122,39 @@ def _train(
     return Learnt(trained, tracker.record(trained, config, drawn, made.store.version))
 
 
-def _with_groups(trained: Trained, config: ExperimentConfig, made: Build) -> Trained:
-    """Return ``trained`` with who would be inspected, by group, at 1 % of the frame.
+def _groups(trained: Trained, config: ExperimentConfig, made: Build) -> dict[str, object]:
+    """Return who would be inspected, by group, at 1 % of the frame.
 
     The attributes are joined here, after training: no model has seen sex or age through them.
     """
     judged, score = trained.judged, trained.log_odds
     if judged is None or score is None:
-        return trained
+        return {}
     groups = attributes(made, judged.unit, judged.unit_ids)
     capacity = max(1.0, float(judged.weights.sum()) / 100)
-    told = subgroups(judged, score, groups, capacity, config.evaluation)
-    return replace(trained, metrics={**trained.metrics, "subgroups": told})
+    return {"subgroups": subgroups(judged, score, groups, capacity, config.evaluation)}
+
+
+def _first_gate(
+    trained: Trained, config: ExperimentConfig, designs: Mapping[str, VerdictDesign]
+) -> dict[str, object]:
+    """Return how the model does beside each baseline, out of fold: what a first model is judged by.
+
+    Each verdict's score comes from trees, detector weight and calibration that had not seen it.
+    """
+    if trained.judged is None or trained.log_odds is None:
+        return {}
+    evidence = evidence_of(trained.judged, designs)
+    found = {
+        name: compare_parts(evidence, score.astype(np.float64), trained.log_odds, config.gate)
+        for name, score in baselines(trained.judged).items()
+    }
+    return {FIRST_GATE: found}
+
+
+def baselines(judged: Judged) -> dict[str, npt.NDArray[np.int64]]:
+    """Return the scores that need no model, by name."""
+    return {"sort_by_amount": judged.amounts, "rules_only": judged.rule_hits}
 
 
 def training_as_of(home: Home, unit: str, cut_date: date) -> date:

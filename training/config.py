@@ -106,6 +106,21 @@ class EvaluationSettings:
 
 
 @dataclass(frozen=True)
+class GateSettings:
+    """What a challenger must show; see training.gate. They are stored in the model they judge.
+
+    ``margin`` is the loss, as a share of the champion's figure, that still counts as no worse;
+    ``capacity_share`` the share of all units that can be inspected.
+    """
+
+    metric: str = "average_precision"
+    margin: float = 0.05
+    level: float = 0.95
+    min_effective_positives: float = 50.0
+    capacity_share: float = 0.02
+
+
+@dataclass(frozen=True)
 class ExperimentConfig:
     """One experiment."""
 
@@ -118,6 +133,7 @@ class ExperimentConfig:
     labels: LabelSettings = field(default_factory=LabelSettings)
     amount: AmountSettings = field(default_factory=AmountSettings)
     evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
+    gate: GateSettings = field(default_factory=GateSettings)
 
     @property
     def hash(self) -> str:
@@ -125,6 +141,7 @@ class ExperimentConfig:
         return hashlib.sha256(canonical_json(asdict(self))).hexdigest()
 
 
+GATE_METRICS = ("average_precision", "precision_at_capacity", "amount_at_capacity")
 UNITS = ("claim", "insured", "institution", "doctor")
 
 
@@ -214,5 +231,10 @@ def _out_of_range(c: ExperimentConfig) -> list[str]:
             c.evaluation.bootstrap, c.evaluation.capacity
         )
         >= 0,
+        f"gate.metric must be one of {', '.join(GATE_METRICS)}": c.gate.metric in GATE_METRICS,
+        "gate.margin must be in [0, 1)": 0 <= c.gate.margin < 1,
+        "gate.level must be in (0.5, 1)": 0.5 < c.gate.level < 1,
+        "gate.capacity_share must be in (0, 1]": 0 < c.gate.capacity_share <= 1,
+        "gate.min_effective_positives must be at least 2": c.gate.min_effective_positives >= 2,
     }
     return [sentence for sentence, holds in checks.items() if not holds]

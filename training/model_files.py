@@ -89,6 +89,11 @@ def model_version(folder: Path) -> str:
     return version_of_files(read_model(folder))
 
 
+def model_digest(folder: Path) -> str:
+    """Return the SHA-256 of a verified model's manifest, 64 hex digits; the version begins it."""
+    return hashlib.sha256(_manifest(read_model(folder))).hexdigest()
+
+
 def version_of_files(files: Mapping[str, bytes]) -> str:
     """Return the version of a model with these files (the manifest not among them)."""
     return version_of(_manifest(files))

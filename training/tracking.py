@@ -156,11 +156,8 @@ class Tracker:
 
         Raises RegistryError when no previous champion is known.
         """
-        champion = self.champion(name)
-        previous = self.client.get_registered_model(name).tags.get(_PREVIOUS)
-        if previous is None:
-            raise RegistryError(f"{name} has no previous champion; nothing was promoted over one.")
-        self.client.set_registered_model_alias(name, CHAMPION, previous)
+        champion, previous = self.champion(name), self.previous(name)
+        self.client.set_registered_model_alias(name, CHAMPION, previous.number)
         self.client.set_registered_model_alias(name, CHALLENGER, champion.number)
         self.client.delete_registered_model_tag(name, _PREVIOUS)
         return self.champion(name)
@@ -175,6 +172,16 @@ class Tracker:
     def challenger(self, name: str) -> Registered | None:
         """Return the challenger, if there is one."""
         return self._alias(name, CHALLENGER)
+
+    def previous(self, name: str) -> Registered:
+        """Return the champion that the present one replaced.
+
+        Raises RegistryError when none is known.
+        """
+        number = self.client.get_registered_model(name).tags.get(_PREVIOUS)
+        if number is None:
+            raise RegistryError(f"{name} has no previous champion; nothing was promoted over one.")
+        return self._describe(self.client.get_model_version(name, number))
 
     def versions(self, name: str) -> list[Registered]:
         """Return every registered version, the oldest first."""

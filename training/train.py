@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -211,6 +211,7 @@ def _about(matrix: Matrix, config: ExperimentConfig, kind: str, cut: date) -> di
         "rules_version": matrix.rules_version,
         "experiment": config.name,
         "config_hash": config.hash,
+        "gate": asdict(config.gate),
         "as_of_date": matrix.as_of_date.isoformat(),
         "training_cut_date": cut.isoformat(),
         "rows": len(matrix),

@@ -1,10 +1,9 @@
-"""``train``, ``promote`` and ``rollback``: how a model comes into use."""
+"""``train``: from verdicts to a registered model."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -20,7 +19,6 @@ from jihe.commands.options import (
     VersionOption,
     day_of,
     lang_of,
-    option,
     told,
 )
 from jihe.texts import say
@@ -29,8 +27,6 @@ from jihe.texts import say
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command("train", help=told("train"))(train)
-    app.command("promote", help=told("promote"))(promote)
-    app.command("rollback", help=told("rollback"))(rollback)
 
 
 def train(
@@ -63,28 +59,3 @@ def train(
         say("trained", lang_of(lang), version=entry.model_version, unit=unit.value,
             alias=", ".join(entry.aliases))
     )  # fmt: skip
-
-
-def promote(
-    unit: UnitOption = Unit.claim,
-    reason: Annotated[str, option("reason")] = "",
-    home: HomeOption = Path(),
-    lang: Lang = Language.en,
-) -> None:
-    """Make the challenger the champion if it beats both baselines out of fold."""
-    from jihe.home import Home
-    from jihe.promotion import promote_challenger
-
-    entry = promote_challenger(Home(home), unit.value, reason, lang_of(lang))
-    console.out.print(say("promoted", lang_of(lang), version=entry.model_version, unit=unit.value))
-
-
-def rollback(
-    unit: UnitOption = Unit.claim, home: HomeOption = Path(), lang: Lang = Language.en
-) -> None:
-    """Make the previous champion the champion again."""
-    from jihe.home import Home
-    from jihe.promotion import roll_back
-
-    entry = roll_back(Home(home), unit.value)
-    console.out.print(say("promoted", lang_of(lang), version=entry.model_version, unit=unit.value))
