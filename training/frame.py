@@ -39,13 +39,15 @@ class LeakageError(ValueError):
 class LabelledRows:
     """The judged part of the matrix, row by row, in the order of unit id.
 
-    ``rows`` are row numbers in the matrix; ``dates`` are local label dates.
+    ``rows`` are row numbers in the matrix; ``dates`` are local label dates; ``channels`` are ""
+    where a design chose the unit, else how the case came about.
     """
 
     rows: npt.NDArray[np.intp]
     judged: Judged
     dates: npt.NDArray[np.datetime64]
     training_weights: Floats
+    channels: npt.NDArray[np.str_]
     fingerprint: str
     unmatched: int
 
@@ -114,8 +116,11 @@ def join_labels(matrix: Matrix, labels: pa.Table, cut_date: date) -> LabelledRow
         _floats(known, "overpaid_amount")[inside],
     )
     weights = _floats(known, "training_weight")[inside]
-    digest = _label_fingerprint(judged, dates[inside], weights)
-    return LabelledRows(rows, judged, dates[inside], weights, digest, int((~inside).sum()))
+    named = np.array([name or "unknown" for name in known["channel"].to_pylist()], dtype=np.str_)
+    channels = np.where(judged.weights > 0, "", named[inside])
+    digest = _label_fingerprint(judged, dates[inside], weights, channels)
+    outside = int((~inside).sum())
+    return LabelledRows(rows, judged, dates[inside], weights, channels, digest, outside)
 
 
 def _refuse_future(
@@ -174,8 +179,14 @@ def fingerprint(matrix: Matrix) -> str:
     return digest.hexdigest()
 
 
-def _label_fingerprint(judged: Judged, dates: npt.NDArray[np.datetime64], weights: Floats) -> str:
+def _label_fingerprint(
+    judged: Judged,
+    dates: npt.NDArray[np.datetime64],
+    weights: Floats,
+    channels: npt.NDArray[np.str_],
+) -> str:
     digest = hashlib.sha256(canonical_json(judged.unit_ids.tolist()))
+    digest.update(canonical_json(channels.tolist()))
     for column in (judged.labels, judged.weights, judged.overpaid, weights):
         digest.update((column + 0.0).tobytes())
     digest.update(dates.astype(np.int64).tobytes())

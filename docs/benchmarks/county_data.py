@@ -60,9 +60,7 @@ class County:
     truth: Path
 
 
-def county(
-    folder: Path, seed: int, insured: int, parameters: Parameters | None = None
-) -> County:
+def county(folder: Path, seed: int, insured: int, parameters: Parameters | None = None) -> County:
     """Return the county, made under ``folder`` unless it is there already."""
     place = folder / f"county-{insured}-{seed}"
     if not (place / "about.json").exists():
