@@ -69,7 +69,7 @@ def fit_boosters(
 ) -> Boosters:
     """Fit one booster per seed of ``settings``; ``constraints`` are +1, -1 or 0 per feature.
 
-    ``start`` (n,) are log-odds that the trees begin from and add to; they are no part of the result.
+    ``start`` (n,) are log-odds that the trees begin from; they are no part of the result.
     """
     sized = settings.sized(int((labels > 0).sum()))
     names = [f"f{j}" for j in range(values.shape[1])]

@@ -105,7 +105,7 @@ class LabelSettings:
     min_negatives: int = 5
     cap_quantile: float = 0.95
     power: float = 0.5
-    undesigned: float = 0.5
+    undesigned: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -223,9 +223,8 @@ def _value(hint: Any, value: Any, where: str, faults: list[str]) -> Any:
 def _out_of_range(c: ExperimentConfig) -> list[str]:
     checks = {
         f"unit must be one of {', '.join(UNITS)}": c.unit in UNITS,
-        f"detector.kind must be one of {', '.join(PUBLISHED)}; other detectors can be fitted on any "
-        "table, but their scores are no sum over features and could not be explained": c.detector.kind
-        in PUBLISHED,
+        f"detector.kind must be one of {', '.join(PUBLISHED)}: the scores of others are no sum "
+        "over features and could not be explained": c.detector.kind in PUBLISHED,
         "detector.violation, suspicion and lead must be at least 0": min(
             c.detector.violation, c.detector.suspicion, c.detector.lead
         )

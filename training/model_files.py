@@ -2,8 +2,9 @@
 
 In: the parts of a fitted model as text. Out: ``model.json``, ``detector.json`` and, for a
 supervised model, ``model_0.txt`` ..., ``calibration.json`` and where amounts are known
-``amount.json`` (and ``amount_trees.txt``); plus ``manifest.json`` with the SHA-256 of each. The model version is the first 16
-hex digits of the SHA-256 of the manifest's bytes: same inputs, same bytes, same version.
+``amount.json`` (and ``amount_trees.txt``); plus ``manifest.json`` with the SHA-256 of each. The
+model version is the first 16 hex digits of the SHA-256 of the manifest's bytes: same inputs, same
+bytes, same version.
 
 Reading goes the other way round: every file is read once, every digest compared, missing and extra
 files refused, and only then does anything interpret the bytes.

@@ -106,7 +106,9 @@ def _loss(
     centre: Floats,
     trust: Floats,
 ) -> tuple[float, Floats]:
-    margin, away = columns @ parameters, parameters - centre
-    loss = weights @ (np.logaddexp(0.0, margin) - labels * margin) + 0.5 * trust @ away**2
-    slope = columns.T @ (weights * (expit(margin) - labels)) + trust * away
-    return float(loss), slope
+    # Sums by NumPy, not BLAS: their bits do not depend on the number of threads.
+    margin, away = (columns * parameters).sum(axis=1), parameters - centre
+    losses = weights * (np.logaddexp(0.0, margin) - labels * margin)
+    excess = weights * (expit(margin) - labels)
+    slope = (columns * excess[:, None]).sum(axis=0) + trust * away
+    return float(losses.sum() + 0.5 * (trust * away**2).sum()), slope

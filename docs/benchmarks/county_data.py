@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -147,7 +148,8 @@ def main() -> None:
     args = parser.parse_args()
     for seed in args.seeds.split(","):
         made = county(args.out, int(seed), args.insured)
-        print(f"seed {seed}: {len(made.matrix)} claims, {(made.overpaid > 0).sum()} overpaid")
+        found = f"{len(made.matrix)} claims, {(made.overpaid > 0).sum()} overpaid"
+        sys.stdout.write(f"seed {seed}: {found}\n")
 
 
 if __name__ == "__main__":

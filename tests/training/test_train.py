@@ -77,8 +77,8 @@ def test_the_model_says_what_it_was_made_from(world):
 
 
 def test_too_few_verdicts_are_refused_in_a_sentence(world, tmp_path):
-    few = world.labels.slice(0, 30)
-    with pytest.raises(TooFewLabelsError, match=r"at least 20 confirmed and 20 unconfirmed.*"
+    few = world.labels.slice(0, 8)
+    with pytest.raises(TooFewLabelsError, match=r"at least 5 confirmed and 5 unconfirmed.*"
                        "cold-start ranking stays"):  # fmt: skip
         train_supervised(world.matrix, few, world.config, tmp_path, CUT)
     weightless = with_column(world.labels, "training_weight", [0.0] * len(world.labels))
@@ -146,7 +146,6 @@ def test_undesigned_verdicts_neither_train_nor_judge(world, tmp_path):
 def test_monotone_features_never_lower_the_margin(world, config_of, tmp_path):
     config = config_of(
         trees={"rounds": 30, "seeds": [1], "monotone": ["feature_0"]},
-        hybrid={"detector_weights": [0.0]},
     )
     model = load(train_supervised(world.matrix, world.labels, config, tmp_path, CUT).folder)
     rows = np.repeat(world.matrix.values[:1], 50, axis=0)

@@ -18,6 +18,7 @@ as much as a value that one row in e^(8 + c) has.
 Rules: a missing value contributes 0; a constant column contributes 0 (a hit column does not need to
 vary); a column of the family "" is not looked at.
 
+>>> import numpy as np
 >>> X = np.array([[0.0, 0.0, 0.0]] * 75 + [[1.0, 2.0, 0.0]] * 24 + [[1.0, 2.0, 1.0]])
 >>> detector = FamilyTailDetector([1, 1, 1], ["size", "size", "rule"], [0, 0, 5], floor=1.0)
 >>> detector.fit(X).contributions(X[-1:]).round(3)
