@@ -52,7 +52,7 @@ def train_on_verdicts(
 
     Raises TooFewLabelsError, LeakageError.
     """
-    labels = verdict_labels(home, cut_date).table
+    labels = verdict_labels(home, cut_date, made.store).table
     # A profile is as of one day: verdicts older than it were about another profile.
     labels = (
         labels.filter(pc.greater_equal(labels["label_date"], made.as_of))

@@ -39,7 +39,7 @@ class LeakageError(ValueError):
 class LabelledRows:
     """The judged part of the matrix, row by row, in the order of unit id.
 
-    ``rows`` are row numbers in the matrix; ``dates`` are local label dates; ``channels`` are ""
+    ``rows`` are row numbers in the matrix; ``dates`` are local label dates; ``undesigned`` is ""
     where a design chose the unit, else how the case came about.
     """
 
@@ -47,7 +47,7 @@ class LabelledRows:
     judged: Judged
     dates: npt.NDArray[np.datetime64]
     training_weights: Floats
-    channels: npt.NDArray[np.str_]
+    undesigned: npt.NDArray[np.str_]
     fingerprint: str
     unmatched: int
 

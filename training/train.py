@@ -119,12 +119,12 @@ def _verdicts(
     matrix: Matrix, labelled: LabelledRows, detector: Floats, config: ExperimentConfig
 ) -> Verdicts:
     """Return what is learnt from; weights are tempered, and each channel has its own."""
-    designed = labelled.channels == ""
+    designed = labelled.undesigned == ""
     tempered = labelled.training_weights**config.labels.power
     weights = np.where(labelled.training_weights > 0, tempered, 0.0)
     weights = np.where(designed, weights, config.labels.undesigned)
     return Verdicts(
-        matrix.values[labelled.rows], labelled.judged.labels, weights, detector, labelled.channels
+        matrix.values[labelled.rows], labelled.judged.labels, weights, detector, labelled.undesigned
     )
 
 
@@ -231,7 +231,7 @@ def _label_facts(
         "splits": splits.kind,
         "forward_cutoff": None if splits.cutoff is None else str(splits.cutoff),
         "calibrated_on": len(tested.rows),
-        "without_design": int(((labelled.channels != "") & (verdicts.weights > 0)).sum()),
+        "without_design": int(((labelled.undesigned != "") & (verdicts.weights > 0)).sum()),
         "detector_weight": learnt.prior.slope,
         "trees_weight": learnt.believed,
     }

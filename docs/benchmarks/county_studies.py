@@ -119,7 +119,7 @@ def selection_bias(prepared: Prepared, config: ExperimentConfig) -> Figures:
     tip-offs and campaigns alone, calibrated on them.
     """
     rows = joined(prepared, labels_of(prepared))
-    designed = rows.channels == ""
+    designed = rows.undesigned == ""
     usual = usual_weights(rows, config)
     ones = np.ones(len(designed))
     final = np.where(designed, rows.judged.weights, 0.0)

@@ -63,13 +63,13 @@ def verdicts_of(prepared: Prepared, rows: LabelledRows, weights: Floats) -> Verd
     """Return the verdicts as they are learnt from, with the weights given."""
     detector = prepared.standardised(prepared.anomaly_before[rows.rows])
     values = prepared.trial.before.values[rows.rows]
-    return Verdicts(values, rows.judged.labels, weights, detector, rows.channels)
+    return Verdicts(values, rows.judged.labels, weights, detector, rows.undesigned)
 
 
 def usual_weights(rows: LabelledRows, config: ExperimentConfig) -> Floats:
     """Return the weights that training.train gives."""
     designed = rows.training_weights**config.labels.power
-    return np.where(rows.channels == "", designed, config.labels.undesigned)
+    return np.where(rows.undesigned == "", designed, config.labels.undesigned)
 
 
 def margin_after(prepared: Prepared, verdicts: Verdicts, config: ExperimentConfig) -> Floats:

@@ -70,11 +70,24 @@ def test_faults_come_all_at_once():
 
 
 def test_columns_of_the_unit_have_families_and_rules_weigh_by_level():
-    names = ["claim_total_amount", "claim_drug_amount", "org_doctors_730", "rule_sex_conflict",
-             "rule_cost_shifting", "rule_bed_over_capacity", "column_of_another_source"]  # fmt: skip
+    names = [
+        "claim_total_amount",
+        "claim_drug_amount",
+        "org_doctors_730",
+        "rule_sex_conflict",
+        "rule_cost_shifting",
+        "rule_bed_over_capacity",
+        "column_of_another_source",
+    ]
     assert families(names, "claim") == [
-        "amount", "amount", "", "", "", "", "column_of_another_source"
-    ]  # fmt: skip
+        "amount",
+        "amount",
+        "",
+        "",
+        "",
+        "",
+        "column_of_another_source",
+    ]
     levels = {"violation": 12.0, "suspicion": 8.0, "lead": 4.0}
     # The bed rule judges the institution, not each of its claims.
     assert hit_weights(names, "claim", levels) == [0, 0, 0, 12.0, 4.0, 0, 0]
