@@ -146,6 +146,15 @@ def _need_labels(labelled: LabelledRows, config: ExperimentConfig) -> None:
             f"{labelled.negatives}. The cold-start ranking stays in use; inspect more units drawn "
             "by a plan."
         )
+    judged, carried = labelled.judged, labelled.training_weights > 0
+    entities = len(np.unique(judged.groups))
+    guilty = len(np.unique(judged.groups[carried & (judged.labels > 0)]))
+    if entities < config.splits.folds or guilty < 2:
+        raise TooFewLabelsError(
+            f"Training needs verdicts on at least {config.splits.folds} entities, confirmed ones on "
+            f"at least 2; there are {entities} and {guilty}. The cold-start ranking stays in use; "
+            "inspect units of more entities."
+        )
 
 
 def _fit_detector(matrix: Matrix, config: ExperimentConfig) -> PublishedDetector:

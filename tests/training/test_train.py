@@ -87,6 +87,14 @@ def test_too_few_verdicts_are_refused_in_a_sentence(world, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_verdicts_on_one_entity_alone_are_refused(world, tmp_path):
+    alone = world.matrix.groups == world.matrix.groups[0]
+    groups = np.where(alone | (world.labels["label"].to_numpy() == 1), "one", world.matrix.groups)
+    matrix = replace(world.matrix, groups=groups)
+    with pytest.raises(TooFewLabelsError, match="confirmed ones on at least 2; there are .* and 1"):
+        train_supervised(matrix, world.labels, world.config, tmp_path, CUT)
+
+
 def with_column(labels: pa.Table, name: str, values: list) -> pa.Table:
     """Return ``labels`` with one column replaced."""
     place = labels.schema.get_field_index(name)

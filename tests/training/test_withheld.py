@@ -28,15 +28,15 @@ def two_schemes(matrix_of, n: int = 1200):
     rng = np.random.default_rng(32)
     values = rng.lognormal(size=matrix.values.shape)
     known = np.arange(n) % 25 == 0
-    hidden = np.arange(n) % 25 == 12
+    hidden = np.arange(n) % 100 == 12
     values[known, 0] *= 12
-    values[hidden, 1] *= 12
+    values[hidden, 1] *= 60
     return replace(matrix, values=values), known, hidden
 
 
 def config_with(config_of, **hybrid: float) -> ExperimentConfig:
     """Return a small config whose prior is as given."""
-    return config_of(hybrid=hybrid, detector={"floor": 0.1})
+    return config_of(hybrid=hybrid, detector={"floor": 0.05})
 
 
 def found(config, matrix, labels, hidden, folder) -> float:
