@@ -71,7 +71,7 @@ def features_and_labels(
     made: Build, unit: str, home: Home, cut_date: date
 ) -> tuple[Matrix, pa.Table]:
     """Return the features that were known before ``cut_date`` and the labels that go with them."""
-    labels = verdict_labels(home, cut_date).table
+    labels = verdict_labels(home, cut_date, made.store).table
     # A profile is as of one day: verdicts older than it were about another profile.
     labels = (
         labels.filter(pc.greater_equal(labels["label_date"], made.as_of))

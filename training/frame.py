@@ -39,14 +39,16 @@ class FrameError(ValueError):
 class LabelledRows:
     """The judged part of the matrix, row by row, in the order of unit id.
 
-    ``rows`` are row numbers in the matrix; ``dates`` are local label dates; ``channels`` say how
-    the cases came about, None where the labels do not; ``findings`` come from the leakage checks.
+    ``rows`` are row numbers in the matrix; ``dates`` are local label dates; ``undesigned`` is ""
+    where a design chose the unit, else how the case came about; ``channels`` say that of every
+    case, None where the labels do not; ``findings`` come from the leakage checks.
     """
 
     rows: npt.NDArray[np.intp]
     judged: Judged
     dates: npt.NDArray[np.datetime64]
     training_weights: Floats
+    undesigned: npt.NDArray[np.str_]
     fingerprint: str
     unmatched: int
     channels: npt.NDArray[np.str_] | None = None
@@ -117,10 +119,12 @@ def join_labels(matrix: Matrix, labels: pa.Table, cut_date: date) -> LabelledRow
         _floats(known, "overpaid_amount")[inside],
     )
     weights = _floats(known, "training_weight")[inside]
-    digest = _label_fingerprint(judged, dates[inside], weights)
+    named = np.array([name or "unknown" for name in known["channel"].to_pylist()], dtype=np.str_)
+    undesigned = np.where(judged.weights > 0, "", named[inside])
+    digest = _label_fingerprint(judged, dates[inside], weights, undesigned)
     outside = int((~inside).sum())
-    channels = _channels(known, inside)
-    return LabelledRows(rows, judged, dates[inside], weights, digest, outside, channels)
+    channels = None if known["channel"].null_count else named[inside]
+    return LabelledRows(rows, judged, dates[inside], weights, undesigned, digest, outside, channels)
 
 
 def _refuse_future(
@@ -138,12 +142,6 @@ def _refuse_future(
             young_features(ids[inside], first_known, dates[inside]),
         ]
     )
-
-
-def _channels(known: pa.Table, inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.str_] | None:
-    if known["channel"].null_count:
-        return None
-    return np.array(known["channel"].to_pylist(), dtype=np.str_)[inside]
 
 
 def local_days(times: npt.NDArray[np.datetime64], zone: str = ZONE) -> npt.NDArray[np.datetime64]:
@@ -174,8 +172,14 @@ def fingerprint(matrix: Matrix) -> str:
     return digest.hexdigest()
 
 
-def _label_fingerprint(judged: Judged, dates: npt.NDArray[np.datetime64], weights: Floats) -> str:
+def _label_fingerprint(
+    judged: Judged,
+    dates: npt.NDArray[np.datetime64],
+    weights: Floats,
+    channels: npt.NDArray[np.str_],
+) -> str:
     digest = hashlib.sha256(canonical_json(judged.unit_ids.tolist()))
+    digest.update(canonical_json(channels.tolist()))
     for column in (judged.labels, judged.weights, judged.overpaid, weights):
         digest.update((column + 0.0).tobytes())
     digest.update(dates.astype(np.int64).tobytes())

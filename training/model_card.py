@@ -142,7 +142,7 @@ def _what(about: Mapping[str, Any], unit: str, lang: Lang) -> str:
     return say(
         "supervised",
         unit=unit,
-        weight=facts["detector_weight"],
+        weight=f"{facts['detector_weight']:.2f}",
         calibrated=facts["calibrated_on"],
     )
 
