@@ -154,8 +154,8 @@ def _need_labels(labelled: LabelledRows, config: ExperimentConfig) -> None:
     if entities < config.splits.folds or guilty < 2:
         raise TooFewLabelsError(
             f"Training needs verdicts on at least {config.splits.folds} entities, confirmed ones "
-            f"on at least 2; there are {entities} and {guilty}. The cold-start ranking stays in use; "
-            "inspect units of more entities."
+            f"on at least 2; there are {entities} and {guilty}. The cold-start ranking stays in "
+            "use; inspect units of more entities."
         )
 
 
