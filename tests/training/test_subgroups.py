@@ -113,6 +113,7 @@ def test_rows_without_weight_and_row_order_change_nothing():
     again = subgroups(judged.take(rows), log_odds[rows], {"class": classes[rows]}, 26, settings)
     first, second = one["class"]["groups"][0], again["class"]["groups"][0]
     assert second["intervals"]["burden"] == pytest.approx(first["intervals"]["burden"])
+    assert second["observed_expected"] == pytest.approx(first["observed_expected"])
 
 
 def test_intervals_cover_an_even_burden_where_the_score_is_blind_to_the_group():
