@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 
 from training.apply import load
-from training.retraining import resampled, retrained_scores
+from training.retraining import _moved, resampled, retrained_scores
 from training.stability import compare_heads, stability
 
 CUT = date(2024, 6, 1)
@@ -35,6 +35,12 @@ def test_a_list_made_again_is_near_the_first_and_the_same_each_time(world):
 
 
 def test_too_few_verdicts_make_no_model(world):
-    few = world.labels.slice(0, 30)
+    few = world.labels.slice(0, 3)
     told = (world.matrix, few, world.config, CUT, world.matrix.values)
     assert list(retrained_scores(*told, 2)) == []
+
+
+def test_the_seeds_move_on_with_each_retraining(world):
+    assert world.config.trees.seeds == (1, 2)
+    assert _moved(world.config, 3).trees.seeds == (3001, 3002)
+    assert _moved(world.config, 3).splits == world.config.splits
