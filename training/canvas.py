@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib import font_manager
@@ -24,7 +25,7 @@ MODEL, AMOUNT, RULES, PALE = "#0072B2", "#D55E00", "#009E73", "#767676"
 #: Files of fonts with Chinese, the first one installed is used.
 _CHINESE = ("NotoSansCJK-Regular", "NotoSansSC-Regular", "SourceHanSansSC-Regular", "wqy-microhei",
             "wqy-zenhei", "msyh", "simhei", "PingFang", "NotoSerifCJK-Regular")  # fmt: skip
-_LOOK = {
+_LOOK: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.titlelocation": "left",
