@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from claims.simulator.inspectors import inspect
 from claims.store import open_store
 from claims.vault import identities
-from features.build import Build, build_facts
+from features.build import Build, build_rules
 from jihe import evaluation_tables
 from jihe.cli import app
 from jihe.demo import fill_list, import_verdicts
@@ -107,7 +107,7 @@ def made(home: Path) -> Build:
     store = open_store(home)
     from features.as_of import default_as_of
 
-    return build_facts(store, default_as_of(store).day)
+    return build_rules(store, default_as_of(store).day)
 
 
 def test_sex_and_age_are_those_of_the_register(made: Build) -> None:
