@@ -12,6 +12,7 @@ from jihe import console
 from jihe.commands import (
     catalogues,
     data,
+    evaluation,
     loop,
     mapping,
     models,
@@ -25,7 +26,9 @@ from jihe.commands.options import asked_language, told
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=told("jihe")
 )
-for part in (loop, data, mapping, catalogues, models, promotion, tuning, plans, security):
+for part in (
+    loop, data, mapping, catalogues, models, evaluation, promotion, tuning, plans, security,
+):  # fmt: skip
     part.register(app)
 
 _OURS = frozenset({"claims", "features", "training", "sampling", "serving", "jihe"})
@@ -41,6 +44,7 @@ def _plain_errors() -> Iterator[None]:
     from claims.draft_words import SuggestError
     from claims.mapping_faults import MappingError
     from sampling.faults import SamplingError
+    from training.leakage import LeakageError
 
     try:
         yield
@@ -48,7 +52,7 @@ def _plain_errors() -> Iterator[None]:
         if type(error).__module__.split(".")[0] not in _OURS:
             raise
         console.err.print(f"[red]{type(error).__name__}[/red] ", end="")
-        if isinstance(error, SamplingError | MappingError | SuggestError):
+        if isinstance(error, SamplingError | MappingError | SuggestError | LeakageError):
             text = error.text(asked_language())
         else:
             text = str(error)

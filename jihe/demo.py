@@ -279,7 +279,9 @@ def _measure(
     amounts = np.array([truth.get(str(i), 0) for i in matrix.unit_ids], dtype=np.int64)
     confirmed = np.array([str(i) in truth for i in matrix.unit_ids])
     ours = scored.model.score(matrix.values)
-    expected = scored.model.expected_amount(ours.risk_score, matrix.amounts, matrix.finding_kinds)
+    expected = scored.model.expected_amount(
+        ours.risk_score, matrix.amounts, matrix.finding_kinds, matrix.values
+    )
     by_amount = {} if expected is None else {"model_by_amount": expected.astype(np.float64)}
     scores = {
         "model": ours.margin,

@@ -22,7 +22,7 @@ from features.build import Build
 from features.matrix import Matrix
 from jihe.home import Home
 from jihe.training import features_and_labels
-from jihe.verdict_designs import verdict_designs
+from jihe.verdict_designs import NO_DESIGN, verdict_designs
 from training.evaluate import Judged
 from training.frame import join_labels
 
@@ -83,7 +83,7 @@ def judged_units(
     matrix, labels = features_and_labels(made, unit, home, known_before)
     labelled = join_labels(matrix, labels, known_before)
     known = verdict_designs(home, unit, known_before)
-    designs = [known[str(unit_id)] for unit_id in labelled.judged.unit_ids]
+    designs = [known.get(str(unit_id), NO_DESIGN) for unit_id in labelled.judged.unit_ids]
     start = date.min if known_from is None else known_from
     recent = labelled.dates >= np.datetime64(start, "D")
     new = np.array([design.first_day >= start for design in designs], dtype=np.bool_)

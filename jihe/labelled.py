@@ -12,16 +12,43 @@ from claims.store import StoreVersion
 from jihe.home import Home
 from sampling.ledger import Ledger
 from training.labels import LabelSet, labels_as_of
+from training.past_verdicts import past_outcomes
 
 
-def verdict_labels(home: Home, cut_date: date) -> LabelSet:
-    """Return the labels of all verdicts known before ``cut_date``."""
+def verdict_labels(home: Home, cut_date: date, store: StoreVersion | None = None) -> LabelSet:
+    """Return the labels of all verdicts known before ``cut_date``.
+
+    With a ``store`` also those of inspections of claims that came with the data; they have no
+    design, so their weights are 0 and the model may learn from them but is never judged by them.
+    """
     ledger = Ledger(home.ledger_url)
     try:
         known = ledger.outcomes(known_before=cut_date, history=True)
-        return labels_as_of(known, cut_date)
     finally:
         ledger.close()
+    if store is not None and store.has("inspection_history"):
+        known = pa.concat_tables([known, _past(store)])
+    return labels_as_of(known, cut_date)
+
+
+def _past(store: StoreVersion) -> pa.Table:
+    """Return past inspections of claims; what was inspected before its claim was known is left out.
+
+    Features of a claim are those of the day on which it became known: a verdict from before that
+    day would be a look into the future.
+    """
+    con = open_engine()
+    store.attach(con)
+    history = con.sql(
+        """SELECT h.* FROM inspection_history h JOIN claims c USING (claim_id)
+        WHERE h.known_at >= c.known_at + INTERVAL 1 DAY ORDER BY h.case_no"""
+    ).to_arrow_table()
+    appeals = (
+        con.sql("SELECT * FROM appeals ORDER BY appeal_id").to_arrow_table()
+        if store.has("appeals")
+        else None
+    )
+    return past_outcomes(history, appeals)
 
 
 def dataset_labels(store: StoreVersion, as_of: date) -> pa.Table | None:

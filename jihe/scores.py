@@ -102,7 +102,9 @@ def score_unit(
     """
     model = apply.load(folder)
     scores = model.score(matrix.values)
-    expected = model.expected_amount(scores.risk_score, matrix.amounts, matrix.finding_kinds)
+    expected = model.expected_amount(
+        scores.risk_score, matrix.amounts, matrix.finding_kinds, matrix.values
+    )
     seed = tie_seed(made.store.fingerprint)
     key = scores.margin if expected is None or objective == "probability" else expected
     ranks = apply.rank(key, matrix.unit_ids, seed)

@@ -19,12 +19,14 @@ from features.matrix import Matrix
 from jihe.experiments import RISK_EXPERIMENTS, experiment
 from jihe.home import Home
 from jihe.labelled import dataset_labels, verdict_labels
+from jihe.subgroup_facts import attributes
 from jihe.verdict_designs import VerdictDesign, evidence_of, verdict_designs
 from sampling.ledger import Ledger
 from training import apply, plots
 from training.config import ExperimentConfig
 from training.evaluate import Judged
 from training.gate import compare_parts
+from training.subgroups import subgroups
 from training.tracking import Registered, Tracker
 from training.train import Trained, train_cold_start, train_supervised
 
@@ -68,14 +70,14 @@ def train_on_verdicts(
     matrix, labels = features_and_labels(made, unit, home, cut_date)
     config = config or experiment(RISK_EXPERIMENTS[unit], unit)
     designs = verdict_designs(home, unit, cut_date)
-    return _train(matrix, labels, config, home, tracker, cut_date, designs)
+    return _train(matrix, labels, config, home, tracker, cut_date, made, designs)
 
 
 def features_and_labels(
     made: Build, unit: str, home: Home, cut_date: date
 ) -> tuple[Matrix, pa.Table]:
     """Return the features that were known before ``cut_date`` and the labels that go with them."""
-    labels = verdict_labels(home, cut_date).table
+    labels = verdict_labels(home, cut_date, made.store).table
     # A profile is as of one day: verdicts older than it were about another profile.
     labels = (
         labels.filter(pc.greater_equal(labels["label_date"], made.as_of))
@@ -97,7 +99,7 @@ def train_on_dataset(
     matrix = made.matrix("institution")
     config = experiment(RISK_EXPERIMENTS["institution"], "institution")
     tracker.record(train_cold_start(matrix, config, home.models), config)
-    return _train(matrix, labels, config, home, tracker, made.as_of, {})
+    return _train(matrix, labels, config, home, tracker, made.as_of, made, {})
 
 
 def _train(
@@ -107,10 +109,13 @@ def _train(
     home: Home,
     tracker: Tracker,
     cut_date: date,
+    made: Build,
     designs: Mapping[str, VerdictDesign],
 ) -> Learnt:
     trained = train_supervised(matrix, labels, config, home.models, cut_date)
-    trained = replace(trained, metrics={**trained.metrics, **_first_gate(trained, config, designs)})
+    gate = _first_gate(trained, config, designs)
+    told = {**trained.metrics, **gate, **_groups(trained, config, made)}
+    trained = replace(trained, metrics=told)
     drawn = {}
     if trained.judged is not None and trained.log_odds is not None:
         drawn = plots.draw_all(trained.judged, trained.log_odds, config.evaluation.tie_seed)
@@ -120,7 +125,20 @@ def _train(
         drawn["shap_summary"] = plots.shap_summary(
             model.risk_model.boosters, matrix.values[::step], matrix.names
         )
-    return Learnt(trained, tracker.record(trained, config, drawn))
+    return Learnt(trained, tracker.record(trained, config, drawn, made.store.version))
+
+
+def _groups(trained: Trained, config: ExperimentConfig, made: Build) -> dict[str, object]:
+    """Return who would be inspected, by group, at 1 % of the frame.
+
+    The attributes are joined here, after training: no model has seen sex or age through them.
+    """
+    judged, score = trained.judged, trained.log_odds
+    if judged is None or score is None:
+        return {}
+    groups = attributes(made, judged.unit, judged.unit_ids)
+    capacity = max(1.0, float(judged.weights.sum()) / 100)
+    return {"subgroups": subgroups(judged, score, groups, capacity, config.evaluation)}
 
 
 def _first_gate(

@@ -71,10 +71,16 @@ class Scored:
 
 @dataclass(frozen=True)
 class Share:
-    """What an expected amount is made of: probability x recovered share x amount paid."""
+    """What an expected amount is made of: probability x recovered share x amount paid.
+
+    The share in turn is base + contributions (by feature) + limit.
+    """
 
     paid: int
     recovered_share: float
+    base: float
+    contributions: Mapping[str, float]
+    limit: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -114,7 +120,7 @@ def explain(
     places = [matrix.names.index(name) for name in model.names]
     values = np.ascontiguousarray(matrix.values[:, places])
     parts = model.explain(values)
-    shares = _shares(model, matrix)
+    shares = shares_of(model, matrix.amounts, matrix.finding_kinds, values)
     return [
         make_record(
             scored,
@@ -149,9 +155,7 @@ def make_record(
         "risk_score": scored.risk_score,
         "anomaly_score": scored.anomaly_score,
         "expected_amount": scored.expected_amount,
-        "amount": None if share is None else {
-            "paid": share.paid, "recovered_share": share.recovered_share,
-        },
+        "amount": None if share is None else _amount(share),
         "currency": distributions.currency,
         "risk_rank": scored.risk_rank,
         "base_value": float(terms.base_value),
@@ -177,7 +181,8 @@ def make_record(
 def check_adds_up(record: Mapping[str, Any]) -> None:
     """Raise RecordError unless parts and reasons add up to the score within 1e-9.
 
-    Where an amount is expected, it must be probability x share x paid, to the minor unit.
+    Where an amount is expected, it must be probability x share x paid, to the minor unit, and the
+    share in turn what its parts add up to.
     """
     parts = [part["contribution"] for part in record["contributions"]]
     reasons = [reason["contribution"] for reason in record["reasons"]]
@@ -192,6 +197,13 @@ def check_adds_up(record: Mapping[str, Any]) -> None:
     amount, expected = record["amount"], record["expected_amount"]
     if amount is None or expected is None:
         return
+    shares = [part["contribution"] for part in amount["share_contributions"]]
+    total = math.fsum([amount["share_base"], amount["share_limit"], *shares])
+    if not abs(total - amount["recovered_share"]) <= TOLERANCE:
+        raise RecordError(
+            f"The recovered share of {record['unit_id']} is not the sum of its parts; it is not "
+            "shown. Score and explain the unit again with one model version."
+        )
     product = record["risk_score"] * amount["recovered_share"] * amount["paid"]
     if not abs(product - expected) < 1:
         raise RecordError(
@@ -213,17 +225,36 @@ def plain(value: object) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
-def share_of(model: FittedModel, paid: int, group: str) -> Share | None:
-    """Return what the expected amount multiplies; None where no verdict names amounts."""
-    if model.recovered_share is None:
-        return None
-    share = model.recovered_share.share(np.array([group], dtype=np.str_))
-    return Share(max(paid, 0), float(share[0]))
+def shares_of(
+    model: FittedModel,
+    paid: npt.NDArray[np.int64],
+    groups: npt.NDArray[np.str_],
+    values: npt.NDArray[np.float64],
+) -> list[Share | None]:
+    """Return what each expected amount multiplies; None where no verdict names amounts."""
+    parts = model.explain_shares(groups, values)
+    if parts is None:
+        return [None] * len(paid)
+    found = []
+    for n, amount in enumerate(paid.tolist()):
+        row, base, limit = parts.contributions[n], float(parts.base[n]), float(parts.limit[n])
+        of_feature = {model.names[f]: float(row[f]) for f in np.flatnonzero(row)}
+        share = math.fsum([base, limit, *of_feature.values()])
+        found.append(Share(max(amount, 0), share, base, of_feature, limit))
+    return found
 
 
-def _shares(model: FittedModel, matrix: Matrix) -> list[Share | None]:
-    pairs = zip(matrix.amounts.tolist(), matrix.finding_kinds.tolist(), strict=True)
-    return [share_of(model, paid, group) for paid, group in pairs]
+def _amount(share: Share) -> dict[str, Any]:
+    return {
+        "paid": share.paid,
+        "recovered_share": share.recovered_share,
+        "share_base": share.base,
+        "share_contributions": [
+            {"feature": name, "contribution": part, "reason_code": words(name).reason}
+            for name, part in share.contributions.items()
+        ],
+        "share_limit": share.limit,
+    }
 
 
 def _scored(row: Mapping[str, Any]) -> Scored:

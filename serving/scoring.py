@@ -20,7 +20,7 @@ from serving.bundle import Bundle
 from serving.claim_checks import RowChecks
 from serving.claim_faults import InputError, InputFault
 from serving.intake import Intake, Prepared
-from serving.records import Hit, Record, Scored, Terms, make_record, share_of
+from serving.records import Hit, Record, Scored, Terms, make_record, shares_of
 from serving.registers import Registers
 
 #: Lines shown with a claim's facts: the largest ones.
@@ -80,7 +80,8 @@ class Scorer:
                 parts.score_name, parts.base_value, self._model.names, values[n],
                 parts.contributions[n], float(parts.calibration[n]),
             )  # fmt: skip
-            records.append(self._record(one, row, terms, float(scores.anomaly_score[n]), risk))
+            anomaly = float(scores.anomaly_score[n])
+            records.append(self._record(one, row, terms, anomaly, risk, values[n : n + 1]))
         return Scores(records, taken.warnings)
 
     def features(self, claim: Mapping[str, Any]) -> FeatureRow:
@@ -100,12 +101,13 @@ class Scorer:
         self._intake.close()
 
     def _record(
-        self, one: Prepared, row: FeatureRow, terms: Terms, anomaly: float, risk: Any
+        self, one: Prepared, row: FeatureRow, terms: Terms, anomaly: float, risk: Any, values: Any
     ) -> Record:
         claim = one.claim
         group = finding_kind(str(claim["claim_type"]), [hit.rule_id for hit in row.hits])
         paid = int(claim["fund_amount"]) + int(claim.get("account_amount") or 0)
-        amount = self._model.expected_amount(risk, np.array([paid]), np.array([group]))
+        amounts, groups = np.array([paid]), np.array([group])
+        amount = self._model.expected_amount(risk, amounts, groups, values)
         scored = Scored(
             unit="claim",
             unit_id=claim["claim_id"],
@@ -120,7 +122,7 @@ class Scorer:
         )
         hits = [Hit(hit.rule_id, hit.hits, hit.amount) for hit in row.hits]
         typical = self._bundle.distributions["claim"]
-        share = share_of(self._model, paid, group)
+        (share,) = shares_of(self._model, amounts, groups, values)
         return make_record(scored, terms, hits, self._facts(one), typical, share)
 
     def _facts(self, one: Prepared) -> dict[str, Any]:

@@ -16,14 +16,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from training.amount import RecoveredShare
+from training.amount import RecoveredShare, ShareParts
 from training.boosters import Boosters
-from training.detectors.tail import TailDetector
+from training.detectors.published import PublishedDetector, read_published
 from training.model_files import ModelFilesError, read_model, version_of_files
 from training.ranking import rank
 from training.risk_model import Parts, RecordError, RiskModel
 
-__all__ = ["FittedModel", "ModelFilesError", "Parts", "RecordError", "Scores", "load", "rank"]
+__all__ = [
+    "FittedModel", "ModelFilesError", "Parts", "RecordError", "Scores", "ShareParts", "load",
+    "rank",
+]  # fmt: skip
 
 Floats = npt.NDArray[np.float64]
 
@@ -46,7 +49,7 @@ class FittedModel:
 
     model_version: str
     about: Mapping[str, Any]
-    detector: TailDetector
+    detector: PublishedDetector
     risk_model: RiskModel | None
     recovered_share: RecoveredShare | None
 
@@ -79,11 +82,18 @@ class FittedModel:
         risk: Floats | None,
         amounts: npt.NDArray[np.int64],
         groups: npt.NDArray[np.str_],
+        values: Floats,
     ) -> npt.NDArray[np.int64] | None:
         """Return probability x share x amount in minor units; None where no verdict allows it."""
         if risk is None or self.recovered_share is None:
             return None
-        return self.recovered_share.expected(risk, amounts, groups)
+        return self.recovered_share.expected(risk, amounts, groups, self._checked(values))
+
+    def explain_shares(self, groups: npt.NDArray[np.str_], values: Floats) -> ShareParts | None:
+        """Return the parts of each row's recovered share; None where no verdict allows it."""
+        if self.recovered_share is None:
+            return None
+        return self.recovered_share.parts(groups, self._checked(values))
 
     def explain(self, values: Floats) -> Parts:
         """Return the parts of each row's score; raises RecordError if they do not add up."""
@@ -117,7 +127,7 @@ def load(folder: Path, expected_version: str | None = None) -> FittedModel:
             f"{folder.name}: a {about.get('kind')} model needs {sorted(_expected_files(about))}, "
             f"found {sorted(files)}."
         )
-    detector = TailDetector.from_dict(json.loads(files["detector.json"]))
+    detector = read_published(json.loads(files["detector.json"]))
     if detector.n_features_in_ != len(about["names"]):
         raise ModelFilesError(f"{folder.name}: the detector does not fit the feature names.")
     return FittedModel(version, about, detector, _risk_model(about, files, detector), _share(files))
@@ -131,11 +141,12 @@ def _expected_files(about: Mapping[str, Any]) -> set[str]:
         expected.add("calibration.json")
         expected |= {f"model_{i}.txt" for i in range(int(about["boosters"]))}
         expected |= {"amount.json"} if about["amounts_known"] else set()
+        expected |= {"amount_trees.txt"} if about["amount_trees"] else set()
     return expected
 
 
 def _risk_model(
-    about: Mapping[str, Any], files: Mapping[str, bytes], detector: TailDetector
+    about: Mapping[str, Any], files: Mapping[str, bytes], detector: PublishedDetector
 ) -> RiskModel | None:
     if about["kind"] != "supervised":
         return None
@@ -148,4 +159,6 @@ def _risk_model(
 def _share(files: Mapping[str, bytes]) -> RecoveredShare | None:
     if "amount.json" not in files:
         return None
-    return RecoveredShare.from_dict(json.loads(files["amount.json"]))
+    trees = files.get("amount_trees.txt")
+    text = None if trees is None else trees.decode("utf-8")
+    return RecoveredShare.from_dict(json.loads(files["amount.json"]), text)

@@ -82,14 +82,19 @@ def fit_boosters(
     weights: Floats,
     settings: TreeSettings,
     constraints: Sequence[int] | None = None,
+    start: Floats | None = None,
 ) -> Boosters:
-    """Fit one booster per seed of ``settings``; ``constraints`` are +1, -1 or 0 per feature."""
+    """Fit one booster per seed of ``settings``; ``constraints`` are +1, -1 or 0 per feature.
+
+    ``start`` (n,) are log-odds that the trees begin from; they are no part of the result.
+    """
     sized = settings.sized(int((labels > 0).sum()))
     names = [f"f{j}" for j in range(values.shape[1])]
     data = lgb.Dataset(
         np.ascontiguousarray(values),
         label=labels,
         weight=weights,
+        init_score=start,
         feature_name=names,
         free_raw_data=False,
         params={"verbosity": -1, "feature_pre_filter": False, "max_bin": 255},

@@ -23,11 +23,18 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True)
 class DetectorSettings:
-    """The cold-start detector; see training.detectors.tail."""
+    """The cold-start detector; only kinds whose score is a sum of per-column terms are published.
 
+    ``damp`` belongs to ``tail``; the three levels are what a rule's hit weighs in ``family_tail``.
+    """
+
+    kind: str = "tail"
     floor: float = 0.25
     knots: int = 256
     damp: bool = True
+    violation: float = 12.0
+    suspicion: float = 8.0
+    lead: float = 4.0
 
 
 @dataclass(frozen=True)
@@ -62,9 +69,17 @@ class TreeSettings:
 
 @dataclass(frozen=True)
 class HybridSettings:
-    """Weights of the standardised detector score that are tried out of fold."""
+    """How detector and trees share the margin; see training.prior.
 
-    detector_weights: tuple[float, ...] = (0.0, 0.1, 0.25, 0.5)
+    ``slope`` is what a spread of the detector score is expected to be worth in log-odds, ``trust``
+    how firmly, ``least`` the slope below which verdicts cannot push it; ``credibility`` is the
+    number of confirmed cases at which the trees count by half.
+    """
+
+    slope: float = 0.8
+    trust: float = 10.0
+    least: float = 0.2
+    credibility: float = 30.0
 
 
 @dataclass(frozen=True)
@@ -80,18 +95,34 @@ class SplitSettings:
 
 @dataclass(frozen=True)
 class LabelSettings:
-    """How many verdicts training needs, and where training weights are capped."""
+    """How many verdicts training needs, and what they weigh.
 
-    min_positives: int = 20
-    min_negatives: int = 20
+    Training weights are capped at ``cap_quantile`` and raised to ``power`` (1: as they are, 0: all
+    alike). ``undesigned`` is the weight of a verdict that no design chose; 0 leaves them out.
+    """
+
+    min_positives: int = 5
+    min_negatives: int = 5
     cap_quantile: float = 0.95
+    power: float = 0.5
+    undesigned: float = 0.0
 
 
 @dataclass(frozen=True)
 class AmountSettings:
-    """Confirmed cases that the overall share counts for; see training.amount."""
+    """The recovered share; see training.amount.
+
+    ``strength`` is the number of confirmed cases that the overall share counts for; from ``least``
+    confirmed amounts on, trees correct the kinds' shares.
+    """
 
     strength: float = 20.0
+    least: int = 50
+    rounds: int = 60
+    learning_rate: float = 0.05
+    leaves: int = 6
+    leaf_size: int = 10
+    lambda_l2: float = 5.0
 
 
 @dataclass(frozen=True)
@@ -142,6 +173,9 @@ class ExperimentConfig:
 
 
 GATE_METRICS = ("average_precision", "precision_at_capacity", "amount_at_capacity")
+#: Detectors whose score is a sum of one term per column, so that every published score can be
+#: explained exactly (training.detectors has more).
+PUBLISHED = ("tail", "family_tail", "histogram")
 UNITS = ("claim", "insured", "institution", "doctor")
 
 
@@ -206,6 +240,12 @@ def _value(hint: Any, value: Any, where: str, faults: list[str]) -> Any:
 def _out_of_range(c: ExperimentConfig) -> list[str]:
     checks = {
         f"unit must be one of {', '.join(UNITS)}": c.unit in UNITS,
+        f"detector.kind must be one of {', '.join(PUBLISHED)}: the scores of others are no sum "
+        "over features and could not be explained": c.detector.kind in PUBLISHED,
+        "detector.violation, suspicion and lead must be at least 0": min(
+            c.detector.violation, c.detector.suspicion, c.detector.lead
+        )
+        >= 0,
         "detector.floor must be in (0, 1]": 0 < c.detector.floor <= 1,
         "detector.knots must be at least 2": c.detector.knots >= 2,
         "trees.rounds and trees.threads must be at least 1": min(c.trees.rounds, c.trees.threads)
@@ -215,8 +255,13 @@ def _out_of_range(c: ExperimentConfig) -> list[str]:
         "trees fractions must be in (0, 1]": 0 < c.trees.feature_fraction <= 1
         and 0 < c.trees.bagging_fraction <= 1,
         "trees.seeds must not be empty": bool(c.trees.seeds),
-        "hybrid.detector_weights must be at least 0 and not empty": bool(c.hybrid.detector_weights)
-        and min(c.hybrid.detector_weights, default=-1) >= 0,
+        "hybrid.slope must be at least hybrid.least, and that above 0": c.hybrid.slope
+        >= c.hybrid.least
+        > 0,
+        "hybrid.trust and hybrid.credibility must be above 0": min(
+            c.hybrid.trust, c.hybrid.credibility
+        )
+        > 0,
         "splits.folds must be at least 2": c.splits.folds >= 2,
         "splits.gap_days must be at least 0": c.splits.gap_days >= 0,
         "splits.forward_share must be in (0, 1)": 0 < c.splits.forward_share < 1,
@@ -225,7 +270,17 @@ def _out_of_range(c: ExperimentConfig) -> list[str]:
         )
         >= 2,
         "labels.cap_quantile must be in (0, 1]": 0 < c.labels.cap_quantile <= 1,
-        "amount.strength must be above 0": c.amount.strength > 0,
+        "labels.power must be in [0, 1]": 0 <= c.labels.power <= 1,
+        "labels.undesigned must be in [0, 1]": 0 <= c.labels.undesigned <= 1,
+        "amount.strength and amount.learning_rate must be above 0": min(
+            c.amount.strength, c.amount.learning_rate
+        )
+        > 0,
+        "amount.least, rounds and leaf_size must be at least 1, leaves at least 2": min(
+            c.amount.least, c.amount.rounds, c.amount.leaf_size, c.amount.leaves - 1
+        )
+        >= 1,
+        "amount.lambda_l2 must be at least 0": c.amount.lambda_l2 >= 0,
         "evaluation.at must be positive counts": all(k > 0 for k in c.evaluation.at),
         "evaluation.bootstrap and capacity must be at least 0": min(
             c.evaluation.bootstrap, c.evaluation.capacity

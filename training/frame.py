@@ -23,6 +23,10 @@ from training.canonical import canonical_json
 from training.config import ExperimentConfig
 from training.evaluate import Judged
 from training.labels import ZONE
+from training.leakage import Finding, LeakageError, refuse
+from training.leakage_checks import late_labels, young_features
+
+__all__ = ["FrameError", "LabelledRows", "LeakageError", "fingerprint", "join_labels", "ordered"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -31,23 +35,24 @@ class FrameError(ValueError):
     """Matrix, labels and config do not belong together."""
 
 
-class LeakageError(ValueError):
-    """Something was known only after the moment at which it would be used."""
-
-
 @dataclass(frozen=True)
 class LabelledRows:
     """The judged part of the matrix, row by row, in the order of unit id.
 
-    ``rows`` are row numbers in the matrix; ``dates`` are local label dates.
+    ``rows`` are row numbers in the matrix; ``dates`` are local label dates; ``undesigned`` is ""
+    where a design chose the unit, else how the case came about; ``channels`` say that of every
+    case, None where the labels do not; ``findings`` come from the leakage checks.
     """
 
     rows: npt.NDArray[np.intp]
     judged: Judged
     dates: npt.NDArray[np.datetime64]
     training_weights: Floats
+    undesigned: npt.NDArray[np.str_]
     fingerprint: str
     unmatched: int
+    channels: npt.NDArray[np.str_] | None = None
+    findings: tuple[Finding, ...] = ()
 
     @property
     def positives(self) -> int:
@@ -114,8 +119,12 @@ def join_labels(matrix: Matrix, labels: pa.Table, cut_date: date) -> LabelledRow
         _floats(known, "overpaid_amount")[inside],
     )
     weights = _floats(known, "training_weight")[inside]
-    digest = _label_fingerprint(judged, dates[inside], weights)
-    return LabelledRows(rows, judged, dates[inside], weights, digest, int((~inside).sum()))
+    named = np.array([name or "unknown" for name in known["channel"].to_pylist()], dtype=np.str_)
+    undesigned = np.where(judged.weights > 0, "", named[inside])
+    digest = _label_fingerprint(judged, dates[inside], weights, undesigned)
+    outside = int((~inside).sum())
+    channels = None if known["channel"].null_count else named[inside]
+    return LabelledRows(rows, judged, dates[inside], weights, undesigned, digest, outside, channels)
 
 
 def _refuse_future(
@@ -126,24 +135,13 @@ def _refuse_future(
     inside: npt.NDArray[np.bool_],
     cut_date: date,
 ) -> None:
-    faults = []
-    late = dates >= np.datetime64(cut_date, "D")
-    if late.any():
-        faults.append(
-            f"{late.sum()} labels became known on or after the cut date {cut_date}, for example "
-            f"that of {ids[late][0]} on {dates[late][0]}; make labels as of the cut date"
-        )
     first_known = local_days(matrix.known_at[place[inside]], matrix.zone)
-    younger = first_known > dates[inside]
-    if younger.any():
-        example = ids[inside][younger][0]
-        faults.append(
-            f"{younger.sum()} rows of features became known after their label, for example "
-            f"{example} on {first_known[younger][0]}, its label on {dates[inside][younger][0]}; "
-            "build the matrix as of a date before the verdicts"
-        )
-    if faults:
-        raise LeakageError("Training would look into the future: " + "; ".join(faults) + ".")
+    refuse(
+        [
+            late_labels(ids, dates, np.datetime64(cut_date, "D")),
+            young_features(ids[inside], first_known, dates[inside]),
+        ]
+    )
 
 
 def local_days(times: npt.NDArray[np.datetime64], zone: str = ZONE) -> npt.NDArray[np.datetime64]:
@@ -174,8 +172,14 @@ def fingerprint(matrix: Matrix) -> str:
     return digest.hexdigest()
 
 
-def _label_fingerprint(judged: Judged, dates: npt.NDArray[np.datetime64], weights: Floats) -> str:
+def _label_fingerprint(
+    judged: Judged,
+    dates: npt.NDArray[np.datetime64],
+    weights: Floats,
+    channels: npt.NDArray[np.str_],
+) -> str:
     digest = hashlib.sha256(canonical_json(judged.unit_ids.tolist()))
+    digest.update(canonical_json(channels.tolist()))
     for column in (judged.labels, judged.weights, judged.overpaid, weights):
         digest.update((column + 0.0).tobytes())
     digest.update(dates.astype(np.int64).tobytes())

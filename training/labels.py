@@ -7,7 +7,8 @@ Rules. Only outcomes known before the cut date's first local moment count. A lat
 case, or a row that names a case in ``supersedes``, replaces the earlier verdict's disposition,
 amount and date; what the design said (channel, probability, weights) stays with the first verdict
 unless the later one was itself drawn. A disposition without a label in the contract (disputed, no
-documents) leaves no row. Of several cases of one unit the latest known counts.
+documents) leaves no row. Of several cases of one unit the latest known counts, and one that a
+design chose before any that none did: a tip-off must not take a drawn unit out of the estimate.
 
 Weights. ``final_weight`` is given only to units that a design chose with a known probability (the
 outcome's own, else 1/pi); others get 0: tip-offs and campaigns say nothing about the whole, and
@@ -158,7 +159,9 @@ def _label(row: Row) -> int | None:
 
 def _latest_per_unit(rows: list[Row]) -> list[Row]:
     latest: dict[tuple[str, str], Row] = {}
-    for row in sorted(rows, key=lambda r: (r["known_at"], r["case"])):
+    for row in sorted(
+        rows, key=lambda r: (r["inclusion_prob"] is not None, r["known_at"], r["case"])
+    ):
         latest[row["unit"], row["unit_id"]] = row
     return [latest[key] for key in sorted(latest)]
 

@@ -1,19 +1,22 @@
 """Ranking metrics, weighted, with intervals.
 
 In: labels, scores and weights 1/pi of judged units. Out: average precision, area under the ROC
-curve, precision and amount among the first k, and bootstrap intervals.
+curve, precision, recall, amount and share of all money among the first k, and bootstrap intervals.
 
 Average precision and ROC area treat equal scores as one threshold, as scikit-learn does.
 Precision among the first k takes units in the order of inspection (equal scores by the tie seed)
 until their weights fill k, the last one in part: with weights 1/pi that estimates the precision of
 inspecting the first k of the whole frame; with weights 1 it is the usual one. Where fewer than k
-are judged, all of them are taken. Intervals are percentiles over resamples of whole groups
+are judged, all of them are taken. The weights above 0 are what an estimate rests on: Kish's
+effective number (1965, section 11.7) says how many equal ones they are worth. Intervals are
+percentiles over resamples of whole groups
 (Efron & Tibshirani 1993, ch. 13; groups because verdicts of one entity are not independent).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,16 +94,40 @@ def roc_auc(judged: Ordered) -> float:
 
 def precision_at(judged: Ordered, k: int) -> float:
     """Return the share confirmed among the first k units of the frame."""
-    taken = _taken(judged, k)
+    taken = taken_at(judged, k)
     return float(taken @ judged.labels / taken.sum()) if taken.sum() > 0 else float("nan")
+
+
+def recall_at(judged: Ordered, k: int) -> float:
+    """Return the share of everything confirmed that is among the first k units of the frame."""
+    confirmed = float(judged.weights @ judged.labels)
+    return float(taken_at(judged, k) @ judged.labels) / confirmed if confirmed > 0 else float("nan")
+
+
+def money_share_at(judged: Ordered, k: int) -> float:
+    """Return the share of all confirmed money that is among the first k; NaN where unknown."""
+    amounts = _confirmed_amounts(judged)
+    total = float(judged.weights @ amounts)
+    return float(taken_at(judged, k) @ amounts) / total if total > 0 else float("nan")
+
+
+def one_percent(judged: Ordered) -> int:
+    """Return the number of units of the frame, as the weights estimate it, in 1 % of it."""
+    # A sum of many 1/pi that should be 14,000 can come out a hair above it.
+    return max(1, math.ceil(round(0.01 * float(judged.weights.sum()), 6)))
+
+
+def effective_number(weights: Floats) -> float:
+    """Return Kish's effective number of units, (sum of w)^2 / sum of w^2."""
+    return float(weights.sum() ** 2 / (weights @ weights)) if (weights > 0).any() else 0.0
 
 
 def amount_at(judged: Ordered, k: int) -> float | None:
     """Return the amount confirmed among the first k; None where a confirmed amount is unknown."""
-    amounts = np.where(judged.labels > 0, judged.amounts, 0.0)
+    amounts = _confirmed_amounts(judged)
     if np.isnan(amounts).any() or not (judged.labels > 0).any():
         return None
-    return float(_taken(judged, k) @ amounts)
+    return float(taken_at(judged, k) @ amounts)
 
 
 def bootstrap_intervals(
@@ -115,22 +142,50 @@ def bootstrap_intervals(
 
     ``groups`` is in the order of the input rows, as passed to ``put_in_order``.
     """
-    names, member = np.unique(groups, return_inverse=True)
-    member = member[judged.order]
-    rng = np.random.default_rng(seed)
+    values = bootstrap_values(judged, groups, statistics, replicates, seed)
+    return [percentile_interval(column, level) for column in values.T]
+
+
+def bootstrap_values(
+    judged: Ordered,
+    groups: npt.NDArray[np.str_],
+    statistics: Sequence[Callable[[Ordered], float]],
+    replicates: int,
+    seed: int,
+) -> Floats:
+    """Return each statistic in each resample, shape (replicates, statistics).
+
+    Which groups a resample holds depends on ``groups`` and ``seed`` alone: the values of two
+    rankings of the same units are pairs.
+    """
     values = np.full((replicates, len(statistics)), np.nan)
-    for b in range(replicates):
-        times = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
-        resample = judged.reweighted(judged.weights * times[member])
+    for b, times in enumerate(resampled_groups(groups, replicates, seed)):
+        resample = judged.reweighted(judged.weights * times[judged.order])
         if resample.weights.sum() > 0:
             values[b] = [statistic(resample) for statistic in statistics]
+    return values
+
+
+def resampled_groups(
+    groups: npt.NDArray[np.str_], replicates: int, seed: int
+) -> Iterator[npt.NDArray[np.int64]]:
+    """Yield, for each resample of whole groups, how often each row is in it."""
+    names, member = np.unique(groups, return_inverse=True)
+    rng = np.random.default_rng(seed)
+    for _ in range(replicates):
+        times = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
+        yield np.asarray(times[member], dtype=np.int64)
+
+
+def percentile_interval(values: Floats, level: float = 0.95) -> list[float] | None:
+    """Return the central interval of the defined values; None where there is none."""
     tail = (1.0 - level) / 2
-    intervals: list[list[float] | None] = []
-    for column in values.T:
-        defined = column[~np.isnan(column)]
-        bounds = np.quantile(defined, [tail, 1.0 - tail]) if defined.size else None
-        intervals.append(None if bounds is None else bounds.tolist())
-    return intervals
+    defined = values[~np.isnan(values)]
+    return np.quantile(defined, [tail, 1.0 - tail]).tolist() if defined.size else None
+
+
+def _confirmed_amounts(judged: Ordered) -> Floats:
+    return np.where(judged.labels > 0, judged.amounts, 0.0)
 
 
 def _at_thresholds(judged: Ordered) -> tuple[Floats, Floats]:
@@ -138,6 +193,7 @@ def _at_thresholds(judged: Ordered) -> tuple[Floats, Floats]:
     return found, np.cumsum(judged.weights)[judged.ends]
 
 
-def _taken(judged: Ordered, k: int) -> Floats:
+def taken_at(judged: Ordered, k: float) -> Floats:
+    """Return how much of each unit's weight is among the first k units of the frame."""
     before = np.cumsum(judged.weights) - judged.weights
     return np.clip(k - before, 0.0, judged.weights)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from claims.contracts import Lang, table
+from training import card_sections
 
 _TEXT: dict[str, tuple[str, str]] = {
     "title": ("Model card", "模型卡"),
@@ -96,12 +97,23 @@ def render(model_json: Mapping[str, Any], metrics: Mapping[str, Any], lang: Lang
         _section(say("use"), say("use_body")),
         _section(say("data"), _data(model_json, lang)),
         _section(say("quality"), _quality(model_json, metrics, lang)),
+        *_checks(metrics, lang),
         _section(
             say("limits"), _bullets("limit_frame", "limit_missing", "limit_totals", lang=lang)
         ),
         _section(say("versions"), _versions(model_json, lang)),
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _checks(metrics: Mapping[str, Any], lang: Lang) -> list[str]:
+    """Return the sections that the metrics record can fill."""
+    bodies = {
+        "calibration": card_sections.calibration(metrics, lang),
+        "burden": card_sections.burden(metrics, lang),
+        "leakage": card_sections.leakage(metrics, lang),
+    }
+    return [_section(card_sections.say(key, lang), body) for key, body in bodies.items() if body]
 
 
 def _speaker(lang: Lang) -> Callable[..., str]:
@@ -130,7 +142,7 @@ def _what(about: Mapping[str, Any], unit: str, lang: Lang) -> str:
     return say(
         "supervised",
         unit=unit,
-        weight=facts["detector_weight"],
+        weight=f"{facts['detector_weight']:.2f}",
         calibrated=facts["calibrated_on"],
     )
 
@@ -182,17 +194,15 @@ def _quality(about: Mapping[str, Any], metrics: Mapping[str, Any], lang: Lang) -
         record = metrics if key == "model" else metrics[key]
         rows.append([say(key), *_cells(record, at)])
     lines = "\n".join("| " + " | ".join(row) + " |" for row in rows)
-    return f"{how} {counts}\n\n{lines}\n\n{say('interval')}"
+    parts = [f"{how} {counts}", lines, say("interval"), card_sections.gains(metrics, lang)]
+    return "\n\n".join(part for part in parts if part)
 
 
 def _cells(record: Mapping[str, Any], at: list[str]) -> list[str]:
     intervals = record.get("intervals", {})
-    cells = [_cell(record[key], intervals.get(key)) for key in ("average_precision", "roc_auc")]
+    cells = [
+        card_sections.cell(record[key], intervals.get(key))
+        for key in ("average_precision", "roc_auc")
+    ]
     between = intervals.get("precision_at", {})
-    return cells + [_cell(record["precision_at"][k], between.get(k)) for k in at]
-
-
-def _cell(value: float, interval: list[float] | None) -> str:
-    if not interval:
-        return f"{value:.3f}"
-    return f"{value:.3f} ({interval[0]:.3f}–{interval[1]:.3f})"
+    return cells + [card_sections.cell(record["precision_at"][k], between.get(k)) for k in at]

@@ -2,8 +2,9 @@
 
 In: the parts of a fitted model as text. Out: ``model.json``, ``detector.json`` and, for a
 supervised model, ``model_0.txt`` ..., ``calibration.json`` and where amounts are known
-``amount.json``; plus ``manifest.json`` with the SHA-256 of each. The model version is the first 16
-hex digits of the SHA-256 of the manifest's bytes: same inputs, same bytes, same version.
+``amount.json`` (and ``amount_trees.txt``); plus ``manifest.json`` with the SHA-256 of each. The
+model version is the first 16 hex digits of the SHA-256 of the manifest's bytes: same inputs, same
+bytes, same version.
 
 Reading goes the other way round: every file is read once, every digest compared, missing and extra
 files refused, and only then does anything interpret the bytes.
@@ -24,8 +25,10 @@ from typing import Any
 from training.canonical import canonical_json
 
 MANIFEST = "manifest.json"
-FORMAT = "jihe-model-1"
-_NAME = re.compile(r"(model|detector|calibration|amount)\.json|model_\d{1,2}\.txt")
+FORMAT = "jihe-model-2"
+_NAME = re.compile(
+    r"(model|detector|calibration|amount)\.json|model_\d{1,2}\.txt|amount_trees\.txt"
+)
 
 
 class ModelFilesError(ValueError):
@@ -124,7 +127,13 @@ def _read_plain_files(folder: Path) -> dict[str, bytes]:
 def _faults(found: Mapping[str, bytes], manifest: bytes) -> str:
     """Say what differs. Only names and digests of the manifest are looked at."""
     try:
-        stated: Any = json.loads(manifest)["files"]
+        record: Any = json.loads(manifest)
+        stated: Any = record["files"]
+        if record["format"] != FORMAT:
+            return (
+                f"it is of format {str(record['format'])[:40]!r}, this program reads {FORMAT!r}; "
+                "train the model again"
+            )
         digests = {str(name): str(digest) for name, digest in stated.items()}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return "the manifest itself is damaged"

@@ -22,7 +22,8 @@ import numpy.typing as npt
 
 from training.boosters import Boosters
 from training.calibration import Platt
-from training.detectors.tail import TailDetector, add_columns
+from training.detectors.published import PublishedDetector
+from training.detectors.tail import add_columns
 
 Floats = npt.NDArray[np.float64]
 
@@ -80,7 +81,7 @@ class RiskModel:
     """A fitted supervised model."""
 
     boosters: Boosters
-    detector: TailDetector
+    detector: PublishedDetector
     hybrid: Hybrid
     calibration: Platt
 
@@ -121,7 +122,7 @@ class RiskModel:
 
     @classmethod
     def from_dict(
-        cls, record: Mapping[str, Any], boosters: Boosters, detector: TailDetector
+        cls, record: Mapping[str, Any], boosters: Boosters, detector: PublishedDetector
     ) -> RiskModel:
         """Return the model of which ``record`` is the ``to_dict``."""
         mix = {key: float(value) for key, value in record["hybrid"].items()}

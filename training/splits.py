@@ -20,6 +20,9 @@ import numpy.typing as npt
 
 from training.config import LabelSettings, SplitSettings
 
+#: Confirmed and unconfirmed verdicts without which a period is too short to test on.
+_FORWARD_LEAST = 20
+
 Rows = npt.NDArray[np.intp]
 
 
@@ -71,7 +74,8 @@ def make_splits(
     """Return forward grouped splits where the dates allow it, else grouped ones.
 
     Forward is allowed when label dates span ``forward_days`` and both the latest ``forward_share``
-    of the verdicts and those known ``gap_days`` before hold the fewest labels that training needs.
+    of the verdicts and those known ``gap_days`` before hold the fewest labels that training needs,
+    and never fewer than 20 of each kind.
     """
     fold = grouped_folds(groups, labels, settings.folds, settings.seed)
     days = dates.astype("datetime64[D]")
@@ -105,4 +109,7 @@ def _cutoff(days: npt.NDArray[np.datetime64], settings: SplitSettings) -> np.dat
 
 def _enough(labels: npt.NDArray[np.generic], needed: LabelSettings) -> bool:
     positives = int(np.count_nonzero(labels))
-    return positives >= needed.min_positives and len(labels) - positives >= needed.min_negatives
+    negatives = len(labels) - positives
+    return positives >= max(needed.min_positives, _FORWARD_LEAST) and negatives >= max(
+        needed.min_negatives, _FORWARD_LEAST
+    )

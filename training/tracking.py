@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import os
 import tempfile
 import warnings
@@ -36,6 +35,7 @@ from mlflow.exceptions import MlflowException
 
 from training.config import ExperimentConfig
 from training.model_files import read_model
+from training.run_records import files_of, flat_numbers, flat_params, metrics_bytes, tags_of
 from training.train import Trained
 
 CHAMPION, CHALLENGER = "champion", "challenger"
@@ -91,15 +91,23 @@ class Tracker:
         trained: Trained,
         config: ExperimentConfig,
         plots: Mapping[str, bytes] | None = None,
+        data_version: str = "",
     ) -> Registered:
-        """Log a run and register its model; a model already registered is returned as it is."""
+        """Log a run and register its model; a model already registered is returned as it is.
+
+        ``data_version`` is that of the claim store that the features were built from.
+        """
         name = registered_name(config.unit)
         known = self._by_digest(name, trained.model_version)
         if known is not None:
             return known
         first = self._ensure_model(name)
-        with self._run(trained, config) as run_id:
-            self._log(run_id, trained, config, plots or {})
+        tags = tags_of(trained.about, trained.model_version, config)
+        tags |= {"data_version": data_version} if data_version else {}
+        with self._run(f"{config.name}-{trained.model_version}", config) as run_id:
+            self._log(run_id, tags, trained.metrics, config)
+            self.client.log_artifacts(run_id, str(trained.folder), _FOLDER)
+            self._log_files(run_id, files_of(trained.about, trained.metrics, config), plots or {})
             registered = self._register(name, run_id, trained, config)
         alias = CHAMPION if first else CHALLENGER
         # A cold start never challenges: it learnt nothing that a champion could lose to.
@@ -118,18 +126,35 @@ class Tracker:
 
         ``files`` are logged by name.
         """
-        run = self.client.create_run(self._experiment(config), run_name=f"{config.name}-search")
-        run_id: str = run.info.run_id
-        self.client.log_batch(
-            run_id,
-            metrics=[Metric(key, value, 0, 0) for key, value in metrics.items()],
-            tags=[RunTag(key, value) for key, value in {**facts, "kind": "search"}.items()],
-        )
-        with tempfile.TemporaryDirectory() as scratch:
-            for name, content in files.items():
-                (Path(scratch) / name).write_bytes(content)
-            self.client.log_artifacts(run_id, scratch)
-        self.client.set_terminated(run_id, "FINISHED")
+        tags = {**facts, "kind": "search"}
+        with self._run(f"{config.name}-search", config) as run_id:
+            self.client.log_batch(
+                run_id,
+                metrics=[Metric(key, value, 0, 0) for key, value in metrics.items()],
+                tags=[RunTag(key, value) for key, value in tags.items()],
+            )
+            self._log_files(run_id, files, {})
+        return run_id
+
+    def record_evaluation(
+        self,
+        entry: Registered,
+        config: ExperimentConfig,
+        metrics: Mapping[str, Any],
+        plots: Mapping[str, bytes],
+    ) -> str:
+        """Log how a registered model did on later verdicts, as a run beside its own; return its id.
+
+        The registry is left as it is: an evaluation promotes nothing.
+        """
+        about = json.loads((self.folder(entry) / "model.json").read_bytes())
+        tags = tags_of(about, entry.model_version, config)
+        told = ("verdicts_from", "verdicts_before", "store_version", "as_of_date")
+        tags |= {f"evaluation.{key}": str(metrics[key]) for key in told if key in metrics}
+        tags |= {"run_kind": "evaluation", "evaluates_run": entry.run_id}
+        with self._run(f"evaluation-{entry.model_version}", config) as run_id:
+            self._log(run_id, tags, metrics, config)
+            self._log_files(run_id, {"metrics.json": metrics_bytes(metrics)}, plots)
         return run_id
 
     def promote(self, name: str) -> Registered:
@@ -218,8 +243,7 @@ class Tracker:
             ) from error
 
     @contextmanager
-    def _run(self, trained: Trained, config: ExperimentConfig) -> Iterator[str]:
-        name = f"{config.name}-{trained.model_version}"
+    def _run(self, name: str, config: ExperimentConfig) -> Iterator[str]:
         run = self.client.create_run(self._experiment(config), run_name=name)
         run_id: str = run.info.run_id
         try:
@@ -239,25 +263,25 @@ class Tracker:
     def _log(
         self,
         run_id: str,
-        trained: Trained,
+        tags: Mapping[str, str],
+        metrics: Mapping[str, Any],
         config: ExperimentConfig,
-        plots: Mapping[str, bytes],
     ) -> None:
-        facts = {key: str(trained.about[key]) for key in _FACTS}
-        facts |= {"model_version": trained.model_version, "config_hash": config.hash}
         self.client.log_batch(
             run_id,
-            metrics=[Metric(k, v, 0, 0) for k, v in flat_numbers(trained.metrics).items()],
-            params=[Param(k, v) for k, v in _flat_params(asdict(config)).items()],
-            tags=[RunTag(k, v) for k, v in facts.items()],
+            metrics=[Metric(k, v, 0, 0) for k, v in flat_numbers(metrics).items()],
+            params=[Param(k, v) for k, v in flat_params(asdict(config)).items()],
+            tags=[RunTag(k, v) for k, v in tags.items()],
         )
-        self.client.log_artifacts(run_id, str(trained.folder), _FOLDER)
+
+    def _log_files(
+        self, run_id: str, files: Mapping[str, bytes], plots: Mapping[str, bytes]
+    ) -> None:
         with tempfile.TemporaryDirectory() as scratch:
             (Path(scratch) / "plots").mkdir()
-            for name, png in plots.items():
-                (Path(scratch) / "plots" / f"{name}.png").write_bytes(png)
-            text = json.dumps(trained.metrics, indent=1, sort_keys=True)
-            (Path(scratch) / "metrics.json").write_text(text, encoding="utf-8")
+            drawn = {f"plots/{name}.png": png for name, png in plots.items()}
+            for name, content in {**files, **drawn}.items():
+                (Path(scratch) / name).write_bytes(content)
             self.client.log_artifacts(run_id, scratch)
 
     def _register(
@@ -318,37 +342,3 @@ def _make_store(home: Path) -> None:
         warnings.simplefilter("ignore", DeprecationWarning)
         MlflowClient(tracking_uri=f"sqlite:///{draft}").search_experiments()
     draft.replace(home / "mlflow.db")
-
-
-_FACTS = (
-    "kind",
-    "unit",
-    "catalogue_version",
-    "rules_version",
-    "data_fingerprint",
-    "as_of_date",
-    "training_cut_date",
-)
-
-
-def flat_numbers(record: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
-    """Return the finite numbers of a nested record under keys joined by slashes."""
-    flat: dict[str, float] = {}
-    for key, value in record.items():
-        if isinstance(value, Mapping):
-            flat |= flat_numbers(value, f"{prefix}{key}/")
-        elif isinstance(value, (list, tuple)):
-            flat |= flat_numbers({str(i): v for i, v in enumerate(value)}, f"{prefix}{key}/")
-        elif isinstance(value, (int, float)) and math.isfinite(value):
-            flat[f"{prefix}{key}"] = float(value)
-    return flat
-
-
-def _flat_params(record: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    flat: dict[str, str] = {}
-    for key, value in record.items():
-        if isinstance(value, Mapping):
-            flat |= _flat_params(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = str(list(value) if isinstance(value, tuple) else value)
-    return flat

@@ -21,22 +21,25 @@ import pyarrow as pa
 
 from features.matrix import Matrix
 from training.amount import RecoveredShare, fit_share
-from training.boosters import Boosters, fit_boosters
+from training.boosters import Boosters
+from training.calibration import Platt
 from training.canonical import canonical_json
 from training.config import ExperimentConfig
-from training.detectors.tail import TailDetector
+from training.detectors.published import PublishedDetector, make_published
 from training.evaluate import Judged, evaluate
 from training.frame import LabelledRows, fingerprint, join_labels, ordered
+from training.leakage_guard import guarded
 from training.model_files import write_model
 from training.out_of_fold import (
-    Choice,
+    Learnt,
     OutOfFold,
-    choose,
+    Verdicts,
+    calibrate,
     cross_fitted,
-    mix,
+    learn,
     score_out_of_fold,
 )
-from training.risk_model import RiskModel
+from training.risk_model import Hybrid, RiskModel
 from training.splits import Splits, make_splits
 
 Floats = npt.NDArray[np.float64]
@@ -95,49 +98,45 @@ def train_supervised(
     anomaly = detector.anomaly_score(matrix.values)
     centre, spread = _moments(anomaly)
     splits = make_splits(judged.groups, judged.labels, labelled.dates, config.splits, config.labels)
-    standardised = (anomaly[labelled.rows] - centre) / spread
-    tested = _test_out_of_fold(matrix, labelled, standardised, splits, config)
-    choice = choose(tested, judged.labels, judged.weights, config.hybrid.detector_weights)
-    boosters = _fit_on_all(matrix, labelled, config)
-    model = RiskModel(boosters, detector, mix(choice, centre, spread), choice.calibration)
-    share = _fit_share(judged, matrix.finding_kinds[labelled.rows], config)
+    labelled = guarded(matrix, labelled, splits, config, cut_date)
+    verdicts = _verdicts(matrix, labelled, (anomaly[labelled.rows] - centre) / spread, config)
+    constraints = _constraints(matrix, config)
+    tested = score_out_of_fold(verdicts, splits, config.trees, config.hybrid, constraints)
+    learnt = learn(verdicts, config.trees, config.hybrid, constraints)
+    model = _joined(
+        learnt, detector, centre, spread, calibrate(tested, judged.labels, judged.weights)
+    )
+    share = _fit_share(verdicts, labelled, matrix.finding_kinds[labelled.rows], config)
     about = _about(matrix, config, "supervised", cut_date) | {
-        "labels": _label_facts(labelled, splits, tested, choice),
-        "boosters": len(boosters.texts),
+        "labels": _label_facts(labelled, verdicts, splits, tested, learnt),
+        "boosters": len(learnt.boosters.texts),
         "amounts_known": share is not None,
+        "amount_trees": share is not None and share.trees is not None,
     }
     folder = write_model(_files(about, model, share), models)
     return _judge(folder, about, labelled, tested, config)
 
 
-def _test_out_of_fold(
-    matrix: Matrix,
-    labelled: LabelledRows,
-    standardised: Floats,
-    splits: Splits,
-    config: ExperimentConfig,
-) -> OutOfFold:
-    return score_out_of_fold(
-        matrix.values[labelled.rows],
-        labelled.judged.labels,
-        labelled.training_weights,
-        standardised,
-        splits,
-        config.trees,
-        _constraints(matrix, config),
+def _verdicts(
+    matrix: Matrix, labelled: LabelledRows, detector: Floats, config: ExperimentConfig
+) -> Verdicts:
+    """Return what is learnt from; weights are tempered, and each channel has its own."""
+    designed = labelled.undesigned == ""
+    tempered = labelled.training_weights**config.labels.power
+    weights = np.where(labelled.training_weights > 0, tempered, 0.0)
+    weights = np.where(designed, weights, config.labels.undesigned)
+    return Verdicts(
+        matrix.values[labelled.rows], labelled.judged.labels, weights, detector, labelled.undesigned
     )
 
 
-def _fit_on_all(matrix: Matrix, labelled: LabelledRows, config: ExperimentConfig) -> Boosters:
-    """Fit the trees that are stored on every verdict that carries a training weight."""
-    carried = labelled.training_weights > 0
-    return fit_boosters(
-        matrix.values[labelled.rows[carried]],
-        labelled.judged.labels[carried],
-        labelled.training_weights[carried],
-        config.trees,
-        _constraints(matrix, config),
-    )
+def _joined(
+    learnt: Learnt, detector: PublishedDetector, centre: float, spread: float, found: Platt
+) -> RiskModel:
+    """Return the model; the prior's intercept goes into the calibration's."""
+    intercept = found.intercept + found.slope * learnt.prior.intercept
+    hybrid = Hybrid(learnt.believed, learnt.prior.slope, centre, spread)
+    return RiskModel(learnt.boosters, detector, hybrid, Platt(found.slope, intercept))
 
 
 def _need_labels(labelled: LabelledRows, config: ExperimentConfig) -> None:
@@ -149,12 +148,19 @@ def _need_labels(labelled: LabelledRows, config: ExperimentConfig) -> None:
             f"{labelled.negatives}. The cold-start ranking stays in use; inspect more units drawn "
             "by a plan."
         )
+    judged, carried = labelled.judged, labelled.training_weights > 0
+    entities = len(np.unique(judged.groups))
+    guilty = len(np.unique(judged.groups[carried & (judged.labels > 0)]))
+    if entities < config.splits.folds or guilty < 2:
+        raise TooFewLabelsError(
+            f"Training needs verdicts on at least {config.splits.folds} entities, confirmed ones "
+            f"on at least 2; there are {entities} and {guilty}. The cold-start ranking stays in "
+            "use; inspect units of more entities."
+        )
 
 
-def _fit_detector(matrix: Matrix, config: ExperimentConfig) -> TailDetector:
-    settings = config.detector
-    detector = TailDetector(list(matrix.directions), settings.floor, settings.knots, settings.damp)
-    return detector.fit(matrix.values)
+def _fit_detector(matrix: Matrix, config: ExperimentConfig) -> PublishedDetector:
+    return make_published(config.detector, matrix).fit(matrix.values)
 
 
 def _moments(score: Floats) -> tuple[float, float]:
@@ -171,15 +177,20 @@ def _constraints(matrix: Matrix, config: ExperimentConfig) -> list[int]:
 
 
 def _fit_share(
-    judged: Judged, kinds: npt.NDArray[np.str_], config: ExperimentConfig
+    verdicts: Verdicts,
+    labelled: LabelledRows,
+    kinds: npt.NDArray[np.str_],
+    config: ExperimentConfig,
 ) -> RecoveredShare | None:
+    judged = labelled.judged
     confirmed = judged.labels > 0
     return fit_share(
         judged.overpaid[confirmed],
         judged.amounts[confirmed],
         kinds[confirmed],
-        judged.weights[confirmed],
-        config.amount.strength,
+        verdicts.weights[confirmed],
+        verdicts.values[confirmed],
+        config.amount,
     )
 
 
@@ -191,9 +202,10 @@ def _judge(
     config: ExperimentConfig,
 ) -> Trained:
     labels, weights = labelled.judged.labels, labelled.judged.weights
-    log_odds = cross_fitted(tested, labels, weights, config.hybrid.detector_weights)
+    log_odds = cross_fitted(tested, labels, weights)
     judged = labelled.judged.take(tested.rows)
-    metrics = evaluate(judged, log_odds, config.evaluation)
+    metrics = evaluate(judged, log_odds, config.evaluation, calibrated=True)
+    metrics["leakage"] = [finding.to_dict() for finding in labelled.findings]
     return Trained(folder, about, metrics, judged, log_odds)
 
 
@@ -218,7 +230,11 @@ def _about(matrix: Matrix, config: ExperimentConfig, kind: str, cut: date) -> di
 
 
 def _label_facts(
-    labelled: LabelledRows, splits: Splits, tested: OutOfFold, choice: Choice
+    labelled: LabelledRows,
+    verdicts: Verdicts,
+    splits: Splits,
+    tested: OutOfFold,
+    learnt: Learnt,
 ) -> dict[str, Any]:
     return {
         "n": len(labelled.rows),
@@ -228,7 +244,9 @@ def _label_facts(
         "splits": splits.kind,
         "forward_cutoff": None if splits.cutoff is None else str(splits.cutoff),
         "calibrated_on": len(tested.rows),
-        "detector_weight": choice.detector_weight,
+        "without_design": int(((labelled.undesigned != "") & (verdicts.weights > 0)).sum()),
+        "detector_weight": learnt.prior.slope,
+        "trees_weight": learnt.believed,
     }
 
 
@@ -243,6 +261,8 @@ def _files(
     files |= _model_texts(model.boosters)
     if share is not None:
         files["amount.json"] = canonical_json(share.to_dict())
+        if share.trees is not None:
+            files["amount_trees.txt"] = share.trees.texts[0].encode("utf-8")
     return files
 
 

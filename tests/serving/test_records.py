@@ -57,7 +57,7 @@ def a_record(
         "logit_risk_score", base, names,
         np.array(values or [9.8, math.log1p(1_234_500), 3.0]), np.array(contributions), calibration,
     )  # fmt: skip
-    return make_record(scored, terms, hits, facts or {}, TYPICAL, Share(1_000_000, 0.25))
+    return make_record(scored, terms, hits, facts or {}, TYPICAL, Share(1_000_000, 0.25, 0.25, {}))
 
 
 def test_a_record_by_hand() -> None:

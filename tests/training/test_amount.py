@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from training.amount import AmountError, RecoveredShare, fit_share
+from training.config import AmountSettings
 
 
 def share_of(strength: float = 2.0) -> RecoveredShare:
@@ -15,7 +16,7 @@ def share_of(strength: float = 2.0) -> RecoveredShare:
         paid=np.array([100, 200, 1000, 100]),
         groups=np.array(["a", "a", "b", "b"]),
         weights=np.array([1.0, 1.0, 2.0, 5.0]),
-        strength=strength,
+        settings=AmountSettings(strength=strength),
     )
     assert found is not None
     return found
@@ -63,9 +64,59 @@ def test_refuses_negative_amounts_strengths_and_odd_risks():
     with pytest.raises(AmountError, match="below 0"):
         fit_share(np.array([-1.0]), np.array([5]), np.array(["a"]), np.ones(1))
     with pytest.raises(AmountError, match="strength"):
-        fit_share(np.array([1.0]), np.array([5]), np.array(["a"]), np.ones(1), 0.0)
+        fit_share(
+            np.array([1.0]),
+            np.array([5]),
+            np.array(["a"]),
+            np.ones(1),
+            None,
+            AmountSettings(strength=0.0),
+        )
     with pytest.raises(AmountError, match="probability"):
         share_of().expected(np.array([1.5]), np.array([5]), np.array(["a"]))
     with pytest.raises(AmountError, match="Unknown amount"):
         RecoveredShare.from_dict({"method": "?"})
     assert RecoveredShare.from_dict(share_of().to_dict()) == share_of()
+
+
+def halves(n: int = 400) -> tuple[RecoveredShare, np.ndarray, np.ndarray]:
+    """Return a share learnt from n cases of one kind: .9 where the feature is high, else .1."""
+    values = np.random.default_rng(5).normal(size=(n, 3))
+    high = values[:, 1] > 0
+    overpaid = np.where(high, 90.0, 10.0)
+    groups = np.full(n, "a")
+    found = fit_share(overpaid, np.full(n, 100), groups, np.ones(n), values)
+    assert found is not None
+    return found, values, high
+
+
+def test_trees_find_the_share_that_a_feature_decides():
+    found, values, high = halves()
+    share = found.share(np.full(len(values), "a"), values)
+    # 60 rounds at .05 go 95 % of the way from the kind's .5.
+    assert share[high].min() > 0.8
+    assert share[~high].max() < 0.2
+    assert ((share > 0) & (share <= 1)).all()
+
+
+def test_the_parts_of_a_share_add_up_whatever_the_values():
+    found, values, _ = halves()
+    odd = np.vstack([values, np.full((1, 3), np.nan), np.full((1, 3), np.inf)])
+    groups = np.array([*["a"] * len(values), "never seen", "a"])
+    parts, share = found.parts(groups, odd), found.share(groups, odd)
+    total = parts.base + parts.contributions.sum(axis=1) + parts.limit
+    assert np.abs(total - share).max() <= 1e-9
+    assert np.abs(parts.contributions[:, 1]).max() > 0.3
+
+
+def test_few_amounts_get_no_trees_and_trees_survive_their_text():
+    found, values, _ = halves()
+    assert halves(49)[0].trees is None
+    assert found.trees is not None
+    again = RecoveredShare.from_dict(found.to_dict(), found.trees.texts[0])
+    groups = np.full(len(values), "a")
+    assert again.share(groups, values).tobytes() == found.share(groups, values).tobytes()
+    with pytest.raises(AmountError, match="do not belong together"):
+        RecoveredShare.from_dict(found.to_dict())
+    with pytest.raises(AmountError, match="pass their values"):
+        found.share(groups)

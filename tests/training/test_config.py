@@ -37,7 +37,14 @@ def test_unknown_keys_are_refused_all_at_once_with_what_is_allowed():
         ({"name": "x", "unit": "claim", "trees": 3}, "'trees' must be a table"),
         ({"name": "x", "unit": "claim", "detector": {"floor": 0}}, r"detector\.floor"),
         ({"name": "x", "unit": "claim", "labels": {"min_positives": 1}}, r"labels\.min_positives"),
-        ({"name": "x", "unit": "claim", "hybrid": {"detector_weights": []}}, r"hybrid\.detector"),
+        (
+            {"name": "x", "unit": "claim", "hybrid": {"slope": 0.1}},
+            r"hybrid\.slope must be at least",
+        ),
+        ({"name": "x", "unit": "claim", "detector": {"kind": "isolation_forest"}}, "no sum"),
+        ({"name": "x", "unit": "claim", "detector": {"lead": -1}}, r"detector\.violation"),
+        ({"name": "x", "unit": "claim", "amount": {"leaves": 1}}, r"amount\.least, rounds"),
+        ({"name": "x", "unit": "claim", "labels": {"power": 2}}, r"labels\.power"),
     ],
 )
 def test_wrong_values_are_refused(raw: dict, fault: str):

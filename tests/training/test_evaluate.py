@@ -14,8 +14,12 @@ from training.metrics import (
     amount_at,
     average_precision,
     bootstrap_intervals,
+    effective_number,
+    money_share_at,
+    one_percent,
     precision_at,
     put_in_order,
+    recall_at,
     roc_auc,
 )
 
@@ -52,6 +56,68 @@ def test_precision_at_counts_units_of_the_frame():
     assert precision_at(judged, 4) == pytest.approx(2 / 4)
     assert precision_at(judged, 7) == pytest.approx(4 / 7)
     assert amount_at(judged, 7) == pytest.approx(2 * 100 + 2 * 10)
+
+
+def test_recall_and_money_by_hand():
+    # Weights 2, 3, 5; the first 4 units of the frame are the first (2) and two of the second's 3.
+    judged = order([1, 1, 1], [3, 2, 1], [2, 3, 5], [100, 10, 40])
+    assert recall_at(judged, 4) == pytest.approx(4 / 10)
+    # Money in the frame 2 * 100 + 3 * 10 + 5 * 40 = 430; among the first four 200 + 2 * 10.
+    assert money_share_at(judged, 4) == pytest.approx(220 / 430)
+    assert recall_at(judged, 99) == money_share_at(judged, 99) == 1.0
+    assert np.isnan(recall_at(order([0, 0], [2, 1]), 1))
+    assert np.isnan(money_share_at(order([1, 1], [2, 1], None, [5, np.nan]), 1))
+
+
+def test_one_percent_is_of_the_frame_and_rounded_up():
+    assert one_percent(order([1, 0], [2, 1], [150, 51])) == 3  # of 201 units
+    assert one_percent(order([1, 0], [2, 1], [150, 50])) == 2
+    assert one_percent(order([1, 0], [2, 1])) == 1
+    tenths = order([1] * 1000, range(1000), [0.1] * 1000)
+    assert float(tenths.weights.sum()) * 0.01 > 1  # by a hair
+    assert one_percent(tenths) == 1
+
+
+def test_effective_number_by_hand():
+    # (1 + 3)^2 / (1 + 9)
+    assert effective_number(np.array([1.0, 3.0])) == pytest.approx(1.6)
+    assert effective_number(np.full(7, 4.0)) == pytest.approx(7)
+    assert effective_number(np.zeros(3)) == 0.0
+
+
+def test_differences_are_paired():
+    """Two rankings that are one differ by nothing in every resample; a better one is above 0."""
+    rng = np.random.default_rng(6)
+    judged = build(rng.random(200) < 0.3)
+    some = EvaluationSettings(at=(20,), bootstrap=60)
+    same = evaluate(judged, judged.amounts.astype(float), some)["difference"]
+    by_amount = same["baseline_sort_by_amount"]
+    assert by_amount["average_precision"] == {"value": 0.0, "interval": [0.0, 0.0]}
+    good = evaluate(judged, judged.labels + 0.5 * rng.random(200), some)
+    gain = good["difference"]["baseline_rules"]["average_precision"]
+    expected = good["average_precision"] - good["baseline_rules"]["average_precision"]
+    assert gain["value"] == pytest.approx(expected)
+    assert 0 < gain["interval"][0] < gain["value"] < gain["interval"][1]
+    assert set(good["difference"]["baseline_rules"]["money_share_at"]) == {"20", "1%"}
+
+
+def test_a_log_odds_is_judged_as_a_probability_too():
+    labels = np.arange(60) % 4 == 0
+    some = EvaluationSettings(at=(5,), bootstrap=10)
+    record = evaluate(build(labels), np.where(labels, 2.0, -2.0), some, calibrated=True)
+    # Every unit misses by 1 / (1 + e^2) = .1192.
+    assert record["calibration"]["brier"] == pytest.approx(0.1192**2, rel=1e-3)
+    assert record["calibration"]["slope"] is None  # nothing contradicts certainty
+    assert "calibration" not in evaluate(build(labels), labels * 1.0, some)
+
+
+def test_an_unknown_amount_leaves_money_out_and_is_counted():
+    judged = build(np.arange(60) % 4 == 0)
+    judged.overpaid[0] = np.nan
+    record = evaluate(judged, judged.labels, EvaluationSettings(at=(5,), capacity=5, bootstrap=0))
+    assert record["amounts_unknown"] == 1
+    assert not {"amount_at", "money_share_at"} & set(record)
+    assert record["capacity"] == {"k": 5, "precision": 1.0, "recall": 5 / 15, "amount": None}
 
 
 def test_an_unknown_confirmed_amount_leaves_no_amount():
@@ -125,14 +191,23 @@ def test_the_record_has_the_agreed_shape():
     labels = np.arange(60) % 4 == 0
     settings_ = EvaluationSettings(at=(5, 10), capacity=7, bootstrap=10)
     record = evaluate(build(labels), labels * 1.0, settings_)
-    keys = {"average_precision", "roc_auc", "precision_at", "amount_at", "capacity", "intervals"}
+    agreed = {"average_precision", "roc_auc", "precision_at"}
+    keys = agreed | {
+        "recall_at", "amount_at", "money_share_at", "capacity", "intervals"
+    }  # fmt: skip
     baselines = {"baseline_sort_by_amount", "baseline_rules"}
-    assert set(record) == keys | baselines | {"unit", "n", "positives"}
+    counts = {"unit", "n", "positives", "frame_units", "effective_positives", "amounts_unknown"}
+    assert set(record) == keys | baselines | counts | {"difference"}
     assert all(set(record[name]) == keys for name in baselines)
     assert (record["unit"], record["n"], record["positives"]) == ("claim", 60, 15)
     assert record["precision_at"] == {"5": 1.0, "10": 1.0}
     assert record["amount_at"] == {"5": 50.0, "10": 100.0}
-    assert record["capacity"] == {"k": 7, "precision": 1.0, "amount": 70.0}
+    assert record["capacity"] == {
+        "k": 7, "precision": 1.0, "amount": 70.0, "recall": 7 / 15, "money_share": 7 / 15,
+    }  # fmt: skip
+    assert record["recall_at"] == {"5": 5 / 15, "10": 10 / 15}
+    # 1 % of 60 units is one of fifteen equal amounts.
+    assert record["money_share_at"] == {"5": 5 / 15, "10": 10 / 15, "1%": 1 / 15}
     assert record["intervals"]["roc_auc"] == [1.0, 1.0]
     # Units 59, 58, 57, 56, 55 by amount: only 56 is confirmed.
     assert record["baseline_sort_by_amount"]["precision_at"]["5"] == pytest.approx(0.2)
@@ -142,6 +217,15 @@ def test_units_without_weight_are_not_judged():
     labels = np.arange(40) % 2 == 0
     record = evaluate(build(labels, np.arange(40) < 20), np.arange(40.0), EvaluationSettings())
     assert (record["n"], record["positives"]) == (20, 10)
+
+
+def test_the_record_says_what_its_weights_are_worth():
+    labels = np.arange(40) < 2
+    weights = np.where(np.arange(40) == 0, 3.0, 1.0)
+    record = evaluate(build(labels, weights), labels * 1.0, EvaluationSettings(bootstrap=0))
+    assert record["frame_units"] == 42.0
+    # Two confirmed of weight 3 and 1: (3 + 1)^2 / (9 + 1).
+    assert record["effective_positives"] == pytest.approx(1.6)
 
 
 def test_row_order_changes_nothing():

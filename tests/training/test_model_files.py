@@ -36,7 +36,7 @@ def nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.fail("something was interpreted before the digests were compared")
 
     monkeypatch.setattr("training.apply.json.loads", fail)
-    monkeypatch.setattr("training.apply.TailDetector.from_dict", fail)
+    monkeypatch.setattr("training.apply.read_published", fail)
     monkeypatch.setattr("training.apply.Boosters.from_texts", fail)
     monkeypatch.setattr("training.model_files.json.loads", lambda _: {"files": {}})
 
@@ -109,7 +109,7 @@ def test_the_version_is_the_digest_of_the_manifest(tmp_path: Path):
     manifest = (folder / "manifest.json").read_bytes()
     assert folder.name == hashlib.sha256(manifest).hexdigest()[:16] == model_version(folder)
     stated = {name: hashlib.sha256(content).hexdigest() for name, content in FILES.items()}
-    assert json.loads(manifest) == {"files": stated, "format": "jihe-model-1"}
+    assert json.loads(manifest) == {"files": stated, "format": "jihe-model-2"}
     assert write_model(dict(reversed(FILES.items())), tmp_path) == folder
 
 
@@ -127,3 +127,11 @@ def test_canonical_json_has_one_spelling():
     assert canonical_json({"b": 0.1, "a": ["é", 1.0]}) == '{"a":["é",1.0],"b":0.1}'.encode()
     with pytest.raises(ValueError, match="not JSON compliant"):
         canonical_json(float("nan"))
+
+
+def test_a_folder_of_another_format_is_named_as_one(copy: Path):
+    manifest = copy / "manifest.json"
+    old = manifest.read_bytes().replace(b"jihe-model-2", b"jihe-model-1")
+    manifest.write_bytes(old)
+    with pytest.raises(ModelFilesError, match="format 'jihe-model-1', this program reads"):
+        apply.load(copy)

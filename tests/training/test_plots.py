@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from training import plots
+from training import canvas, plots, shap_plot
 from training.apply import load
 
 
@@ -31,6 +33,46 @@ def test_a_disagreement_is_not_drawn(world, monkeypatch):
     boosters = load(world.supervised.folder).risk_model.boosters
     values = world.matrix.values[:20]
     ours = boosters.contributions(values)
-    monkeypatch.setattr(plots, "tree_explainer_values", lambda *_: ours + 1e-5)
+    monkeypatch.setattr(shap_plot, "tree_explainer_values", lambda *_: ours + 1e-5)
     with pytest.raises(plots.PlotError, match="disagree"):
         plots.shap_summary(boosters, values, world.matrix.names)
+
+
+def test_without_a_chinese_font_labels_are_english(world, monkeypatch):
+    trained = world.supervised
+    with_font = plots.gain(trained.judged, trained.log_odds, 1)
+    monkeypatch.setattr(canvas, "_chinese_font", lambda: "")
+    assert canvas.both("Share", "比例") == "Share"
+    # A missing glyph would be a warning, and a warning fails the test.
+    assert set(plots.draw_all(trained.judged, trained.log_odds, 1)) == {
+        "precision_recall", "calibration", "gain"
+    }  # fmt: skip
+    assert plots.gain(trained.judged, trained.log_odds, 1).startswith(with_font[:8])
+
+
+def test_a_score_without_probability_has_no_calibration_plot(world):
+    trained = world.supervised
+    drawn = plots.draw_all(trained.judged, trained.log_odds, 1, calibrated=False)
+    assert set(drawn) == {"precision_recall", "gain"}
+
+
+def test_money_is_drawn_where_it_is_known_and_cases_where_it_is_not(world):
+    judged, log_odds = world.supervised.judged, world.supervised.log_odds
+    money = plots.gain(judged, log_odds, 1)
+    confirmed = np.flatnonzero(judged.labels > 0)
+    overpaid = judged.overpaid.copy()
+    overpaid[confirmed[0]] = np.nan
+    assert plots.gain(replace(judged, overpaid=overpaid), log_odds, 1) != money
+    # Ten times every amount is the same share of the money.
+    assert plots.gain(replace(judged, overpaid=10 * judged.overpaid), log_odds, 1) == money
+
+
+def test_the_burden_of_told_groups_is_drawn():
+    groups = [
+        {"group": "a", "n": 20, "burden": 1.4, "intervals": {"burden": [0.9, 1.8]}},
+        {"group": "b", "n": 12, "burden": 0.5},
+        {"group": "(merged)", "n": 4},
+    ]
+    record = {"level": {"groups": groups, "merged": ["c"], "suppressed": True}}
+    png = plots.burden(record, [("Level", "a"), ("Level", "b")], 100)
+    assert png.startswith(b"\x89PNG")

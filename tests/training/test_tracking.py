@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import getpass
+import hashlib
+import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 from training.model_files import ModelFilesError
-from training.tracking import RegistryError, Tracker, flat_numbers
+from training.run_records import code_version, flat_numbers, signature
+from training.tracking import RegistryError, Tracker
 
 NAME = "jihe-claim"
 
@@ -20,7 +24,7 @@ def recorded(world, tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("tracking") / "store"
     tracker = Tracker(home)
     tracker.record(world.cold, world.config)
-    tracker.record(world.supervised, world.config, {"curve": b"\x89PNG"})
+    tracker.record(world.supervised, world.config, {"curve": b"\x89PNG"}, "store-7")
     return home
 
 
@@ -79,7 +83,7 @@ def test_the_champions_folder_is_verified_wherever_the_store_lies(tracker: Track
 
 def test_artifacts_are_plain_and_name_no_person(recorded: Path):
     files = [path for path in (recorded / "artifacts").rglob("*") if path.is_file()]
-    assert {path.suffix for path in files} == {".json", ".txt", ".png"}
+    assert {path.suffix for path in files} == {".json", ".txt", ".png", ".md"}
     assert not [path for path in files if path.name == "MLmodel"]
     assert not [path for path in files if path.read_bytes()[:1] == b"\x80"]
     store = (recorded / "mlflow.db").read_bytes()
@@ -98,9 +102,61 @@ def test_a_run_holds_what_is_needed_to_repeat_it(tracker: Tracker, world):
     got = run.data.metrics["baseline_rules/precision_at/50"]
     assert got == world.supervised.metrics["baseline_rules"]["precision_at"]["50"]
 
+    assert run.data.tags["data_version"] == "store-7"
+    assert run.data.tags["code_version"] == code_version()
+    assert run.data.tags["label_fingerprint"] == world.supervised.about["labels"]["fingerprint"]
+    low = run.data.metrics["intervals/average_precision/0"]
+    assert low == world.supervised.metrics["intervals"]["average_precision"][0]
+    assert "money_share_at/1percent" in run.data.metrics
+    assert "calibration/slope" in run.data.metrics
+    assert not [key for key in run.data.metrics if "venn_abers" in key or "leakage" in key]
+
+
+def test_the_files_beside_a_model_say_what_goes_in_and_what_it_is_worth(recorded: Path, world):
+    folder = next(p.parent for p in (recorded / "artifacts").rglob("metrics.json")
+                  if (p.parent / "model" / "calibration.json").exists())  # fmt: skip
+    names = {path.name for path in folder.iterdir() if path.is_file()}
+    assert names == {
+        "config.json", "metrics.json", "signature.json", "model_card.en.md", "model_card.zh.md"
+    }  # fmt: skip
+    inputs = json.loads((folder / "signature.json").read_bytes())["inputs"]
+    assert [column["name"] for column in inputs] == list(world.matrix.names)
+    digest = hashlib.sha256((folder / "config.json").read_bytes()).hexdigest()
+    assert digest == world.config.hash
+
+
+def test_a_cold_start_puts_out_no_probability(world):
+    assert [c["name"] for c in signature(world.cold.about)["outputs"]] == ["anomaly_score"]
+
+
+def test_the_code_version_is_that_of_the_sources():
+    assert re.fullmatch(r"[0-9.]+[a-z0-9.]*\+[0-9a-f]{16}", code_version())
+
+
+def test_an_evaluation_is_a_run_that_leaves_the_registry_alone(tracker: Tracker, world):
+    entry = tracker.challenger(NAME)
+    assert entry is not None
+    before = tracker.versions(NAME)
+    record = {"average_precision": 0.5, "verdicts_from": "2024-06-01"}
+    run = tracker.client.get_run(
+        tracker.record_evaluation(entry, world.config, record, {"gain": b"\x89PNG"})
+    )
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["run_kind"] == "evaluation"
+    assert run.data.tags["evaluates_run"] == entry.run_id
+    assert run.data.tags["evaluation.verdicts_from"] == "2024-06-01"
+    assert run.data.metrics == {"average_precision": 0.5}
+    assert tracker.versions(NAME) == before
+    assert tracker.metrics(entry) == world.supervised.metrics
+
 
 def test_only_finite_numbers_become_metrics():
-    record = {"a": 1, "b": {"c": [0.5, float("nan")], "d": None}, "e": "text"}
+    record = {
+        "a": 1,
+        "b": {"c": [0.5, float("nan")], "d": None},
+        "e": "text",
+        "leakage": [{"x": 1}],
+    }
     assert flat_numbers(record) == {"a": 1.0, "b/c/0": 0.5}
 
 

@@ -77,14 +77,24 @@ def test_the_model_says_what_it_was_made_from(world):
 
 
 def test_too_few_verdicts_are_refused_in_a_sentence(world, tmp_path):
-    few = world.labels.slice(0, 30)
-    with pytest.raises(TooFewLabelsError, match=r"at least 20 confirmed and 20 unconfirmed.*"
+    few = world.labels.slice(0, 8)
+    with pytest.raises(TooFewLabelsError, match=r"at least 5 confirmed and 5 unconfirmed.*"
                        "cold-start ranking stays"):  # fmt: skip
         train_supervised(world.matrix, few, world.config, tmp_path, CUT)
     weightless = with_column(world.labels, "training_weight", [0.0] * len(world.labels))
     with pytest.raises(TooFewLabelsError, match="there are 0 and 0"):
         train_supervised(world.matrix, weightless, world.config, tmp_path, CUT)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_verdicts_on_one_entity_alone_are_refused(world, tmp_path):
+    alone = world.matrix.groups == world.matrix.groups[0]
+    groups = np.where(alone | (world.labels["label"].to_numpy() == 1), "one", world.matrix.groups)
+    matrix = replace(world.matrix, groups=groups)
+    with pytest.raises(
+        TooFewLabelsError, match=r"confirmed ones on at least 2; there are .* and 1"
+    ):
+        train_supervised(matrix, world.labels, world.config, tmp_path, CUT)
 
 
 def with_column(labels: pa.Table, name: str, values: list) -> pa.Table:
@@ -146,7 +156,6 @@ def test_undesigned_verdicts_neither_train_nor_judge(world, tmp_path):
 def test_monotone_features_never_lower_the_margin(world, config_of, tmp_path):
     config = config_of(
         trees={"rounds": 30, "seeds": [1], "monotone": ["feature_0"]},
-        hybrid={"detector_weights": [0.0]},
     )
     model = load(train_supervised(world.matrix, world.labels, config, tmp_path, CUT).folder)
     rows = np.repeat(world.matrix.values[:1], 50, axis=0)

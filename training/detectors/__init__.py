@@ -3,6 +3,13 @@
 In: rows by columns. Out: ``fit(X)`` freezes what is usual, ``anomaly_score(X)`` says how unusual a
 row is, higher = more, the same alone and in any batch; ``to_dict`` and ``read_detector`` carry a
 fitted one through JSON without losing a bit.
+
+>>> import numpy as np
+>>> rows = np.random.default_rng(1).normal(size=(500, 3))
+>>> ensemble = RankEnsemble([("cuts", IsolationForestDetector()), ("bars", HistogramDetector())])
+>>> score = ensemble.fit(rows).anomaly_score([[0.0, 0.0, 0.0], [6.0, 6.0, -6.0]])
+>>> bool(score[1] > score[0])
+True
 """
 
 from __future__ import annotations
@@ -12,6 +19,7 @@ from typing import Any
 
 from training.detectors.base import DetectorError
 from training.detectors.ensemble import RankEnsemble
+from training.detectors.family_tail import FamilyTailDetector
 from training.detectors.histogram import HistogramDetector
 from training.detectors.isolation_forest import IsolationForestDetector
 from training.detectors.neighbour_distance import NeighbourDistanceDetector
@@ -23,6 +31,7 @@ from training.detectors.tail import TailDetector
 __all__ = [
     "AnyDetector",
     "DetectorError",
+    "FamilyTailDetector",
     "HistogramDetector",
     "IsolationForestDetector",
     "NeighbourDistanceDetector",

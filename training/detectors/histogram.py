@@ -55,6 +55,8 @@ class HistogramDetector(Detector):
     """
 
     method = "histogram-1"
+    #: The score of a row without any term.
+    base_value_ = 0.0
 
     def __init__(
         self, bins: Literal["dynamic", "static"] = "dynamic", most_bins: int = 100

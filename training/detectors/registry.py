@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from training.detectors.base import Detector, DetectorError
+from training.detectors.family_tail import FamilyTailDetector
 from training.detectors.histogram import HistogramDetector
 from training.detectors.isolation_forest import IsolationForestDetector
 from training.detectors.neighbour_distance import NeighbourDistanceDetector
@@ -13,7 +14,7 @@ from training.detectors.peer_residual import PeerResidualDetector
 from training.detectors.robust_distance import RobustDistanceDetector
 from training.detectors.tail import TailDetector
 
-AnyDetector = Detector | TailDetector
+AnyDetector = Detector | TailDetector | FamilyTailDetector
 
 _TAIL = "tail-sum-1"
 _SINGLE: dict[str, type[Detector]] = {
@@ -43,7 +44,9 @@ def read_member(record: Mapping[str, Any]) -> AnyDetector:
     method = record.get("method")
     if method == _TAIL:
         return TailDetector.from_dict(record)
+    if method == FamilyTailDetector.method:
+        return FamilyTailDetector.from_dict(record)
     if method not in _SINGLE:
-        known = ", ".join(sorted([*_SINGLE, _TAIL]))
+        known = ", ".join(sorted([*_SINGLE, _TAIL, FamilyTailDetector.method]))
         raise DetectorError(f"Unknown detector method {method!r}; known are {known}.")
     return _SINGLE[method].from_dict(record)
