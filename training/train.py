@@ -151,9 +151,9 @@ def _need_labels(labelled: LabelledRows, config: ExperimentConfig) -> None:
     guilty = len(np.unique(judged.groups[carried & (judged.labels > 0)]))
     if entities < config.splits.folds or guilty < 2:
         raise TooFewLabelsError(
-            f"Training needs verdicts on at least {config.splits.folds} entities, confirmed ones on "
-            f"at least 2; there are {entities} and {guilty}. The cold-start ranking stays in use; "
-            "inspect units of more entities."
+            f"Training needs verdicts on at least {config.splits.folds} entities, confirmed ones "
+            f"on at least 2; there are {entities} and {guilty}. The cold-start ranking stays in "
+            "use; inspect units of more entities."
         )
 
 
