@@ -235,7 +235,7 @@ def shares_of(
     parts = model.explain_shares(groups, values)
     if parts is None:
         return [None] * len(paid)
-    found = []
+    found: list[Share | None] = []
     for n, amount in enumerate(paid.tolist()):
         row, base, limit = parts.contributions[n], float(parts.base[n]), float(parts.limit[n])
         of_feature = {model.names[f]: float(row[f]) for f in np.flatnonzero(row)}

@@ -52,7 +52,7 @@ class Prior:
     def start(self, detector: Floats, channels: npt.NDArray[np.str_]) -> Floats:
         """Return the log-odds of judged units, each within its channel."""
         shift = np.array([self.shifts.get(str(channel), 0.0) for channel in channels])
-        return self.log_odds(detector) + shift
+        return np.asarray(self.log_odds(detector) + shift)
 
 
 def fit_prior(

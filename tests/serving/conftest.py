@@ -172,7 +172,7 @@ def scores_table(matrix: Matrix, model: FittedModel) -> pa.Table:
     if scores.risk_score is not None:
         columns["risk_score"] = scores.risk_score
         columns["expected_amount"] = model.expected_amount(
-            scores.risk_score, matrix.amounts, matrix.finding_kinds
+            scores.risk_score, matrix.amounts, matrix.finding_kinds, matrix.values
         )
     return table("scores").conform(pa.table(columns))
 

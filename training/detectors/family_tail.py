@@ -176,7 +176,7 @@ class FamilyTailDetector(BaseEstimator):  # type: ignore[misc]
                 "The stored family-tail-1 detector is damaged: " + "; ".join(faults)
             )
         signs = np.zeros(columns, dtype=np.int64)
-        signs[detector.measured_] = tail.directions
+        signs[detector.measured_] = np.asarray(tail.directions, dtype=np.int64)
         detector.directions = signs.tolist()
         detector.tail_ = tail
         return detector
