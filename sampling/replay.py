@@ -18,11 +18,14 @@ from typing import Any
 import pyarrow as pa
 
 from sampling.certificate import design_of, read_certificate, verify
+from sampling.certificate_form import COMMITTEE_VERSION
 from sampling.columns import neutral
 from sampling.design import design_faults
 from sampling.draw import draw, draw_bytes, match_faults
 from sampling.faults import Fault
 from sampling.frame import Frame, frame_bytes, read_frame
+from sampling.public_version import public_differences, read_public
+from sampling.replay_seal import seal_differences
 
 _NAMED = 10
 _LIST_COLUMNS = (
@@ -43,9 +46,9 @@ class Replay:
 
 def replay(
     certificate_path: Path, frame_path: Path, list_path: Path | None = None, *,
-    trusted_key: str | None = None,
+    trusted_key: str | None = None, public_path: Path | None = None,
 ) -> Replay:  # fmt: skip
-    """Check the signature, the frame and the design, draw again and compare.
+    """Check the signature, the seal, the frame and the design, draw again and compare.
 
     Args:
         certificate_path: the certificate as issued.
@@ -53,16 +56,23 @@ def replay(
         list_path: ``draw.tsv`` or ``list.csv`` to compare line by line.
         trusted_key: 64 hex digits of the public key as published elsewhere. Without it the
             signature only shows that certificate and key belong together.
+        public_path: ``public.json`` as it was shown at the sealing. Without it a committee's seal
+            only shows that the certificate's own numbers belong together.
 
     Raises:
         CertificateError: if the certificate cannot be read.
         FrameError: if the frame cannot be read.
+        PublicError: if the public version cannot be read.
     """
     certificate = read_certificate(certificate_path)
     frame = read_frame(frame_path)
     differences = _key_differences(certificate, trusted_key) + _frame_differences(
         certificate, frame
     )
+    if certificate["version"] == COMMITTEE_VERSION:
+        differences += seal_differences(certificate)
+    if public_path is not None:
+        differences += public_differences(read_public(public_path), certificate)
     design = design_of(certificate)
     differences += design_faults(design)
     mismatch = match_faults(frame, design)
