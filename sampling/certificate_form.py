@@ -104,6 +104,18 @@ def form_faults(certificate: Mapping[str, Any], *, signed: bool) -> list[Fault]:
     return faults or strata_order_faults(certificate["design"]["strata"])
 
 
+def design_form_faults(record: Mapping[str, Any]) -> list[Fault]:
+    """Return every missing, unknown or ill-formed field of a design that stands alone."""
+    prefix = "design."
+    fields = {
+        name.removeprefix(prefix): check
+        for name, check in DESIGN_FIELDS.items()
+        if name.startswith(prefix)
+    }
+    faults = record_faults(record, fields, {"strata": STRATUM})
+    return faults or strata_order_faults(record["strata"])
+
+
 def strata_order_faults(strata: list[Any]) -> list[Fault]:
     """Return the fault of strata that are not sorted by bytes, or of which one occurs twice."""
     names = [record["stratum"].encode() for record in strata]

@@ -35,13 +35,17 @@ _LIST_COLUMNS = (
 
 @dataclass(frozen=True, eq=False)
 class Replay:
-    """What the repetition found; ``drawn`` is None where the frame does not fit the design."""
+    """What the repetition found; ``drawn`` is None where the frame does not fit the design.
+
+    ``public_number`` is a committee's: whoever repeats the draw compares it with its source.
+    """
 
     ok: bool
     differences: tuple[Fault, ...]
     drawn: pa.Table | None
     public_key: str
     trusted: bool
+    public_number: Mapping[str, Any] | None = None
 
 
 def replay(
@@ -86,7 +90,7 @@ def replay(
             differences += _list_differences(drawn, list_path)
     return Replay(
         not differences, tuple(differences), drawn, certificate["public_key"],
-        trusted_key == certificate["public_key"],
+        trusted_key == certificate["public_key"], certificate["seal"].get("public_number"),
     )  # fmt: skip
 
 
