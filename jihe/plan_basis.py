@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from claims.contracts import LANGS, Lang
-from claims.store import open_store
+from claims.store import StoreError, open_store
 from features.as_of import default_as_of
 from features.build import Build, build
 from features.clock import cut
@@ -118,15 +118,18 @@ def basis_of_files(frame_path: Path, design_path: Path) -> Basis:
 def reasons_of(home: Home, folder: Path, drawn: Sequence[str]) -> list[Record]:
     """Return the explanation records of the drawn units, by the model that was sealed.
 
-    There are none where the plan was not made from a store, or rules, parameters or model have
-    been changed since: the sealed scores hold, but their reasons can't be computed any more.
+    There are none where the store's version is gone, or rules, parameters or model have been
+    changed since: the sealed scores hold, but their reasons can't be computed any more.
     """
     if not (folder / BASIS_FILE).exists():
         return []
     origin = json.loads((folder / BASIS_FILE).read_text(encoding="utf-8"))
+    try:
+        store = open_store(home.root, origin["store_version"] or None)
+    except StoreError:
+        return []
     sealed = pq.read_table(folder / SCORES_FILE)
     first = sealed.slice(0, 1).to_pylist()[0]
-    store = open_store(home.root, origin["store_version"])
     made = build(store, first["as_of_date"], None, read_book(home.parameters))
     try:
         scored = _scored_again(home, made, origin["unit"], first["model_version"])

@@ -35,6 +35,7 @@ from sampling.public_version import PUBLIC_FILE, public_bytes, public_of_plan, p
 from sampling.seal import Contributor, PublicNumber, derive_seed
 from sampling.seal_store import SealedPlan, seal_ids, sealed_plan
 from sampling.signing import load_or_create_signing_key, public_hex
+from sampling.store import writing
 
 SEAL_FILE = "seal.json"
 ACTOR = "planner"
@@ -106,6 +107,8 @@ def draw_sealed(home: Home, plan_id: str, value: str, now: datetime, lang: Lang)
     def step(ledger: Ledger) -> Plan:
         sealed = sealed_plan(ledger, plan_id)
         source = home.plan(plan_id)
+        with writing(ledger.engine):  # nobody else is between files and commit
+            recover(home, known_plans(ledger), ledger.plan_ids())
         frame = read_frame(source / FRAME_FILE)
         # What is dear is computed before the ledger's lock is held, from a preview of the draw.
         records = [] if sealed.missing else _explained(home, source, sealed, value)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,11 @@ class Frame:
     def __len__(self) -> int:
         """Return the number of units."""
         return len(self.unit_ids)
+
+    @cached_property
+    def sha256(self) -> str:
+        """The frame hash; a frame of millions is hashed once."""
+        return hashlib.sha256(frame_bytes(self)).hexdigest()
 
     def stratum_codes(self) -> tuple[list[str], npt.NDArray[np.int64]]:
         """Return the stratum names sorted by bytes and, per unit, the place of its stratum."""
@@ -110,12 +116,13 @@ def frame_bytes(frame: Frame) -> bytes:
     unit, tab = pa.scalar(frame.unit, _TEXT), pa.scalar("\t", _TEXT)
     sizes = pa.array(frame.size_minor).cast(_TEXT)
     lines = pc.binary_join_element_wise(unit, frame.unit_ids, frame.strata, sizes, tab)
-    return ("\n".join(lines.to_pylist()) + "\n").encode()
+    ended = pc.binary_join_element_wise(lines, pa.scalar("", _TEXT), pa.scalar("\n", _TEXT))
+    return _joined(ended)
 
 
 def frame_hash(frame: Frame) -> str:
     """Return the SHA-256 of the canonical bytes as 64 hex digits."""
-    return hashlib.sha256(frame_bytes(frame)).hexdigest()
+    return frame.sha256
 
 
 def write_frame(frame: Frame, path: Path) -> None:
@@ -131,7 +138,7 @@ def read_frame(path: Path) -> Frame:
     """
     raw = path.read_bytes()
     faults: list[Fault] = []
-    lines = pa.array(_decoded_lines(raw, faults), _TEXT)
+    lines = _lines(raw, faults)
     numbers = np.arange(1, len(lines) + 1)
     whole = _mask(pc.equal(pc.count_substring(lines, "\t"), 3))
     faults += _located(~whole, numbers, lambda _: say.not_four(), "")
@@ -145,6 +152,26 @@ def read_frame(path: Path) -> Frame:
     faults += _order_faults(ids, numbers)
     checked(faults, FrameError)
     return Frame(unit[0].as_py(), ids, names, texts.cast(pa.int64()).to_numpy())
+
+
+def _joined(texts: pa.Array) -> bytes:
+    """Return all texts of an array without nulls one after the other: its own data buffer."""
+    ends = np.frombuffer(texts.buffers()[1], dtype=np.int64)
+    first, last = int(ends[texts.offset]), int(ends[texts.offset + len(texts)])
+    data: bytes = texts.buffers()[2].slice(first, last - first).to_pybytes()
+    return data
+
+
+def _lines(raw: bytes, faults: list[Fault]) -> pa.Array:
+    """Split a file into lines; whatever is wrong with it as a whole is told line by line."""
+    if raw.endswith(b"\n"):
+        try:
+            ends = pa.py_buffer(np.array([0, len(raw) - 1], dtype=np.int64))
+            whole = pa.Array.from_buffers(pa.large_binary(), 1, [None, ends, pa.py_buffer(raw)])
+            return pc.split_pattern(whole.cast(_TEXT), "\n").flatten()
+        except pa.ArrowInvalid:
+            pass
+    return pa.array(_decoded_lines(raw, faults), _TEXT)
 
 
 def _decoded_lines(raw: bytes, faults: list[Fault]) -> list[str]:

@@ -23,7 +23,7 @@ from sampling.columns import neutral
 from sampling.design import design_faults
 from sampling.draw import draw, draw_bytes, match_faults
 from sampling.faults import Fault
-from sampling.frame import Frame, frame_bytes, read_frame
+from sampling.frame import Frame, frame_hash, read_frame
 from sampling.public_version import public_differences, read_public
 from sampling.replay_seal import seal_differences
 
@@ -112,7 +112,7 @@ def _key_differences(certificate: Mapping[str, Any], trusted_key: str | None) ->
 
 def _frame_differences(certificate: Mapping[str, Any], frame: Frame) -> list[Fault]:
     sealed = certificate["frame"]
-    found = hashlib.sha256(frame_bytes(frame)).hexdigest()
+    found = frame_hash(frame)
     differences = []
     if found != sealed["sha256"]:
         differences.append(Fault(
