@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -284,16 +285,17 @@ def _whole(root: Path) -> None:
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
 @pytest.mark.parametrize("which", ["seal", "reveal", "draw"])
 def test_killed_anywhere_a_step_is_done_or_not_done(tmp_path: Path, which: str) -> None:
+    steps: dict[str, Callable[[Path], object]] = {
+        "seal": _sealed, "reveal": _revealed, "draw": _drawn
+    }  # fmt: skip
+    before = tmp_path / "before"
+    before.mkdir()
+    for name in list(steps)[: list(steps).index(which)]:
+        steps[name](before)
     for call in range(1, 200):
         root = tmp_path / f"{call}"
-        root.mkdir()
-        before: list[Callable[[Path], object]] = [_sealed, _revealed]
-        step: Callable[[Path], object] = {"seal": _sealed, "reveal": _revealed, "draw": _drawn}[
-            which
-        ]
-        for earlier in before[: ("seal", "reveal", "draw").index(which)]:
-            earlier(root)
-        killed = _killed_at(lambda: step(root), call)  # noqa: B023
+        shutil.copytree(before, root, symlinks=True)
+        killed = _killed_at(lambda: steps[which](root), call)  # noqa: B023
         if which != "draw":  # a folder that is being replaced may wait for the next step
             _whole(root)
         if not seal_rows(root):
@@ -329,3 +331,31 @@ def _known_parts(root: Path) -> set[str]:
         return set(sealed_plan(ledger, "P0001").parts)
     finally:
         ledger.close()
+
+
+def test_a_plan_of_a_store_is_sealed_drawn_and_explained(
+    county: Path, tmp_path: Path, clock: type[_Clock]
+) -> None:
+    """No single-person draw comes first; the reasons are those of the sealed model."""
+    import csv
+
+    home = tmp_path / "home"
+    _jihe("load", "--source", "nhsa", "--input", county, "--home", home)
+    _jihe(
+        "plan", "seal", *_commit(tmp_path, "a", "b"), "--number-source", "lottery",
+        "--number-day", "2026-03-03", "--number-digits", 5, "--unit", "institution",
+        "--capacity", 6, "--home", home,
+    )  # fmt: skip
+    clock.at = REVEALED_AT
+    for name in ("a", "b"):
+        _jihe("plan", "reveal", "--plan", "P0001", "--part", tmp_path / name, "--home", home)
+    clock.at = DRAWN_AT
+    _jihe("plan", "draw", "--plan", "P0001", "--number", "40719", "--yes", "--home", home)
+    folder = home / "plans" / "P0001"
+    with (home / "list.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 6
+    assert all(row["reasons_en"] and row["reasons_zh"] for row in rows)
+    records = (folder / "cases.jsonl").read_text(encoding="utf-8").splitlines()
+    assert {json.loads(r)["unit_id"] for r in records} == {row["unit_id"] for row in rows}
+    assert replay(folder / "certificate.json", folder / "frame.tsv", folder / "list.csv").ok
