@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,7 +32,7 @@ from sampling.faults import SamplingError
 from sampling.frame import FRAME_FILE, read_frame, write_frame
 from sampling.ledger import Ledger, Plan
 from sampling.public_version import PUBLIC_FILE, public_bytes, public_of_plan, public_of_seal
-from sampling.seal import Contributor, PublicNumber, derive_seed
+from sampling.seal import Contributor, PublicNumber, day_begins, derive_seed
 from sampling.seal_store import SealedPlan, seal_ids, sealed_plan
 from sampling.signing import load_or_create_signing_key, public_hex
 from sampling.store import writing
@@ -111,9 +111,13 @@ def draw_sealed(home: Home, plan_id: str, value: str, now: datetime, lang: Lang)
             recover(home, known_plans(ledger), ledger.plan_ids())
         frame = read_frame(source / FRAME_FILE)
         # What is dear is computed before the ledger's lock is held, from a preview of the draw.
-        records = [] if sealed.missing else _explained(home, source, sealed, value)
+        begun = now >= day_begins(date.fromisoformat(sealed.day))
+        open_ = begun and sealed.state == "revealed"
+        records = _explained(home, source, sealed, value) if open_ else []
 
         def files(plan: Plan) -> None:
+            if not plan.created and (source / CERTIFICATE_FILE).exists():
+                return  # drawn before, with its lists
             recover(home, known_plans(ledger), ledger.plan_ids())
             with plan_folder(home, plan_id) as folder:
                 write_frame(frame, folder / FRAME_FILE)

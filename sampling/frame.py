@@ -26,6 +26,7 @@ import pyarrow.compute as pc
 from sampling import frame_faults as say
 from sampling.faults import Fault, SamplingError, checked
 from sampling.frame_faults import UNITS
+from sampling.frame_lines import joined, split_lines
 
 FRAME_FILE = "frame.tsv"
 _CONTROL = r"[\x00-\x1f\x7f]"
@@ -117,7 +118,7 @@ def frame_bytes(frame: Frame) -> bytes:
     sizes = pa.array(frame.size_minor).cast(_TEXT)
     lines = pc.binary_join_element_wise(unit, frame.unit_ids, frame.strata, sizes, tab)
     ended = pc.binary_join_element_wise(lines, pa.scalar("", _TEXT), pa.scalar("\n", _TEXT))
-    return _joined(ended)
+    return joined(ended)
 
 
 def frame_hash(frame: Frame) -> str:
@@ -138,7 +139,7 @@ def read_frame(path: Path) -> Frame:
     """
     raw = path.read_bytes()
     faults: list[Fault] = []
-    lines = _lines(raw, faults)
+    lines = split_lines(raw, faults)
     numbers = np.arange(1, len(lines) + 1)
     whole = _mask(pc.equal(pc.count_substring(lines, "\t"), 3))
     faults += _located(~whole, numbers, lambda _: say.not_four(), "")
@@ -152,53 +153,6 @@ def read_frame(path: Path) -> Frame:
     faults += _order_faults(ids, numbers)
     checked(faults, FrameError)
     return Frame(unit[0].as_py(), ids, names, texts.cast(pa.int64()).to_numpy())
-
-
-def _joined(texts: pa.Array) -> bytes:
-    """Return all texts of an array without nulls one after the other: its own data buffer."""
-    ends = np.frombuffer(texts.buffers()[1], dtype=np.int64)
-    first, last = int(ends[texts.offset]), int(ends[texts.offset + len(texts)])
-    data: bytes = texts.buffers()[2].slice(first, last - first).to_pybytes()
-    return data
-
-
-def _lines(raw: bytes, faults: list[Fault]) -> pa.Array:
-    """Split a file into lines; whatever is wrong with it as a whole is told line by line."""
-    if raw.endswith(b"\n"):
-        try:
-            ends = pa.py_buffer(np.array([0, len(raw) - 1], dtype=np.int64))
-            whole = pa.Array.from_buffers(pa.large_binary(), 1, [None, ends, pa.py_buffer(raw)])
-            return pc.split_pattern(whole.cast(_TEXT), "\n").flatten()
-        except pa.ArrowInvalid:
-            pass
-    return pa.array(_decoded_lines(raw, faults), _TEXT)
-
-
-def _decoded_lines(raw: bytes, faults: list[Fault]) -> list[str]:
-    if not raw:
-        faults.append(say.empty())
-        return []
-    if not raw.endswith(b"\n"):
-        faults.append(Fault(
-            "FRAME_END", "The last line has no line feed; the file was cut.",
-            "最后一行缺少换行符，文件不完整。",
-        ))  # fmt: skip
-        raw += b"\n"
-    try:
-        return raw.decode().split("\n")[:-1]
-    except UnicodeDecodeError:
-        return [_decoded(line, row, faults) for row, line in enumerate(raw.split(b"\n")[:-1], 1)]
-
-
-def _decoded(line: bytes, row: int, faults: list[Fault]) -> str:
-    try:
-        return line.decode()
-    except UnicodeDecodeError:
-        faults.append(Fault(
-            "FRAME_UTF8", "The line is not UTF-8; write the file as UTF-8.",
-            "该行不是UTF-8编码，请以UTF-8保存。", row,
-        ))  # fmt: skip
-        return line.decode(errors="replace")
 
 
 def _fields(lines: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array, pa.Array]:
