@@ -154,7 +154,7 @@ def void_plan(
     with store.writing(ledger.engine) as connection:
         sealed = read_seal(connection, plan_id)
         checked(_closed(sealed), SealError)
-        determined = not sealed.missing and now >= day_begins(date.fromisoformat(sealed.day))
+        determined = now >= day_begins(date.fromisoformat(sealed.day))
         why = _overdue(sealed, now) or say.abandoned(reason, determined)
         insert_void(connection, plan_id, why, now, actor)
         return read_seal(connection, plan_id)
