@@ -89,12 +89,13 @@ def _show(home: Home, plan_id: str) -> None:
             named.unlink()  # the newest plan has no file of this name
 
 
-def recover(home: Home, sealed: list[str]) -> None:
+def recover(home: Home, sealed: Sequence[str], drawn: Sequence[str]) -> None:
     """Finish what a run that was stopped had left open.
 
     Args:
         home: the folder.
-        sealed: the ledger's plans, oldest first.
+        sealed: the ledger's plans, also those that a committee has not drawn.
+        drawn: those that are drawn, oldest first; the home shows the last of them.
     """
     for partial in home.root.glob("plans/.partial-*"):
         shutil.rmtree(partial)
@@ -108,7 +109,7 @@ def recover(home: Home, sealed: list[str]) -> None:
         if folder.name not in sealed and _PLAN.fullmatch(folder.name):
             # Written, but stopped before the ledger held the plan; kept, in case the ledger is old.
             folder.rename(folder.with_name(f".orphan-{folder.name}-{secrets.token_hex(4)}"))
-    show_newest(home, lambda: sealed)
+    show_newest(home, lambda: drawn)
 
 
 def _keep_foreign(old: Path, new: Path) -> None:

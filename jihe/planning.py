@@ -30,6 +30,8 @@ from sampling.faults import Fault
 from sampling.frame import FRAME_FILE, Frame, write_frame
 from sampling.ledger import Ledger, Plan
 from sampling.lists import write_inspector_list, write_planner_lists
+from sampling.public_version import PUBLIC_FILE, public_bytes, public_of_plan
+from sampling.seal_store import seal_ids
 from sampling.signing import load_or_create_signing_key
 from sampling.stratify import design_plan
 
@@ -142,20 +144,22 @@ def seal_plan(
 
     def files(plan: Plan) -> None:
         # The ledger's write lock is held: no other run is between its files and its plan.
-        recover(home, ledger.plan_ids())
+        recover(home, [*ledger.plan_ids(), *seal_ids(ledger)], ledger.plan_ids())
         with plan_folder(home, plan.plan_id) as folder:
             write_frame(designed.frame, folder / FRAME_FILE)
             write_draw(plan.draws, folder / DRAW_FILE)
             (folder / CERTIFICATE_FILE).write_bytes(certificate_bytes(plan.certificate))
+            (folder / PUBLIC_FILE).write_bytes(public_bytes(public_of_plan(plan, key)))
             write(Sealed(plan, designed.frame, home.plan(plan.plan_id)), folder)
 
+    key = load_or_create_signing_key(_signing_key())
     ledger = Ledger(home.ledger_url)
     try:
         plan = ledger.create_plan(
             designed.frame,
             designed.design,
             designed.seed,
-            load_or_create_signing_key(_signing_key()),
+            key,
             score_version=designed.score_version,
             sealed_at=sealed_at,
             actor="planner",

@@ -19,7 +19,12 @@ import pyarrow as pa
 import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sampling.certificate_form import CertificateError, form_faults
+from sampling.certificate_form import (
+    COMMITTEE_VERSION,
+    SINGLE_VERSION,
+    CertificateError,
+    form_faults,
+)
 from sampling.design import Design, Stratum
 from sampling.draw import list_hash
 from sampling.faults import Fault, checked
@@ -27,14 +32,21 @@ from sampling.frame import Frame, frame_hash
 from sampling.signing import public_hex, signature_holds
 
 CERTIFICATE_FILE = "certificate.json"
-VERSION = "jihe-draw-1"
 MODE_NOTES: Mapping[str, Mapping[str, str]] = {
     "single_person": {
         "en": "One person held the whole seed, so this draw rests on trust in that person.",
         "zh": "种子由一人掌握，本次抽取的公正性依赖对该人的信任。",
     },
+    "committee": {
+        "en": "Several people committed to parts of the seed before the plan was sealed; a public "
+        "number of a later day completed it, so none of them could choose it.",
+        "zh": "多名参与人在封存前各自对种子的一部分作出承诺，再由封存之后产生的公开数补全，"
+        "任何人都无法选定种子。",
+    },
 }
-"""What each way of making the seed means; a committee of several contributors is to follow."""
+"""What each way of making the seed means."""
+
+_VERSIONS = {SINGLE_VERSION: "single_person", COMMITTEE_VERSION: "committee"}
 
 SCORE_KEYS = ("as_of_date", "catalogue_version", "model_version", "rules_version")
 
@@ -42,7 +54,7 @@ SCORE_KEYS = ("as_of_date", "catalogue_version", "model_version", "rules_version
 def make_certificate(
     frame: Frame, design: Design, seed: bytes, draws: pa.Table, *, plan_id: str,
     score_version: Mapping[str, str | date], sealed_at: datetime, public_key: str,
-    mode: str = "single_person",
+    opened: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Return the certificate without its signature.
 
@@ -55,25 +67,37 @@ def make_certificate(
         score_version: model_version, rules_version, catalogue_version and as_of_date.
         sealed_at: an aware time.
         public_key: 64 hex digits.
-        mode: how the seed was made; a key of `MODE_NOTES`.
+        opened: where a committee made the seed, what its certificate says under ``seal`` beside
+            mode, note and time; one person held the seed otherwise.
 
     Raises:
         CertificateError: with every field that is not as the specification wants it.
     """
+    version = SINGLE_VERSION if opened is None else COMMITTEE_VERSION
+    mode = _VERSIONS[version]
     certificate: dict[str, Any] = {
-        "version": VERSION,
+        "version": version,
         "plan_id": plan_id,
-        "seal": {"mode": mode, "note": dict(MODE_NOTES.get(mode, {})), "sealed_at":
-                 utc_text(sealed_at)},
+        "seal": {"mode": mode, "note": dict(MODE_NOTES[mode]), "sealed_at": utc_text(sealed_at),
+                 **(opened or {})},
         "seed": seed.hex(),
-        "frame": {"unit": frame.unit, "units": len(frame), "sha256": frame_hash(frame)},
-        "design": _design_record(design),
         "list": {"units": draws.num_rows, "sha256": list_hash(draws)},
-        "scores": {key: str(score_version.get(key, "")) for key in SCORE_KEYS},
-        "public_key": public_key,
+        **settled_record(frame, design, score_version, public_key),
     }  # fmt: skip
     checked(certificate_faults(certificate, signed=False), CertificateError)
     return certificate
+
+
+def settled_record(
+    frame: Frame, design: Design, score_version: Mapping[str, str | date], public_key: str
+) -> dict[str, Any]:
+    """Return the fields of a certificate that are settled before there is a seed."""
+    return {
+        "frame": {"unit": frame.unit, "units": len(frame), "sha256": frame_hash(frame)},
+        "design": design_record(design),
+        "scores": {key: str(score_version.get(key, "")) for key in SCORE_KEYS},
+        "public_key": public_key,
+    }
 
 
 def sign(certificate: Mapping[str, Any], key: Ed25519PrivateKey) -> dict[str, Any]:
@@ -143,18 +167,19 @@ def certificate_faults(certificate: Mapping[str, Any], *, signed: bool) -> list[
     faults = form_faults(certificate, signed=signed)
     if faults:
         return faults
-    if certificate["version"] != VERSION:
-        faults.append(_value("version", certificate["version"], VERSION))
+    mode = _VERSIONS.get(certificate["version"])
+    if mode is None:
+        return [_value("version", certificate["version"], " and ".join(_VERSIONS))]
     seal = certificate["seal"]
-    if seal["mode"] not in MODE_NOTES:
-        faults.append(_value("seal.mode", seal["mode"], " or ".join(MODE_NOTES)))
+    if seal["mode"] != mode:
+        faults.append(_value("seal.mode", seal["mode"], f"{mode} in this version"))
     elif seal["note"] != MODE_NOTES[seal["mode"]]:
         faults.append(_value("seal.note", str(seal["note"]), "the note of this mode"))
     return faults
 
 
 def design_of(certificate: Mapping[str, Any]) -> Design:
-    """Return the design that a certificate records."""
+    """Return the design that a certificate or a sealed record holds."""
     record = certificate["design"]
     strata = tuple(
         Stratum(s["stratum"], s["N_h"], s["n_h"], s["floor"], s["take_all"])
@@ -177,7 +202,8 @@ def utc_text(moment: datetime) -> str:
     return naive.isoformat(timespec="microseconds") + "Z"
 
 
-def _design_record(design: Design) -> dict[str, Any]:
+def design_record(design: Design) -> dict[str, Any]:
+    """Return the design as a certificate writes it."""
     return {
         "capacity": design.capacity,
         "random_share": f"{design.random_share:f}",

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ import pyarrow.compute as pc
 from sampling import frame_faults as say
 from sampling.faults import Fault, SamplingError, checked
 from sampling.frame_faults import UNITS
+from sampling.frame_lines import joined, split_lines
 
 FRAME_FILE = "frame.tsv"
 _CONTROL = r"[\x00-\x1f\x7f]"
@@ -54,6 +56,11 @@ class Frame:
     def __len__(self) -> int:
         """Return the number of units."""
         return len(self.unit_ids)
+
+    @cached_property
+    def sha256(self) -> str:
+        """The frame hash; a frame of millions is hashed once."""
+        return hashlib.sha256(frame_bytes(self)).hexdigest()
 
     def stratum_codes(self) -> tuple[list[str], npt.NDArray[np.int64]]:
         """Return the stratum names sorted by bytes and, per unit, the place of its stratum."""
@@ -110,12 +117,13 @@ def frame_bytes(frame: Frame) -> bytes:
     unit, tab = pa.scalar(frame.unit, _TEXT), pa.scalar("\t", _TEXT)
     sizes = pa.array(frame.size_minor).cast(_TEXT)
     lines = pc.binary_join_element_wise(unit, frame.unit_ids, frame.strata, sizes, tab)
-    return ("\n".join(lines.to_pylist()) + "\n").encode()
+    ended = pc.binary_join_element_wise(lines, pa.scalar("", _TEXT), pa.scalar("\n", _TEXT))
+    return joined(ended)
 
 
 def frame_hash(frame: Frame) -> str:
     """Return the SHA-256 of the canonical bytes as 64 hex digits."""
-    return hashlib.sha256(frame_bytes(frame)).hexdigest()
+    return frame.sha256
 
 
 def write_frame(frame: Frame, path: Path) -> None:
@@ -131,7 +139,7 @@ def read_frame(path: Path) -> Frame:
     """
     raw = path.read_bytes()
     faults: list[Fault] = []
-    lines = pa.array(_decoded_lines(raw, faults), _TEXT)
+    lines = split_lines(raw, faults)
     numbers = np.arange(1, len(lines) + 1)
     whole = _mask(pc.equal(pc.count_substring(lines, "\t"), 3))
     faults += _located(~whole, numbers, lambda _: say.not_four(), "")
@@ -145,33 +153,6 @@ def read_frame(path: Path) -> Frame:
     faults += _order_faults(ids, numbers)
     checked(faults, FrameError)
     return Frame(unit[0].as_py(), ids, names, texts.cast(pa.int64()).to_numpy())
-
-
-def _decoded_lines(raw: bytes, faults: list[Fault]) -> list[str]:
-    if not raw:
-        faults.append(say.empty())
-        return []
-    if not raw.endswith(b"\n"):
-        faults.append(Fault(
-            "FRAME_END", "The last line has no line feed; the file was cut.",
-            "最后一行缺少换行符，文件不完整。",
-        ))  # fmt: skip
-        raw += b"\n"
-    try:
-        return raw.decode().split("\n")[:-1]
-    except UnicodeDecodeError:
-        return [_decoded(line, row, faults) for row, line in enumerate(raw.split(b"\n")[:-1], 1)]
-
-
-def _decoded(line: bytes, row: int, faults: list[Fault]) -> str:
-    try:
-        return line.decode()
-    except UnicodeDecodeError:
-        faults.append(Fault(
-            "FRAME_UTF8", "The line is not UTF-8; write the file as UTF-8.",
-            "该行不是UTF-8编码，请以UTF-8保存。", row,
-        ))  # fmt: skip
-        return line.decode(errors="replace")
 
 
 def _fields(lines: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array, pa.Array]:

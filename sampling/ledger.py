@@ -16,7 +16,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
-import rfc8785
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -24,7 +23,6 @@ from sampling import ledger_faults as say
 from sampling import store, trail
 from sampling.cases import number_cases
 from sampling.certificate import (
-    certificate_bytes,
     design_of,
     make_certificate,
     parse_certificate,
@@ -43,6 +41,7 @@ from sampling.outcome_rows import (
     outcomes_table,
     sort_outcomes,
 )
+from sampling.plan_store import certified, design_hash, insert_plan, next_number
 from sampling.signing import public_hex
 
 DEFAULT_URL = "sqlite:///jihe.db"
@@ -55,13 +54,17 @@ class LedgerError(SamplingError):
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """A sealed plan; ``cases`` follow the rows of ``draws``."""
+    """A drawn plan; ``cases`` follow the rows of ``draws``.
+
+    ``anchor`` is the record of the trail with which it was sealed: its number and hash.
+    """
 
     plan_id: str
     sealed_at: datetime
     certificate: Mapping[str, Any]
     draws: pa.Table
     cases: tuple[str, ...]
+    anchor: trail.Head
     created: bool = False
 
     @property
@@ -72,7 +75,9 @@ class Plan:
     @property
     def drawn_on(self) -> date:
         """The local day of the draw."""
-        return self.sealed_at.astimezone(LOCAL_ZONE).date()
+        drawn_at = self.certificate["seal"].get("drawn_at")
+        moment = datetime.fromisoformat(drawn_at) if drawn_at else self.sealed_at
+        return moment.astimezone(LOCAL_ZONE).date()
 
 
 class Ledger:
@@ -85,7 +90,7 @@ class Ledger:
     def create_plan(
         self, frame: Frame, design: Design, seed: bytes, key: Ed25519PrivateKey, *,
         score_version: Mapping[str, str | date], sealed_at: datetime, actor: str,
-        mode: str = "single_person", before_commit: Callable[[Plan], None] | None = None,
+        before_commit: Callable[[Plan], None] | None = None,
     ) -> Plan:  # fmt: skip
         """Draw, certify and store a plan under the next number, P0001 first.
 
@@ -100,7 +105,7 @@ class Ledger:
         hashes = {
             "seed_hash": hashlib.sha256(seed).hexdigest(),
             "frame_hash": frame_hash(frame),
-            "design_hash": _design_hash(design),
+            "design_hash": design_hash(design),
         }
         with store.writing(self.engine) as connection:
             known = connection.execute(
@@ -111,21 +116,22 @@ class Ledger:
                 if before_commit:
                     before_commit(plan)
                 return plan
-            number = 1 + (connection.scalar(sa.select(sa.func.max(store.plans.c.plan_no))) or 0)
+            number = next_number(connection)
             plan_id = f"P{number:04d}"
             drawn = draw(frame, design, seed, plan_id)
             certificate = sign(make_certificate(
                 frame, design, seed, drawn, plan_id=plan_id, score_version=score_version,
-                sealed_at=sealed_at, public_key=public_hex(key), mode=mode,
+                sealed_at=sealed_at, public_key=public_hex(key),
             ), key)  # fmt: skip
             cases = number_cases(drawn, seed)
-            _insert_plan(connection, number, hashes, certificate, design, drawn, cases)
-            trail.append(
-                connection, actor, "plan_sealed", plan_id, _sealed(certificate), at=sealed_at
+            insert_plan(connection, number, hashes, certificate, design, drawn, cases)
+            anchor = trail.append(
+                connection, actor, trail.SEALED, plan_id, certified(certificate), at=sealed_at
             )
             plan = Plan(
-                plan_id, sealed_at.astimezone(UTC), certificate, drawn, tuple(cases), created=True
-            )
+                plan_id, sealed_at.astimezone(UTC), certificate, drawn, tuple(cases), anchor,
+                created=True,
+            )  # fmt: skip
             if before_commit:
                 before_commit(plan)
         return plan
@@ -137,10 +143,14 @@ class Ledger:
             LedgerError: if there is none of that number; the sentence lists those there are.
         """
         with self.engine.connect() as connection:
-            return self._read_plan(connection, plan_id)
+            return read_plan(connection, plan_id)
 
     def plan_ids(self) -> list[str]:
-        """Return every plan's number, oldest first; none is ever left out."""
+        """Return the number of every plan that was drawn, oldest first; none is left out.
+
+        Plans that a committee sealed and that are not drawn, or void, are in
+        `sampling.committee.seal_ids`.
+        """
         with self.engine.connect() as connection:
             query = sa.select(store.plans.c.plan_id).order_by(store.plans.c.plan_no)
             return list(connection.scalars(query))
@@ -217,64 +227,25 @@ class Ledger:
         differs = [name for name in hashes if getattr(known, name) != hashes[name]]
         if differs:
             raise LedgerError([say.seed_used(known.plan_id)])
-        return self._read_plan(connection, known.plan_id)
-
-    def _read_plan(self, connection: sa.Connection, plan_id: str) -> Plan:
-        row = connection.execute(
-            sa.select(store.plans).where(store.plans.c.plan_id == plan_id)
-        ).first()
-        if row is None:
-            have = connection.scalars(sa.select(store.plans.c.plan_id)).all()
-            raise LedgerError([say.no_plan(plan_id, have)])
-        joined = store.draws.join(store.strata)
-        wanted = [*store.draws.c, store.strata.c.stratum_size, store.strata.c.stratum_draws]
-        query = sa.select(*wanted).select_from(joined).where(store.draws.c.plan_id == plan_id)
-        rows = [dict(r) for r in connection.execute(query).mappings()]
-        rows.sort(key=lambda r: r["unit_id"].encode())
-        return Plan(
-            plan_id, datetime.fromisoformat(row.sealed_at),
-            parse_certificate(row.certificate.encode()), draws_table(rows),
-            tuple(r["case"] for r in rows),
-        )  # fmt: skip
+        return read_plan(connection, known.plan_id)
 
 
-def _insert_plan(
-    connection: sa.Connection, number: int, hashes: Mapping[str, str],
-    certificate: Mapping[str, Any], design: Design, drawn: pa.Table, cases: Sequence[str],
-) -> None:  # fmt: skip
-    plan_id = certificate["plan_id"]
-    connection.execute(sa.insert(store.plans).values(
-        plan_no=number, plan_id=plan_id, **hashes, sealed_at=certificate["seal"]["sealed_at"],
-        certificate=certificate_bytes(certificate).decode(),
-    ))  # fmt: skip
-    connection.execute(sa.insert(store.strata), [
-        {"plan_id": plan_id, "stratum": s.name, "stratum_size": s.units,
-         "stratum_draws": s.draws, "floor": s.floor, "take_all": s.take_all}
-        for s in design.strata
-    ])  # fmt: skip
-    columns = ["plan_id", "unit", "unit_id", "stratum", "tag", "random_number", "size_minor"]
-    connection.execute(sa.insert(store.draws), [
-        {**row, "case": case}
-        for row, case in zip(drawn.select(columns).to_pylist(), cases, strict=True)
-    ])  # fmt: skip
-
-
-def _design_hash(design: Design) -> str:
-    record: dict[str, Any] = {
-        "unit": design.unit, "capacity": design.capacity,
-        "shares": [str(design.random_share), str(design.take_all_share)],
-        "strata": [[s.name, s.units, s.draws, s.floor, s.take_all] for s in design.strata],
-    }  # fmt: skip
-    return hashlib.sha256(rfc8785.dumps(record)).hexdigest()
-
-
-def _sealed(certificate: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "frame_sha256": certificate["frame"]["sha256"],
-        "list_sha256": certificate["list"]["sha256"],
-        "certificate_sha256": hashlib.sha256(certificate_bytes(certificate)).hexdigest(),
-        "mode": certificate["seal"]["mode"],
-    }
+def read_plan(connection: sa.Connection, plan_id: str) -> Plan:
+    """Return a drawn plan; raises LedgerError if there is none of that number."""
+    row = connection.execute(sa.select(store.plans).where(store.plans.c.plan_id == plan_id)).first()
+    if row is None:
+        have = connection.scalars(sa.select(store.plans.c.plan_id)).all()
+        raise LedgerError([say.no_plan(plan_id, have)])
+    joined = store.draws.join(store.strata)
+    wanted = [*store.draws.c, store.strata.c.stratum_size, store.strata.c.stratum_draws]
+    query = sa.select(*wanted).select_from(joined).where(store.draws.c.plan_id == plan_id)
+    rows = [dict(r) for r in connection.execute(query).mappings()]
+    rows.sort(key=lambda r: r["unit_id"].encode())
+    return Plan(
+        plan_id, datetime.fromisoformat(row.sealed_at),
+        parse_certificate(row.certificate.encode()), draws_table(rows),
+        tuple(r["case"] for r in rows), trail.sealing_of(connection, plan_id),
+    )  # fmt: skip
 
 
 def _history(connection: sa.Connection, cases: Sequence[str]) -> dict[str, list[dict[str, Any]]]:

@@ -18,11 +18,14 @@ from typing import Any
 import pyarrow as pa
 
 from sampling.certificate import design_of, read_certificate, verify
+from sampling.certificate_form import COMMITTEE_VERSION
 from sampling.columns import neutral
 from sampling.design import design_faults
 from sampling.draw import draw, draw_bytes, match_faults
 from sampling.faults import Fault
-from sampling.frame import Frame, frame_bytes, read_frame
+from sampling.frame import Frame, frame_hash, read_frame
+from sampling.public_version import public_differences, read_public
+from sampling.replay_seal import seal_differences
 
 _NAMED = 10
 _LIST_COLUMNS = (
@@ -32,20 +35,24 @@ _LIST_COLUMNS = (
 
 @dataclass(frozen=True, eq=False)
 class Replay:
-    """What the repetition found; ``drawn`` is None where the frame does not fit the design."""
+    """What the repetition found; ``drawn`` is None where the frame does not fit the design.
+
+    ``public_number`` is a committee's: whoever repeats the draw compares it with its source.
+    """
 
     ok: bool
     differences: tuple[Fault, ...]
     drawn: pa.Table | None
     public_key: str
     trusted: bool
+    public_number: Mapping[str, Any] | None = None
 
 
 def replay(
     certificate_path: Path, frame_path: Path, list_path: Path | None = None, *,
-    trusted_key: str | None = None,
+    trusted_key: str | None = None, public_path: Path | None = None,
 ) -> Replay:  # fmt: skip
-    """Check the signature, the frame and the design, draw again and compare.
+    """Check the signature, the seal, the frame and the design, draw again and compare.
 
     Args:
         certificate_path: the certificate as issued.
@@ -53,16 +60,23 @@ def replay(
         list_path: ``draw.tsv`` or ``list.csv`` to compare line by line.
         trusted_key: 64 hex digits of the public key as published elsewhere. Without it the
             signature only shows that certificate and key belong together.
+        public_path: ``public.json`` as it was shown at the sealing. Without it a committee's seal
+            only shows that the certificate's own numbers belong together.
 
     Raises:
         CertificateError: if the certificate cannot be read.
         FrameError: if the frame cannot be read.
+        PublicError: if the public version cannot be read.
     """
     certificate = read_certificate(certificate_path)
     frame = read_frame(frame_path)
     differences = _key_differences(certificate, trusted_key) + _frame_differences(
         certificate, frame
     )
+    if certificate["version"] == COMMITTEE_VERSION:
+        differences += seal_differences(certificate)
+    if public_path is not None:
+        differences += public_differences(read_public(public_path), certificate)
     design = design_of(certificate)
     differences += design_faults(design)
     mismatch = match_faults(frame, design)
@@ -76,7 +90,7 @@ def replay(
             differences += _list_differences(drawn, list_path)
     return Replay(
         not differences, tuple(differences), drawn, certificate["public_key"],
-        trusted_key == certificate["public_key"],
+        trusted_key == certificate["public_key"], certificate["seal"].get("public_number"),
     )  # fmt: skip
 
 
@@ -98,7 +112,7 @@ def _key_differences(certificate: Mapping[str, Any], trusted_key: str | None) ->
 
 def _frame_differences(certificate: Mapping[str, Any], frame: Frame) -> list[Fault]:
     sealed = certificate["frame"]
-    found = hashlib.sha256(frame_bytes(frame)).hexdigest()
+    found = frame_hash(frame)
     differences = []
     if found != sealed["sha256"]:
         differences.append(Fault(

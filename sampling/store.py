@@ -56,6 +56,33 @@ draws = sa.Table(
     sa.UniqueConstraint("plan_id", "unit", "unit_id"),
     sa.ForeignKeyConstraint(["plan_id", "stratum"], ["strata.plan_id", "strata.stratum"]),
 )  # fmt: skip
+seals = sa.Table(
+    "seals", metadata,
+    sa.Column("plan_no", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("plan_id", sa.Text, nullable=False, unique=True),
+    sa.Column("sealed_at", sa.Text, nullable=False),
+    sa.Column("record", sa.Text, nullable=False),
+)  # fmt: skip
+commitments = sa.Table(
+    "commitments", metadata,
+    sa.Column("commitment", sa.Text, primary_key=True),
+    sa.Column("plan_id", sa.Text, sa.ForeignKey("seals.plan_id"), nullable=False),
+)  # fmt: skip
+parts = sa.Table(
+    "parts", metadata,
+    sa.Column("plan_id", sa.Text, sa.ForeignKey("seals.plan_id"), primary_key=True),
+    sa.Column("contributor", sa.Text, primary_key=True),
+    sa.Column("part", sa.Text, nullable=False),
+    sa.Column("revealed_at", sa.Text, nullable=False),
+)  # fmt: skip
+voids = sa.Table(
+    "voids", metadata,
+    sa.Column("plan_id", sa.Text, sa.ForeignKey("seals.plan_id"), primary_key=True),
+    sa.Column("voided_at", sa.Text, nullable=False),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("en", sa.Text, nullable=False),
+    sa.Column("zh", sa.Text, nullable=False),
+)  # fmt: skip
 outcomes = sa.Table(
     "outcomes", metadata,
     sa.Column("entry", _KEY, primary_key=True, autoincrement=True),

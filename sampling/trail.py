@@ -25,6 +25,9 @@ from sampling.faults import Fault, SamplingError
 START = bytes(32)
 """What the first record is chained to."""
 
+SEALED = "plan_sealed"
+"""What a plan's first record says."""
+
 metadata = sa.MetaData()
 trail_table = sa.Table(
     "trail", metadata,
@@ -95,6 +98,17 @@ def head(connection: sa.Connection) -> Head:
     row = connection.execute(
         sa.select(trail_table.c.sequence, trail_table.c.hash)
         .order_by(trail_table.c.sequence.desc())
+        .limit(1)
+    ).first()
+    return Head(row.sequence, row.hash) if row else Head(0, START.hex())
+
+
+def sealing_of(connection: sa.Connection, plan_id: str) -> Head:
+    """Return number and hash of the record with which a plan was sealed."""
+    row = connection.execute(
+        sa.select(trail_table.c.sequence, trail_table.c.hash)
+        .where(trail_table.c.action == SEALED, trail_table.c.object == plan_id)
+        .order_by(trail_table.c.sequence)
         .limit(1)
     ).first()
     return Head(row.sequence, row.hash) if row else Head(0, START.hex())

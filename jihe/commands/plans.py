@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from jihe import console
-from jihe.commands import plan_assign
+from jihe.commands import plan_assign, plan_seal
 from jihe.commands.options import (
     Form,
     FormOption,
@@ -37,6 +37,7 @@ def register(app: typer.Typer) -> None:
     plan_app.command("estimate", help=told("plan_estimate"))(plan_estimate)
     plan_assign.register(plan_app)
     plan_app.command("report", help=told("plan_report"))(plan_report)
+    plan_seal.register(plan_app)
     app.add_typer(plan_app, name="plan")
     app.command("replay", help=told("replay"))(replay)
     outcomes_app = typer.Typer(no_args_is_help=True, help=told("outcomes"))
@@ -50,7 +51,7 @@ def plan_list(
     """List every plan that was ever sealed."""
     from jihe.plan_rows import COLUMNS, plan_rows
 
-    found = plan_rows(home)
+    found = plan_rows(home, lang_of(lang))
     if format is Form.json:
         console.out.print_json(json.dumps(found))
         return
@@ -63,6 +64,7 @@ def replay(
     frame: Annotated[Path, argument("frame", exists=True, dir_okay=False)],
     list: Annotated[Path | None, option("compared_list", "--list", exists=True)] = None,
     key: Annotated[str | None, option("public_key", "--key")] = None,
+    public: Annotated[Path | None, option("public_file", "--public", exists=True)] = None,
     lang: Lang = Language.en,
 ) -> None:
     """Repeat a draw from its certificate and frame, and say where anything differs."""
@@ -71,7 +73,7 @@ def replay(
 
     beside = certificate.with_name("draw.tsv")
     compared = list or (beside if beside.exists() else None)
-    result = replay_draw(certificate, frame, compared, trusted_key=key)
+    result = replay_draw(certificate, frame, compared, trusted_key=key, public_path=public)
     language = lang_of(lang)
     if not result.ok or result.drawn is None:
         console.out.print(say("replay_differs", language))
@@ -83,6 +85,12 @@ def replay(
         say("replay_ok", language, units=result.drawn.num_rows, hash=hashed), soft_wrap=True
     )
     console.out.print(say("replay_key", language, key=result.public_key), soft_wrap=True)
+    if result.public_number:
+        number = result.public_number
+        console.out.print(
+            say("replay_number", language, value=number["value"], source=number["source"],
+                day=number["day"]), soft_wrap=True, markup=False,
+        )  # fmt: skip
 
 
 def plan_estimate(

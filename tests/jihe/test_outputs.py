@@ -20,7 +20,7 @@ from jihe.outputs import LATEST, show_newest
 from sampling.ledger import Ledger
 from sampling.stratify import design_plan
 
-FILES = {"frame.tsv", "draw.tsv", "certificate.json", "list.csv", "metrics.json"}
+FILES = {"frame.tsv", "draw.tsv", "certificate.json", "list.csv", "metrics.json", "public.json"}
 KILLED = 86
 #: What the program asks of the system whenever something becomes visible or durable.
 CALLS = ("replace", "rename", "symlink", "fsync", "unlink", "rmdir")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -13,10 +14,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sampling.certificate import certificate_bytes
+from sampling.committee import draw_plan, reveal_part, seal_plan, void_plan
 from sampling.draw import write_draw
 from sampling.frame import write_frame
 from sampling.ledger import Ledger
 from sampling.lists import write_inspector_list, write_planner_lists
+from sampling.seal import Contributor, PublicNumber, commitment
+from sampling.signing import public_hex
 from sampling.stratify import design_plan
 
 SEED = bytes(range(32))
@@ -99,3 +103,60 @@ def sealed(
         plan=plan, folder=folder, ledger=ledger, town=town, key=key, seed=SEED,
         sealed_at=SEALED_AT, versions=VERSIONS,
     )  # fmt: skip
+
+
+NAMES = ("finance", "audit", "医保中心")
+PARTS = {name: hashlib.sha256(name.encode()).digest() for name in NAMES}
+NUMBER = PublicNumber("provincial lottery 3D, all digits in the order drawn", date(2026, 3, 3))
+VALUE = "40719"
+REVEALED_AT = datetime(2026, 3, 2, 1, tzinfo=UTC)
+DRAWN_AT = datetime(2026, 3, 3, 13, tzinfo=UTC)
+
+
+def contributors() -> list[Contributor]:
+    """Three people with known parts: for tests only, parts are secret and random."""
+    return [Contributor(name, commitment(part)) for name, part in PARTS.items()]
+
+
+@pytest.fixture
+def committee(
+    tmp_path: Path, town: SimpleNamespace, key: Ed25519PrivateKey, ledger: Ledger
+) -> SimpleNamespace:
+    """The plan P0001 sealed by a committee of three; no part is known yet."""
+    at = {"now": REVEALED_AT, "actor": "planner-1"}
+
+    def reveal(name: str, part: bytes | None = None, **changes):
+        return reveal_part(ledger, "P0001", name, part or PARTS[name], **(at | changes))
+
+    def draw(value: str = VALUE, **changes):
+        arguments = {"frame": town.frame, "key": key, "now": DRAWN_AT, "actor": "planner-1"}
+        return draw_plan(ledger, "P0001", value=value, **(arguments | changes))
+
+    def seal(**changes):
+        arguments = {
+            "frame": town.frame, "design": town.design, "contributors": contributors(),
+            "number": NUMBER, "score_version": VERSIONS, "public_key": public_hex(key),
+            "sealed_at": SEALED_AT, "actor": "planner-1",
+        }  # fmt: skip
+        return seal_plan(ledger, **(arguments | changes))
+
+    return SimpleNamespace(
+        plan=seal(), ledger=ledger, town=town, key=key, seal=seal, reveal=reveal, draw=draw,
+        void=lambda reason="r", **changes: void_plan(ledger, "P0001", reason, **(at | changes)),
+        folder=tmp_path,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def drawn(committee: SimpleNamespace) -> SimpleNamespace:
+    """The committee's plan with all parts revealed, drawn, and its files in a directory."""
+    for name in NAMES:
+        committee.reveal(name)
+    committee.plan = committee.draw()
+    folder = committee.folder / "drawn"
+    folder.mkdir()
+    write_frame(committee.town.frame, folder / "frame.tsv")
+    write_draw(committee.plan.draws, folder / "draw.tsv")
+    (folder / "certificate.json").write_bytes(certificate_bytes(committee.plan.certificate))
+    committee.folder = folder
+    return committee

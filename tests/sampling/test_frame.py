@@ -160,3 +160,11 @@ def test_arrays_that_make_no_frame(ids, strata, sizes, code: str) -> None:
 def test_an_unknown_unit_is_refused() -> None:
     with pytest.raises(FrameError, match="write one of claim, insured"):
         make_frame("stay", ["a"], ["s"], [1])
+
+
+def test_a_last_line_without_its_end_is_told_and_not_shortened(tmp_path: Path) -> None:
+    path = tmp_path / "frame.tsv"
+    path.write_bytes(b"claim\ta\ts\t10\nclaim\tb\ts\t120")
+    with pytest.raises(FrameError) as caught:
+        read_frame(path)
+    assert [fault.code for fault in caught.value.faults] == ["FRAME_END"]

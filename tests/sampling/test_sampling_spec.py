@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import json
 import re
+from datetime import datetime, timedelta
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
@@ -44,6 +45,11 @@ def independent_replay(raw_certificate: bytes, raw_frame: bytes) -> tuple[bytes,
     signed = json.dumps(certificate, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(certificate["public_key"]))
     public.verify(signature, signed.encode())
+    assert (certificate["version"], certificate["seal"]["mode"]) in {
+        ("jihe-draw-1", "single_person"), ("jihe-draw-2", "committee"),
+    }  # fmt: skip
+    if certificate["seal"]["mode"] == "committee":
+        check_committee(certificate)
 
     assert hashlib.sha256(raw_frame).hexdigest() == certificate["frame"]["sha256"]
     lines = raw_frame.split(b"\n")
@@ -86,6 +92,72 @@ def independent_replay(raw_certificate: bytes, raw_frame: bytes) -> tuple[bytes,
     width = max(4, len(str(len(drawn))))
     cases = [f"{certificate['plan_id']}-{order.index(u) + 1:0{width}d}" for u in drawn]
     return raw_draw, cases
+
+
+def _canonical(record: dict) -> bytes:
+    return json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def sealed_record(certificate: dict) -> dict:
+    """The sealed record, made from the certificate."""
+    seal = certificate["seal"]
+    return {
+        "version": "jihe-seal-1",
+        "plan_id": certificate["plan_id"],
+        "sealed_at": seal["sealed_at"],
+        "contributors": [
+            {"contributor": p["contributor"], "commitment": p["commitment"]}
+            for p in seal["contributors"]
+        ],
+        "public_number": {
+            k: seal["public_number"][k] for k in ("source", "day", "alphabet", "length")
+        },
+        "frame": certificate["frame"],
+        "design": certificate["design"],
+        "scores": certificate["scores"],
+        "public_key": certificate["public_key"],
+    }
+
+
+def check_committee(certificate: dict) -> None:
+    """Step 1 of the page for the mode committee."""
+    seal = certificate["seal"]
+    people, number = seal["contributors"], seal["public_number"]
+    parts = b""
+    for person in people:
+        part = bytes.fromhex(person["part"])
+        assert len(part) == 32
+        assert hashlib.sha256(part).hexdigest() == person["commitment"]
+        parts += part
+    assert hashlib.sha256(parts + number["value"].encode()).hexdigest() == certificate["seed"]
+    assert len(people) >= 2
+    assert len({p["contributor"] for p in people}) == len(people)
+    assert len({p["commitment"] for p in people}) == len(people)
+    record = hashlib.sha256(_canonical(sealed_record(certificate))).hexdigest()
+    assert record == seal["sha256"]
+    day = datetime.fromisoformat(number["day"] + "T00:00:00+00:00") - timedelta(hours=8)
+    sealed, drawn = (datetime.fromisoformat(seal[k]) for k in ("sealed_at", "drawn_at"))
+    for person in people:
+        assert sealed < datetime.fromisoformat(person["revealed_at"]) < day
+    assert day <= drawn
+    digits = {"decimal": "0123456789", "hexadecimal": "0123456789abcdef"}[number["alphabet"]]
+    assert len(number["value"]) == number["length"] >= 5
+    assert set(number["value"]) <= set(digits)
+
+
+def check_public(raw: bytes, certificate: dict) -> None:
+    """The comparison with public.json."""
+    public = json.loads(raw)
+    assert _canonical(public) == raw
+    signature = bytes.fromhex(public.pop("signature"))
+    key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(certificate["public_key"]))
+    key.verify(signature, _canonical(public))
+    seal = certificate["seal"]
+    sealed = sealed_record(certificate) if seal["mode"] == "committee" else certificate
+    assert public["sealed_sha256"] == hashlib.sha256(_canonical(sealed)).hexdigest()
+    assert (public["mode"], public["sealed_at"]) == (seal["mode"], seal["sealed_at"])
+    for name in ("plan_id", "frame", "public_key", *(["list"] if "list" in public else [])):
+        assert public[name] == certificate[name]
 
 
 def test_the_example_is_true() -> None:
@@ -143,16 +215,82 @@ def test_the_independent_replay_can_fail(sealed: SimpleNamespace) -> None:
         independent_replay(raw, (folder / "frame.tsv").read_bytes()[:-1])
 
 
+def _leaves(value: object, prefix: str = "") -> set[str]:
+    if isinstance(value, dict):
+        start = f"{prefix}." if prefix else ""
+        return {p for k, v in value.items() for p in _leaves(v, start + k)}
+    return {prefix}
+
+
 def test_every_field_of_the_page_is_in_the_certificate(sealed: SimpleNamespace) -> None:
     table = PAGE.read_text().split("## certificate.json")[1].split("##")[0]
     named = set(re.findall(r"`([a-z_]+(?:\.[a-z_0-9]+)*)`", "\n".join(
         line.split("|")[1] for line in table.split("\n") if line.startswith("| `")
     )))  # fmt: skip
 
-    def leaves(value: object, prefix: str = "") -> set[str]:
-        if isinstance(value, dict):
-            start = f"{prefix}." if prefix else ""
-            return {p for k, v in value.items() for p in leaves(v, start + k)}
-        return {prefix}
+    assert _leaves(dict(sealed.plan.certificate)) == named
 
-    assert leaves(dict(sealed.plan.certificate)) == named
+
+def test_the_committee_s_example_is_true() -> None:
+    raw = _block("committee-certificate").encode()
+    raw_draw, cases = independent_replay(raw, _bytes_block("frame"))
+    assert raw_draw == _bytes_block("committee-draw")
+    assert cases == _block("committee-cases").split("\n")
+    certificate = json.loads(raw)
+    assert certificate["seed"] == _block("committee-seed")
+    people = certificate["seal"]["contributors"]
+    assert [p["part"] for p in people] == _block("parts").split("\n")
+    assert [p["commitment"] for p in people] == _block("commitments").split("\n")
+    assert _canonical(sealed_record(certificate)).decode() == _block("sealed-record")
+    sealed = hashlib.sha256(_block("sealed-record").encode()).hexdigest()
+    assert sealed == _block("sealed-sha256") == certificate["seal"]["sha256"]
+    check_public(_block("public").encode(), certificate)
+
+
+def test_the_software_agrees_with_the_committee_s_example(tmp_path: Path) -> None:
+    from sampling.replay import replay
+
+    (tmp_path / "certificate.json").write_bytes(_block("committee-certificate").encode())
+    (tmp_path / "frame.tsv").write_bytes(_bytes_block("frame"))
+    (tmp_path / "draw.tsv").write_bytes(_bytes_block("committee-draw"))
+    (tmp_path / "public.json").write_bytes(_block("public").encode())
+    files = [tmp_path / n for n in ("certificate.json", "frame.tsv", "draw.tsv")]
+    assert replay(*files, public_path=tmp_path / "public.json").differences == ()
+
+
+def test_a_committee_s_plan_repeats_independently(drawn: SimpleNamespace) -> None:
+    from sampling.public_version import public_bytes, public_of_plan
+
+    raw = (drawn.folder / "certificate.json").read_bytes()
+    raw_draw, cases = independent_replay(raw, (drawn.folder / "frame.tsv").read_bytes())
+    assert raw_draw == (drawn.folder / "draw.tsv").read_bytes()
+    assert cases == list(drawn.plan.cases)
+    check_public(public_bytes(public_of_plan(drawn.plan, drawn.key)), json.loads(raw))
+
+
+@pytest.mark.parametrize(("field", "value"), [
+    ("seed", "ab" * 32), ("sha256", "ab" * 32), ("drawn_at", "2026-03-02T15:00:00.000000Z"),
+    ("value", "40718"), ("part", "ab" * 32), ("revealed_at", "2026-03-03T00:00:00.000000Z"),
+])  # fmt: skip
+def test_the_independent_check_of_a_committee_can_fail(
+    drawn: SimpleNamespace, field: str, value: str
+) -> None:
+    certificate = json.loads((drawn.folder / "certificate.json").read_bytes())
+    check_committee(certificate)
+    seal = certificate["seal"]
+    places = (certificate, seal, seal["public_number"], seal["contributors"][1])
+    next(place for place in places if field in place)[field] = value
+    with pytest.raises(AssertionError):
+        check_committee(certificate)
+
+
+def test_every_field_of_a_committee_is_on_the_page(drawn: SimpleNamespace) -> None:
+    tables = [
+        PAGE.read_text().split(f"## {title}\n")[1].split("\n## ")[0]
+        for title in ("certificate.json", "Fields of a committee's certificate")
+    ]
+    named = set(re.findall(r"`([a-z_]+(?:\.[a-z_0-9]+)*)`", "\n".join(
+        line.split("|")[1] for table in tables for line in table.split("\n")
+        if line.startswith("| `")
+    )))  # fmt: skip
+    assert _leaves(dict(drawn.plan.certificate)) == named

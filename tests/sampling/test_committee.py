@@ -1,0 +1,400 @@
+"""The committee's seal: every step in its order, once, and a failure under its name."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sampling.certificate import CertificateError, certificate_bytes
+from sampling.draw import DrawError, draw_bytes
+from sampling.frame import make_frame
+from sampling.ledger import LedgerError
+from sampling.seal import (
+    Contributor,
+    PublicNumber,
+    SealError,
+    commitment,
+    derive_seed,
+    sealed_in,
+)
+from sampling.seal_store import seal_ids, sealed_plan
+
+NAMES = ("finance", "audit", "医保中心")
+PARTS = {name: hashlib.sha256(name.encode()).digest() for name in NAMES}
+DAY = date(2026, 3, 3)
+DAY_BEGINS = datetime(2026, 3, 2, 16, tzinfo=UTC)
+LATE = {"now": DAY_BEGINS}
+PART = st.binary(min_size=32, max_size=32)
+
+
+def _people(**parts: bytes) -> list[Contributor]:
+    return [Contributor(name, commitment(part)) for name, part in parts.items()]
+
+
+def _reveal_all(committee: SimpleNamespace) -> None:
+    for name in NAMES:
+        committee.reveal(name)
+
+
+def _actions(committee: SimpleNamespace) -> list[tuple[str, str]]:
+    with committee.ledger.engine.connect() as connection:
+        rows = connection.exec_driver_sql("SELECT action, object FROM trail ORDER BY sequence")
+        return [tuple(row) for row in rows]
+
+
+def test_the_seed_by_hand() -> None:
+    # (head -c 64 /dev/zero; printf 40719) | sha256sum, GNU coreutils
+    assert derive_seed([bytes(32), bytes(32)], "40719").hex() == (
+        "c1796dea572fd3e95ebf4c00acc5e53416472d0722fa92712162c4beb53f8e10"
+    )
+    # head -c 32 /dev/zero | sha256sum
+    assert commitment(bytes(32)) == (
+        "66687aadf862bd776c8fc18b8e9f8e20089714856ee233b3902a591d0d5f2925"
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(parts=st.lists(PART, min_size=2, max_size=4), value=st.text("0123456789", min_size=5),
+       where=st.integers(0, 10**6), flip=st.integers(1, 255))  # fmt: skip
+def test_any_changed_byte_gives_another_seed(
+    parts: list[bytes], value: str, where: int, flip: int
+) -> None:
+    seed = derive_seed(parts, value)
+    changed = bytearray(b"".join(parts))
+    changed[where % len(changed)] ^= flip
+    others = [bytes(changed[i : i + 32]) for i in range(0, len(changed), 32)]
+    assert derive_seed(others, value) != seed
+    at = where % len(value)
+    digit = str((int(value[at]) + 1 + flip % 9) % 10)
+    assert derive_seed(parts, value[:at] + digit + value[at + 1 :]) != seed
+    if parts[0] != parts[1]:
+        assert derive_seed([parts[1], parts[0], *parts[2:]], value) != seed
+
+
+@pytest.mark.parametrize("size", [0, 31, 33])
+def test_a_part_has_32_bytes(size: int) -> None:
+    for step in (lambda: commitment(b"x" * size), lambda: derive_seed([b"x" * size], "12345")):
+        with pytest.raises(SealError, match="it needs 32"):
+            step()
+
+
+def test_from_the_seal_to_the_draw(committee: SimpleNamespace) -> None:
+    plan = committee.plan
+    assert (plan.plan_id, plan.state, plan.missing) == ("P0001", "sealed", list(NAMES))
+    assert committee.ledger.plan_ids() == []
+    _reveal_all(committee)
+    assert sealed_plan(committee.ledger, "P0001").state == "revealed"
+    drawn = committee.draw()
+    assert drawn.created
+    seed = hashlib.sha256(b"".join(PARTS.values()) + b"40719").hexdigest()
+    certificate = drawn.certificate
+    assert certificate["seed"] == seed
+    assert certificate["version"] == "jihe-draw-2"
+    assert certificate["seal"]["mode"] == "committee"
+    assert sealed_in(certificate) == plan.record
+    assert drawn.drawn_on == date(2026, 3, 3)
+    assert committee.ledger.plan("P0001").certificate == certificate
+    assert committee.ledger.plan("P0001").draws.equals(drawn.draws)
+    assert sealed_plan(committee.ledger, "P0001").state == "drawn"
+    assert _actions(committee) == [
+        ("plan_sealed", "P0001"), *[("part_revealed", "P0001")] * 3, ("plan_drawn", "P0001"),
+    ]  # fmt: skip
+    assert committee.ledger.verify_trail(committee.ledger.head()) == []
+
+
+def test_the_list_does_not_depend_on_the_order_of_rows(
+    committee: SimpleNamespace, drawn: SimpleNamespace
+) -> None:
+    town = committee.town
+    order = random.Random(3).sample(range(len(town.frame)), len(town.frame))
+    ids, strata = town.frame.unit_ids.to_pylist(), town.frame.strata.to_pylist()
+    mixed = make_frame(
+        "claim", [ids[i] for i in order], [strata[i] for i in order],
+        [int(town.frame.size_minor[i]) for i in order],
+    )  # fmt: skip
+    again = drawn.draw(frame=mixed)
+    assert not again.created
+    other = committee.seal(frame=mixed, contributors=_people(a=b"a" * 32, b=b"b" * 32))
+    assert other.record["frame"] == committee.ledger.plan("P0001").certificate["frame"]
+    assert draw_bytes(again.draws) == draw_bytes(drawn.plan.draws)
+
+
+def test_a_plan_is_drawn_once(drawn: SimpleNamespace) -> None:
+    head = drawn.ledger.head()
+    again = drawn.draw(now=datetime(2026, 4, 1, tzinfo=UTC))
+    assert not again.created
+    assert again.certificate == drawn.plan.certificate
+    with pytest.raises(SealError, match="is drawn already"):
+        drawn.draw("40718")
+    with pytest.raises(SealError, match="is drawn already"):
+        drawn.void()
+    with pytest.raises(SealError, match="is drawn already"):
+        drawn.reveal("audit")
+    assert drawn.ledger.head() == head
+
+
+def test_a_seed_draws_one_plan(drawn: SimpleNamespace, town: SimpleNamespace) -> None:
+    other = make_frame("claim", ["a", "b", "c"], ["s"] * 3, [1, 2, 3])
+    from sampling.design import allocate
+
+    seed = bytes.fromhex(drawn.plan.certificate["seed"])
+    with pytest.raises(LedgerError, match="already drew plan P0001"):
+        drawn.ledger.create_plan(
+            other, allocate(other, 2, "0.5"), seed, drawn.key, sealed_at=DAY_BEGINS, actor="x",
+            score_version=drawn.plan.certificate["scores"],
+        )  # fmt: skip
+    with pytest.raises(SealError, match="'audit' was sealed in plan P0001 before") as caught:
+        drawn.seal(contributors=[*_people(audit=PARTS["audit"], new=b"n" * 32)])
+    assert len(caught.value.faults) == 1
+
+
+def test_a_part_of_a_void_plan_is_not_used_again(committee: SimpleNamespace) -> None:
+    committee.void("campaign cancelled")
+    with pytest.raises(SealError, match="a part is used once"):
+        committee.seal()
+    second = committee.seal(contributors=_people(a=b"a" * 32, b=b"b" * 32))
+    assert second.plan_id == "P0002"
+    assert seal_ids(committee.ledger) == ["P0001", "P0002"]
+
+
+def test_numbers_of_both_ways_never_meet(committee: SimpleNamespace, town: SimpleNamespace) -> None:
+    single = committee.ledger.create_plan(
+        town.frame, town.design, b"1" * 32, committee.key, actor="x", sealed_at=DAY_BEGINS,
+        score_version=committee.plan.record["scores"],
+    )  # fmt: skip
+    assert single.plan_id == "P0002"
+    assert committee.seal(contributors=_people(a=b"a" * 32, b=b"b" * 32)).plan_id == "P0003"
+
+
+@pytest.mark.parametrize("days", [0, -1])
+def test_the_number_must_lie_in_the_future(committee: SimpleNamespace, days: int) -> None:
+    """Sealed at 17:00 in Shanghai on the first of March."""
+    day = date(2026, 3, 1) + timedelta(days=days)
+    with pytest.raises(SealError, match="name a number of a later day") as caught:
+        committee.seal(number=PublicNumber("lottery", day), contributors=_people(
+            a=b"a" * 32, b=b"b" * 32
+        ))  # fmt: skip
+    assert caught.value.faults[0].column == "public_number.day"
+
+
+def test_the_day_begins_in_china(committee: SimpleNamespace) -> None:
+    people = _people(a=b"a" * 32, b=b"b" * 32)
+    with pytest.raises(SealError, match="later day"):
+        committee.seal(contributors=people, sealed_at=DAY_BEGINS)
+    before = DAY_BEGINS - timedelta(microseconds=1)
+    assert committee.seal(contributors=people, sealed_at=before).plan_id == "P0002"
+
+
+def test_everything_wrong_with_a_seal_comes_at_once(committee: SimpleNamespace) -> None:
+    with pytest.raises(SealError) as caught:
+        committee.seal(
+            contributors=_people(a=b"a" * 32),
+            number=PublicNumber("lottery", date(2026, 3, 1), "roman", 4),
+        )
+    assert [f.code for f in caught.value.faults] == [
+        "SEAL_FEW", "SEAL_ALPHABET", "SEAL_SHORT", "SEAL_DAY",
+    ]  # fmt: skip
+    assert all(f.zh and f.column for f in caught.value.faults)
+    same = [Contributor("a", "0" * 64), Contributor("a", "0" * 64)]
+    with pytest.raises(SealError) as caught:
+        committee.seal(contributors=same)
+    assert [f.code for f in caught.value.faults] == ["SEAL_TWICE"] * 2
+    with pytest.raises(SealError) as caught:
+        committee.seal(contributors=[Contributor("a\n", "0" * 63), Contributor("b", "0" * 64)],
+                       number=PublicNumber("", DAY))  # fmt: skip
+    assert {f.column for f in caught.value.faults} == {
+        "contributors[1].contributor", "contributors[1].commitment", "public_number.source",
+    }  # fmt: skip
+    assert seal_ids(committee.ledger) == ["P0001"]
+
+
+def test_a_design_of_another_frame_is_not_sealed(committee: SimpleNamespace) -> None:
+    other = make_frame("claim", ["a", "b", "c"], ["s"] * 3, [1, 2, 3])
+    with pytest.raises(DrawError):
+        committee.seal(frame=other, contributors=_people(a=b"a" * 32, b=b"b" * 32))
+    assert seal_ids(committee.ledger) == ["P0001"]
+
+
+def _is_void(committee: SimpleNamespace, words: str, step: Callable[[], Any]) -> None:
+    """The step says that the plan is void; it is listed so, and so it stays."""
+    with pytest.raises(SealError, match=words):
+        step()
+    plan = sealed_plan(committee.ledger, "P0001")
+    assert plan.state == "void"
+    assert plan.void
+    assert _actions(committee)[-1] == ("plan_voided", "P0001")
+    assert seal_ids(committee.ledger) == ["P0001"]
+    head = committee.ledger.head()
+    steps = (committee.void, committee.draw, lambda: committee.reveal("finance"))
+    for later in steps:
+        with pytest.raises(SealError, match="Plan P0001 is void"):
+            later()
+    assert committee.ledger.head() == head
+    assert committee.ledger.plan_ids() == []
+
+
+@pytest.mark.parametrize("place", [0, 31])
+def test_a_wrong_part_voids_the_plan_by_name(committee: SimpleNamespace, place: int) -> None:
+    wrong = bytearray(PARTS["audit"])
+    wrong[place] ^= 1
+    _is_void(
+        committee, "the part that audit revealed does not give",
+        lambda: committee.reveal("audit", bytes(wrong)),
+    )  # fmt: skip
+
+
+def test_another_contributor_s_part_is_a_wrong_part(committee: SimpleNamespace) -> None:
+    _is_void(committee, "audit revealed", lambda: committee.reveal("audit", PARTS["finance"]))
+
+
+def test_missing_parts_void_the_plan_by_name_when_the_day_begins(
+    committee: SimpleNamespace,
+) -> None:
+    committee.reveal("audit", now=DAY_BEGINS - timedelta(microseconds=1))
+    _is_void(committee, "no part came from finance, 医保中心 before 2026-03-03",
+             lambda: committee.reveal("finance", **LATE))  # fmt: skip
+
+
+def test_a_draw_without_all_parts_voids_the_plan(committee: SimpleNamespace) -> None:
+    committee.reveal("audit")
+    _is_void(committee, "no part came from finance", committee.draw)
+
+
+def test_before_the_day_a_draw_waits(committee: SimpleNamespace) -> None:
+    with pytest.raises(SealError, match="waits for the parts of finance, audit, 医保中心"):
+        committee.draw(now=DAY_BEGINS - timedelta(microseconds=1))
+    _reveal_all(committee)
+    with pytest.raises(SealError, match="waits for the public number of 2026-03-03"):
+        committee.draw(now=DAY_BEGINS - timedelta(microseconds=1))
+    assert sealed_plan(committee.ledger, "P0001").state == "revealed"
+    assert committee.draw(now=DAY_BEGINS).created
+
+
+def test_giving_up_is_open_and_says_whether_the_seed_was_known(
+    committee: SimpleNamespace,
+) -> None:
+    _reveal_all(committee)
+    void = committee.void("the office burnt down", now=DAY_BEGINS).void
+    assert void
+    assert "the office burnt down" in void.en
+    assert "day of the public number had begun" in void.en
+    assert "已到" in void.zh
+    with committee.ledger.engine.connect() as connection:
+        rows = connection.exec_driver_sql("SELECT plan_id, en FROM voids").all()
+    assert rows == [("P0001", void.en)]
+
+
+def test_strangers_and_second_times_change_nothing(committee: SimpleNamespace) -> None:
+    committee.reveal("audit")
+    head = committee.ledger.head()
+    with pytest.raises(SealError, match="its contributors are: finance, audit"):
+        committee.reveal("stranger", b"s" * 32)
+    with pytest.raises(SealError, match="has revealed the part"):
+        committee.reveal("audit", b"s" * 32)
+    with pytest.raises(SealError, match="clock"):
+        committee.reveal("finance", now=datetime(2026, 3, 1, 9, tzinfo=UTC))
+    with pytest.raises(SealError, match="it needs 32"):
+        committee.reveal("finance", b"short")
+    with pytest.raises(SealError, match="No committee sealed a plan 'P0002'; there are: P0001"):
+        sealed_plan(committee.ledger, "P0002")
+    assert committee.ledger.head() == head
+
+
+@pytest.mark.parametrize("value", ["4071", "407190", "4071a", "40 719", "４0719", " 40719", ""])
+def test_the_number_is_written_in_one_way(committee: SimpleNamespace, value: str) -> None:
+    _reveal_all(committee)
+    with pytest.raises(SealError, match="5 decimal digits and nothing else"):
+        committee.draw(value)
+    assert sealed_plan(committee.ledger, "P0001").state == "revealed"
+
+
+def test_another_frame_is_not_drawn(committee: SimpleNamespace) -> None:
+    _reveal_all(committee)
+    frame = committee.town.frame
+    sizes = frame.size_minor.copy()
+    sizes[17] += 1
+    other = make_frame("claim", frame.unit_ids, frame.strata, sizes)
+    with pytest.raises(SealError, match="The frame's SHA-256 is"):
+        committee.draw(frame=other)
+    assert committee.draw().created
+
+
+def test_another_key_does_not_sign(committee: SimpleNamespace) -> None:
+    _reveal_all(committee)
+    with pytest.raises(CertificateError, match="another public key"):
+        committee.draw(key=Ed25519PrivateKey.from_private_bytes(b"s" * 32))
+    assert committee.ledger.plan_ids() == []
+
+
+def _force(committee: SimpleNamespace, statement: str) -> None:
+    """Change a row as the owner of the database could."""
+    with committee.ledger.engine.begin() as connection:
+        table = statement.split()[1]
+        connection.exec_driver_sql(f"DROP TRIGGER {table}_no_update")
+        connection.exec_driver_sql(statement)
+
+
+def test_a_record_changed_in_the_database_is_not_drawn(committee: SimpleNamespace) -> None:
+    _reveal_all(committee)
+    _force(committee, "UPDATE seals SET record = replace(record, '\"capacity\":90', "
+           "'\"capacity\":91')")  # fmt: skip
+    with pytest.raises(SealError, match="not the one that was sealed in the trail"):
+        committee.draw()
+
+
+def test_a_part_changed_in_the_database_is_not_drawn(committee: SimpleNamespace) -> None:
+    _reveal_all(committee)
+    _force(committee, f"UPDATE parts SET part = '{'ab' * 32}' WHERE contributor = 'audit'")
+    with pytest.raises(SealError, match="The stored part of audit"):
+        committee.draw()
+
+
+@pytest.mark.parametrize("name", ["seals", "commitments", "parts", "voids"])
+def test_no_table_of_the_seal_forgets(committee: SimpleNamespace, name: str) -> None:
+    committee.reveal("audit")
+    committee.void()
+    for statement in (f"UPDATE {name} SET plan_id = 'x'", f"DELETE FROM {name}"):
+        with (
+            pytest.raises(sa.exc.IntegrityError, match="append-only"),
+            committee.ledger.engine.begin() as connection,
+        ):
+            connection.exec_driver_sql(statement)
+
+
+def test_a_step_whose_record_fails_changes_nothing(
+    committee: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("disk full")
+
+    _reveal_all(committee)
+    monkeypatch.setattr("sampling.trail.append", fail)
+    for step in (committee.draw, committee.void, lambda: committee.seal(
+        contributors=_people(a=b"a" * 32, b=b"b" * 32)
+    )):  # fmt: skip
+        with pytest.raises(OSError, match="disk full"):
+            step()
+    monkeypatch.undo()
+    assert sealed_plan(committee.ledger, "P0001").state == "revealed"
+    assert seal_ids(committee.ledger) == ["P0001"]
+    assert committee.draw().created
+
+
+def test_draws_at_once_are_one_draw(committee: SimpleNamespace) -> None:
+    _reveal_all(committee)
+    with ThreadPoolExecutor(4) as pool:
+        plans = list(pool.map(lambda _: committee.draw(), range(6)))
+    assert [plan.created for plan in plans].count(True) == 1
+    assert len({certificate_bytes(plan.certificate) for plan in plans}) == 1
+    assert _actions(committee).count(("plan_drawn", "P0001")) == 1
