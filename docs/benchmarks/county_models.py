@@ -4,7 +4,8 @@
         [--study rankings|withheld|curve|bias]
 
 In: seeds; counties are made under DIR once and kept. Out: a table per study on the console and
-``DIR/<study>-<seeds>.json``. Seeds 101 to 103 are for choosing anything; 1 to 5 were run once.
+``DIR/<study>-<seeds>.json``. Seeds 101 to 103 are for choosing anything; 1 to 5 for the
+final figures, once.
 
 money@1% is the truly overpaid amount in the first ceil(0.01 N) claims of the test period by all of
 it. The oracle sorts by the truth, so no ranking can have more.
