@@ -168,7 +168,7 @@ def _record(
 ) -> dict[str, Any]:
     count = np.bincount(split.place, minlength=len(split.names))
     positives = np.bincount(split.place, ordered.labels > 0, minlength=len(split.names))
-    suppressed = bool(split.merged) and count[-1] < FEWEST
+    suppressed = bool(split.merged and count[-1] < FEWEST)
     groups = []
     for place, name in enumerate(split.names):
         entry: dict[str, Any] = {"group": name, "n": int(count[place])}

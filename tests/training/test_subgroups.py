@@ -93,7 +93,7 @@ def test_what_stays_too_small_is_not_told():
     settings = EvaluationSettings(bootstrap=5)
     record = subgroups(judged, np.zeros(19), {"level": values}, 5, settings)["level"]
     assert record["groups"][1] == {"group": MERGED, "n": 9}
-    assert record["suppressed"]
+    assert record["suppressed"] is True
     assert "no figures are told" in statement(record, "en")
     assert "不列出指标" in statement(record, "zh")
     assert set(record["groups"][0]["intervals"]) >= {"selection_rate", "observed_expected"}
