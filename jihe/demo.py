@@ -30,6 +30,7 @@ from claims.vault import KEY_FILE, VAULT_VARIABLE, identities, private_bytes
 from features.build import build
 from features.clock import cut
 from jihe.console import Tell
+from jihe.estimates import PlanEstimates, plan_estimates
 from jihe.gate import fresh_verdicts
 from jihe.home import Home
 from jihe.identified import dataset_name
@@ -39,7 +40,6 @@ from jihe.promotion import promote_challenger
 from jihe.returned_list import fill_list
 from jihe.scores import tie_seed
 from jihe.training import Learnt, train_on_verdicts
-from sampling.estimate import Estimate, estimate
 from sampling.ledger import Ledger
 from sampling.verdicts import Imported, import_verdicts
 from training import apply
@@ -98,7 +98,7 @@ class DemoResult:
     county: Summary
     first: RunResult
     imported: Imported
-    estimated: Estimate
+    estimated: PlanEstimates
     confirmable: int
     learnt: Learnt
     second: RunResult
@@ -146,7 +146,7 @@ def _loop(choices: DemoChoices, tell: Tell, title: Callable[[str], None]) -> Dem
     title("demo_inspect")
     originals = _originals(home)
     imported = _inspect(choices, home, files, first, originals, days["inspected"])
-    estimated = _estimate(home, first)
+    estimated = plan_estimates(home.root, first.sealed.plan.plan_id)
     title("demo_train")
     tracker = Tracker(home.registry)
     cold = first.scored["claim"].folder
@@ -232,16 +232,6 @@ def _inspect(
         return import_verdicts(ledger, returned, plan.plan_id, actor="planner", now=known)
     finally:
         ledger.close()
-
-
-def _estimate(home: Home, first: RunResult) -> Estimate:
-    plan = first.sealed.plan
-    ledger = Ledger(home.ledger_url)
-    try:
-        outcomes = ledger.outcomes(plan_id=plan.plan_id)
-    finally:
-        ledger.close()
-    return estimate(plan.design, plan.draws, outcomes)
 
 
 def _learn(home: Home, tracker: Tracker, day: date, store: StoreVersion, tell: Tell) -> Learnt:

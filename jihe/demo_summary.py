@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 from claims.contracts import Lang
 from jihe import console
 from jihe.demo import VAULT, DemoChoices, DemoResult
-from jihe.estimate_words import show_estimate
+from jihe.estimate_words import show_counted
 from jihe.summary import show_files, show_list, show_load, show_not_run, show_seal
 from jihe.texts import say
 
@@ -48,8 +50,9 @@ def _show_measured(result: DemoResult, lang: Lang) -> None:
 
 
 def _show_estimate(result: DemoResult, lang: Lang) -> None:
-    show_estimate(result.estimated, result.first.sealed.plan.plan_id, "CNY", lang)
-    low, high = result.estimated.total.interval_95 or (0.0, 0.0)
-    covered = "covers" if low <= result.confirmable <= high else "misses"
+    show_counted(result.estimated, "CNY", lang)
+    stated = result.estimated.totals.stated
+    held = (stated.low or 0) <= result.confirmable <= (stated.high or math.inf)
+    covered = "covers" if held else "misses"
     truth = console.money(result.confirmable, "CNY")
     console.out.print(say("estimate_truth", lang, truth=truth, word=say(covered, lang)))

@@ -16,28 +16,18 @@ from sampling.plan_totals import PlanTotals, Stated
 METHODS = ("expansion", "greg", "ratio", "difference")
 
 
-def show_estimate(found: Estimate, plan_id: str, currency: str, lang: Lang) -> None:
-    """Print one expansion estimate in sentences."""
-    console.heading(say("estimate_title", lang, plan=plan_id))
-    total = found.total
-    low, high = total.interval_95 or (None, None)
-    amounts = {
-        "total": total.estimate, "low": low, "high": high, "lower": total.lower_90,
-    }  # fmt: skip
-    shown = {name: console.money(value, currency) for name, value in amounts.items()}
-    console.out.print(say("estimate_total", lang, **shown))
-    _show_rate(found, lang)
-    _show_basis(found, currency, lang)
-    _show_notes(found.notes, lang)
+def show_counted(found: PlanEstimates, currency: str, lang: Lang) -> None:
+    """Print the total of one plan that counts, the rate, and what both rest on."""
+    console.heading(say("estimate_title", lang, plan=found.plan_id))
+    console.out.print(_counted(found.totals, currency, lang), soft_wrap=True)
+    _show_rate(found.whole, lang)
+    _show_basis(found.whole, currency, lang)
 
 
 def show_plan(found: PlanEstimates, currency: str, lang: Lang) -> None:
     """Print every estimate of one plan, the one that counts first."""
     totals = found.totals
-    console.heading(say("estimate_title", lang, plan=found.plan_id))
-    console.out.print(_counted(totals, currency, lang), soft_wrap=True)
-    _show_rate(found.whole, lang)
-    _show_basis(found.whole, currency, lang)
+    show_counted(found, currency, lang)
     console.heading(say("totals_title", lang))
     _show_methods(totals, currency, lang)
     console.heading(say("domains_title", lang))

@@ -206,12 +206,12 @@ def test_verdicts_come_back_and_train_a_model_that_ranks_better_than_both_baseli
 
 
 def test_the_estimate_is_computed_from_the_verdicts(demo: DemoResult) -> None:
-    low, high = demo.estimated.total.interval_95 or (0, 0)
-    assert low < demo.estimated.total.estimate < high
-    assert demo.estimated.responded <= demo.estimated.drawn == 250
+    totals, whole = demo.estimated.totals, demo.estimated.whole
+    assert totals.stated.low < totals.total.estimate < (totals.stated.high or math.inf)
+    assert whole.responded <= whole.drawn == 250
     # Five standard errors: mostly-zero amounts make the normal interval of one draw unreliable.
-    error = demo.estimated.total.standard_error or 0
-    assert abs(demo.estimated.total.estimate - demo.confirmable) < 5 * error
+    error = totals.total.standard_error or 0
+    assert abs(totals.total.estimate - demo.confirmable) < 5 * error
 
 
 def test_an_empty_frame_is_told_as_one(county: Path, tmp_path: Path) -> None:
