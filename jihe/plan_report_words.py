@@ -29,17 +29,29 @@ def stratum_name(name: str, lang: Lang) -> str:
     levels = table("institutions").columns["level"].values
     parts = [class_name(first, lang)]
     for each in middle:
-        named = [levels[p].text(lang) if p in levels else p for p in each.split("+")]
+        named = [levels[p].text(lang) if p in levels else _rotation(p, lang)
+                 for p in each.split("+")]  # fmt: skip
         if each not in {"all", "none"}:
             parts.append(" + ".join(named))
     parts.append(_band(band, lang))
     return say("stratum_comma", lang).join(p for p in parts if p)
 
 
+def _rotation(name: str, lang: Lang) -> str:
+    """Return what is said of the last inspection; any other word, such as a district, stays."""
+    return say(f"rotation_{name}", lang) if name in {"never", "long_ago", "recent"} else name
+
+
 def _band(name: str, lang: Lang) -> str:
-    bands = [b for b in name.split("-") if b]
-    known = {"top", "b1", "b2", "b3"}
-    return say("stratum_to", lang).join(say(f"band_{b}", lang) if b in known else b for b in bands)
+    return say("stratum_to", lang).join(_one_band(b, lang) for b in name.split("-") if b)
+
+
+def _one_band(band: str, lang: Lang) -> str:
+    if band in {"top", "b1", "b2", "b3"}:
+        return say(f"band_{band}", lang)
+    if band[:1] == "v" and band[1:].isdigit():
+        return say("band_amount", lang, place=band[1:])
+    return band
 
 
 def disposition_name(name: str, lang: Lang) -> str:

@@ -100,7 +100,7 @@ def design_for(
         raise DesignError([_EMPTY])
     rows = pa.array(np.flatnonzero(chosen))
     facts, table = facts.take(rows), scored.table.take(rows)
-    capacity = choices.capacity or _usual(len(rows))
+    capacity = choices.capacity or usual_capacity(len(rows))
     frame, design = design_plan(
         scored.matrix.unit,
         table["unit_id"],
@@ -171,7 +171,8 @@ def seal_plan(
     return Sealed(plan, designed.frame, home.plan(plan.plan_id))
 
 
-def _usual(frame_size: int) -> str:
+def usual_capacity(frame_size: int) -> str:
+    """Return the capacity where none is given: 200, a tenth of a small frame, all of a tiny one."""
     return str(
         min(USUAL_CAPACITY, max(1, frame_size // 10), frame_size) if frame_size > 20 else frame_size
     )

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from jihe import console
-from jihe.commands import plan_assign, plan_seal
+from jihe.commands import plan_assign, plan_design, plan_seal
 from jihe.commands.options import (
     Form,
     FormOption,
@@ -32,6 +32,7 @@ PlansOption = Annotated[list[str] | None, option("plan_ids", "--plan")]
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     plan_app = typer.Typer(no_args_is_help=True, help=told("plan"))
+    plan_design.register(plan_app)
     plan_app.command("list", help=told("plan_list"))(plan_list)
     plan_app.command("replay", help=told("replay"))(replay)
     plan_app.command("estimate", help=told("plan_estimate"))(plan_estimate)
