@@ -9,7 +9,7 @@ from training.config import ExperimentConfig, load_config
 
 _FOLDER = Path(__file__).parent.parent / "experiments"
 #: What tuning varies unless another file is given.
-SEARCH_SPACE = _FOLDER / "tuning.toml"
+SEARCH_SPACE = _FOLDER / "search" / "tuning.toml"
 #: Config of the supervised model of each unit; a person is judged from claims, as a claim is.
 RISK_EXPERIMENTS = {
     "claim": "claim_risk", "insured": "claim_risk", "institution": "institution_risk",

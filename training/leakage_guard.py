@@ -36,6 +36,7 @@ def guarded(
         pairs=splits.pairs,
         forward=splits.cutoff is not None,
         gap_days=config.splits.gap_days,
+        unit=matrix.unit,
     )
     findings = tuple(check(evidence))
     refuse(findings)

@@ -278,7 +278,8 @@ class Tracker:
         self, run_id: str, files: Mapping[str, bytes], plots: Mapping[str, bytes]
     ) -> None:
         with tempfile.TemporaryDirectory() as scratch:
-            (Path(scratch) / "plots").mkdir()
+            if plots:
+                (Path(scratch) / "plots").mkdir()
             drawn = {f"plots/{name}.png": png for name, png in plots.items()}
             for name, content in {**files, **drawn}.items():
                 (Path(scratch) / name).write_bytes(content)

@@ -32,6 +32,7 @@ class Made:
     rows: Matrix
     as_of: date = date(2026, 5, 1)
     zone: str = "Asia/Shanghai"
+    store: None = None
 
     def matrix(self, _unit: str) -> Matrix:
         return self.rows

@@ -211,7 +211,7 @@ def test_the_estimate_is_computed_from_the_verdicts(demo: DemoResult) -> None:
     assert totals.stated.low < totals.total.estimate < (totals.stated.high or math.inf)
     assert whole.responded <= whole.drawn == 250
     # Five standard errors: mostly-zero amounts make the normal interval of one draw unreliable.
-    error = totals.total.standard_error or 0
+    error = totals.total.quantity.standard_error or 0
     assert abs(totals.total.estimate - demo.confirmable) < 5 * error
 
 

@@ -90,7 +90,7 @@ class World:
 def _config(**tables: Any) -> ExperimentConfig:
     return parse_config({
         "name": "small", "unit": "claim", "trees": {"rounds": 15, "seeds": [1]},
-        "hybrid": {"detector_weights": [0.0]}, "splits": {"folds": 3},
+        "splits": {"folds": 3},
         "evaluation": {"bootstrap": 0}, **tables,
     })  # fmt: skip
 

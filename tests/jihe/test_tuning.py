@@ -31,8 +31,8 @@ objective = "log_loss"
 trials = 3
 seed = 1
 [space.trees]
-rounds = { low = 5, high = 20 }
-learning_rate = { low = 0.05, high = 0.3, log = true }
+rounds = { low = 20, high = 80 }
+learning_rate = { low = 0.02, high = 0.08, log = true }
 """
 
 
@@ -65,7 +65,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     monkeypatch.setattr(features.build, "build", lambda *given: SimpleNamespace())
     monkeypatch.setattr(jihe.training, "training_as_of", lambda *given: date(2024, 6, 1))
     for module in (jihe.tuning, jihe.training):
-        monkeypatch.setattr(module, "known_before", lambda *given: (matrix, labels))
+        monkeypatch.setattr(module, "features_and_labels", lambda *given: (matrix, labels))
     (tmp_path / "space.toml").write_text(SPACE, encoding="utf-8")
     return Home(tmp_path / "home")
 

@@ -193,6 +193,8 @@ def test_hx010_many_twins_stop_the_run():
     values[train[:4]], labels[train[:4]] = values[test[:4]], labels[test[:4]]
     with pytest.raises(LeakageError, match=r"HX010 4 of 60 tested rows \(6.7%\)"):
         refuse(check(clean(values=values, labels=labels)))
+    # Persons to whom nothing happened are alike by nature.
+    refuse(check(clean(values=values, labels=labels, unit="insured")))
 
 
 def test_an_error_tells_every_leak_in_both_languages():

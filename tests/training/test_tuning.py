@@ -202,7 +202,7 @@ def test_a_config_written_as_toml_is_the_same_config(world, tmp_path):
 
 
 def test_the_shipped_space_is_valid():
-    shipped = load_plan(Path(__file__).parents[2] / "experiments" / "tuning.toml")
+    shipped = load_plan(Path(__file__).parents[2] / "experiments" / "search" / "tuning.toml")
     assert {varied.table for varied in shipped.ranges} == {"trees"}
 
 
