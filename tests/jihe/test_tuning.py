@@ -62,7 +62,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     """Return a home whose claims and verdicts are made here; nothing is loaded or built."""
     matrix, labels = claims_of()
     monkeypatch.setattr(claims.store, "open_store", lambda *given: None)
-    monkeypatch.setattr(features.build, "build", lambda *given: SimpleNamespace())
+    made = SimpleNamespace(store=SimpleNamespace(version="v1"))
+    monkeypatch.setattr(features.build, "build", lambda *given: made)
+    monkeypatch.setattr(jihe.training, "attributes", lambda *given: {})
     monkeypatch.setattr(jihe.training, "training_as_of", lambda *given: date(2024, 6, 1))
     for module in (jihe.tuning, jihe.training):
         monkeypatch.setattr(module, "features_and_labels", lambda *given: (matrix, labels))
