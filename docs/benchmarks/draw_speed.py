@@ -114,6 +114,7 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as kept:
         folder = asked.replay or asked.out or Path(kept)
+        folder.mkdir(parents=True, exist_ok=True)
         if not asked.replay:
             with step("(simulated units)"):
                 units = simulate(asked.units)
