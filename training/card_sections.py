@@ -11,49 +11,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from claims.contracts import Lang
+from training.card_texts import say
 from training.leakage import definitions
 from training.subgroup_words import group_label, label_of
 from training.subgroups import statement
-
-TEXT: dict[str, tuple[str, str]] = {
-    "calibration": ("Are the probabilities true?", "概率是否准确"),
-    "calibration_body": (
-        "Calibration slope {slope} (1 is perfect), intercept {intercept} (0 is perfect). Brier "
-        "score {brier}; the base rate alone has {base}. The Venn–Abers check lies {gap} from the "
-        "published probability in the mean, {largest} at most.",
-        "校准斜率{slope}（1为理想），截距{intercept}（0为理想）。Brier评分{brier}，仅用总体查实率时为"
-        "{base}。Venn–Abers校核与公布概率平均相差{gap}，最大{largest}。",
-    ),
-    "gain": (
-        "Average precision over sorting by amount: {over_amount}; over rules only: {over_rules} "
-        "(paired; above 0 is better).",
-        "平均精确率较按金额排序：{over_amount}；较仅按规则：{over_rules}（配对差值，大于0表示更好）。",
-    ),
-    "money": (
-        "Share of all confirmed money in the first 1 % of the frame: this model {model}, sort by "
-        "amount {amount}, rules only {rules}.",
-        "前1%对象中的查实金额占比：本模型{model}，按金额排序{amount}，仅按规则{rules}。",
-    ),
-    "burden": ("Who would be inspected", "谁会被检查"),
-    "burden_body": (
-        "At 1 % of the frame. Burden is a group's share of inspections over its share of the "
-        "frame: 1 is even. Sex and age are joined for this table only.",
-        "按检查1%的对象计。负担为该组占检查次数的比例除以其占全部对象的比例，1为均等。性别和年龄仅用于本表。",
-    ),
-    "group": ("group", "组别"),
-    "judged": ("judged", "已检查"),
-    "selection_rate": ("inspected share", "被查比例"),
-    "burden_ratio": ("burden", "负担"),
-    "precision": ("precision", "查准率"),
-    "observed_expected": ("confirmed ÷ expected", "查实÷预期"),
-    "leakage": ("Leakage checks", "泄漏检查"),
-    "leakage_clear": ("Looked for and not found: {codes}.", "已检查且未发现：{codes}。"),
-}
-
-
-def say(key: str, lang: Lang, **values: object) -> str:
-    """Return a text with its values."""
-    return TEXT[key][1 if lang == "zh" else 0].format(**values)
 
 
 def cell(value: float | None, interval: Sequence[float] | None, digits: int = 3) -> str:

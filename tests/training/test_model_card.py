@@ -6,9 +6,9 @@ import re
 
 import numpy as np
 
-from training.card_sections import TEXT
+from training.card_texts import texts
 from training.config import EvaluationSettings
-from training.model_card import _TEXT, render
+from training.model_card import render
 from training.subgroups import subgroups
 
 
@@ -34,7 +34,8 @@ def test_a_cold_start_model_claims_no_quality(world):
 
 
 def test_both_languages_hold_the_same_facts():
-    for english, chinese in (*_TEXT.values(), *TEXT.values()):
+    for text in texts().values():
+        english, chinese = text["en"], text["zh"]
         assert set(re.findall(r"{\w+}", english)) == set(re.findall(r"{\w+}", chinese))
         assert "fraud" not in english.lower()
         assert "欺诈" not in chinese
