@@ -64,9 +64,13 @@ def _awarded(answer: str) -> list[str]:
     return [u for u, a in zip(_ids(), _column("awards"), strict=True) if a == answer]
 
 
-def _is(got: Linearised, estimate: float, error: float) -> None:
-    assert got.estimate == pytest.approx(estimate, rel=1e-9)
-    assert got.quantity.standard_error == pytest.approx(error, rel=1e-9)
+def _told(got: Linearised) -> tuple[float, float | None]:
+    """Return the estimate and its standard error."""
+    return got.estimate, got.quantity.standard_error
+
+
+def _published(estimate: float, error: float) -> object:
+    return pytest.approx((estimate, error), rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -74,13 +78,15 @@ def _is(got: Linearised, estimate: float, error: float) -> None:
     [("api00", 4102207.93, 58278.9798072143), ("enroll", 3687177.52, 114641.715190394)],
 )
 def test_totals_with_finite_population_correction(name: str, total: float, error: float) -> None:
-    _is(expansion_total(_sample(name)), total, error)
+    assert _told(expansion_total(_sample(name))) == _published(total, error)
 
 
 def test_means_and_ratio() -> None:
     scores = _sample("api00")
-    _is(ratio(scores, np.ones(200)), 662.287363577655, 9.408940879434)
-    _is(ratio(scores, _per_row(scores, "enroll")), 1.11256046332155, 0.0413595064404803)
+    assert _told(ratio(scores, np.ones(200))) == _published(662.287363577655, 9.408940879434)
+    assert _told(ratio(scores, _per_row(scores, "enroll"))) == _published(
+        1.11256046332155, 0.0413595064404803
+    )
 
 
 @pytest.mark.parametrize(
@@ -94,8 +100,8 @@ def test_domains(
     answer: str, total: float, total_error: float, mean: float, mean_error: float
 ) -> None:
     scores, members = _sample("api00"), _awarded(answer)
-    _is(domain_total(scores, members), total, total_error)
-    _is(domain_mean(scores, members), mean, mean_error)
+    assert _told(domain_total(scores, members)) == _published(total, total_error)
+    assert _told(domain_mean(scores, members)) == _published(mean, mean_error)
 
 
 def test_classes_add_up_to_the_whole() -> None:
