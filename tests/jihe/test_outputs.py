@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,18 +11,15 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-import sqlalchemy as sa
 
 from jihe import planning
 from jihe.home import Home
 from jihe.outputs import LATEST, show_newest
 from sampling.ledger import Ledger
 from sampling.stratify import design_plan
+from tests.killed import killed_at
 
 FILES = {"frame.tsv", "draw.tsv", "certificate.json", "list.csv", "metrics.json", "public.json"}
-KILLED = 86
-#: What the program asks of the system whenever something becomes visible or durable.
-CALLS = ("replace", "rename", "symlink", "fsync", "unlink", "rmdir")
 
 
 def _designed(seed: int) -> planning.Designed:
@@ -45,34 +41,6 @@ def _seal(root: Path, seed: int) -> planning.Sealed:
             (folder / name).write_text(f"{sealed.plan.plan_id} {seed}")
 
     return planning.seal_plan(Home(root), _designed(seed), datetime(2024, 1, 2, tzinfo=UTC), write)
-
-
-def _killed_at(root: Path, seed: int, call: int) -> bool:
-    """Seal in a child process that dies at its ``call``-th request to the system."""
-    child = os.fork()
-    if child:
-        _, status = os.waitpid(child, 0)
-        assert os.waitstatus_to_exitcode(status) in (0, KILLED)
-        return os.waitstatus_to_exitcode(status) == KILLED
-    try:
-        left = [call]
-
-        def dying(real: Callable[..., Any]) -> Callable[..., Any]:
-            def step(*args: Any, **named: Any) -> Any:
-                left[0] -= 1
-                if not left[0]:
-                    os._exit(KILLED)
-                return real(*args, **named)
-
-            return step
-
-        for name in CALLS:
-            setattr(os, name, dying(getattr(os, name)))
-        sa.event.listen(sa.engine.Engine, "commit", dying(lambda connection: None))
-        _seal(root, seed)
-        os._exit(0)
-    finally:
-        os._exit(1)
 
 
 def _sealed(root: Path) -> list[str]:
@@ -101,7 +69,7 @@ def test_killed_anywhere_nothing_is_half_written(tmp_path: Path, again: bool) ->
         root = tmp_path / f"{call}"
         root.mkdir()
         _seal(root, 1)
-        killed = _killed_at(root, 1 if again else 2, call)
+        killed = killed_at(lambda: _seal(root, 1 if again else 2), call)  # noqa: B023
         if not again:
             _whole(root)  # a folder that is being replaced may wait for the next run
         third = _seal(root, 3)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import stat
 from collections.abc import Callable
@@ -13,7 +12,6 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-import sqlalchemy as sa
 from typer.testing import CliRunner
 
 from jihe import plan_sealing
@@ -31,11 +29,9 @@ from sampling.replay import replay
 from sampling.seal import Contributor, PublicNumber, SealError, commitment
 from sampling.seal_store import seal_ids
 from sampling.stratify import design_plan
+from tests.killed import killed_at
 
 runner = CliRunner()
-KILLED = 86
-#: What the program asks of the system whenever something becomes visible or durable.
-CALLS = ("replace", "rename", "symlink", "fsync", "unlink", "rmdir")
 SEALED_AT = datetime(2026, 3, 1, 9, tzinfo=UTC)
 REVEALED_AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
 DRAWN_AT = datetime(2026, 3, 3, 9, tzinfo=UTC)
@@ -241,34 +237,6 @@ def test_a_drawn_plan_has_the_planner_s_and_the_inspectors_lists(tmp_path: Path)
     assert replay(*files).ok
 
 
-def _killed_at(step: Callable[[], object], call: int) -> bool:
-    """Make a step in a child process that dies at its ``call``-th request to the system."""
-    child = os.fork()
-    if child:
-        _, status = os.waitpid(child, 0)
-        assert os.waitstatus_to_exitcode(status) in (0, KILLED)
-        return os.waitstatus_to_exitcode(status) == KILLED
-    try:
-        left = [call]
-
-        def dying(real: Callable[..., Any]) -> Callable[..., Any]:
-            def request(*args: Any, **named: Any) -> Any:
-                left[0] -= 1
-                if not left[0]:
-                    os._exit(KILLED)
-                return real(*args, **named)
-
-            return request
-
-        for name in CALLS:
-            setattr(os, name, dying(getattr(os, name)))
-        sa.event.listen(sa.engine.Engine, "commit", dying(lambda connection: None))
-        step()
-        os._exit(0)
-    finally:
-        os._exit(1)
-
-
 def _whole(root: Path) -> None:
     """What the ledger knows has its files, whatever happened."""
     ledger = Ledger(Home(root).ledger_url)
@@ -295,7 +263,7 @@ def test_killed_anywhere_a_step_is_done_or_not_done(tmp_path: Path, which: str) 
     for call in range(1, 200):
         root = tmp_path / f"{call}"
         shutil.copytree(before, root, symlinks=True)
-        killed = _killed_at(lambda: steps[which](root), call)  # noqa: B023
+        killed = killed_at(lambda: steps[which](root), call)  # noqa: B023
         if which != "draw":  # a folder that is being replaced may wait for the next step
             _whole(root)
         if not seal_rows(root):
