@@ -14,6 +14,7 @@ effect are the rest of the explanation.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -148,7 +149,7 @@ def fit_share(
         )
     share = np.minimum(1.0, overpaid[usable] / paid[usable])
     # Weights enter relative to their mean, so that k counts cases whatever their scale.
-    w = weights[usable] / weights[usable].mean()
+    w = weights[usable] * (usable.sum() / math.fsum(weights[usable]))
     plain = _by_kind(share, groups[usable], w, settings.strength)
     if values is None or len(share) < settings.least:
         return plain
@@ -159,7 +160,8 @@ def fit_share(
 
 
 def _by_kind(share: Floats, groups: Groups, w: Floats, strength: float) -> RecoveredShare:
-    overall = float(w @ share / w.sum())
+    # Exact sums, and sorted ones by kind: no bit depends on the order of the cases.
+    overall = math.fsum(w * share) / math.fsum(w)
     names, member = np.unique(groups, return_inverse=True)
     order = np.lexsort((w, share, member))
     total = np.bincount(member[order], (w * share)[order])

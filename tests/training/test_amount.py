@@ -120,3 +120,66 @@ def test_few_amounts_get_no_trees_and_trees_survive_their_text():
         RecoveredShare.from_dict(found.to_dict())
     with pytest.raises(AmountError, match="pass their values"):
         found.share(groups)
+
+
+def test_the_limit_is_what_the_bounds_take_or_add_and_else_nothing():
+    learnt, values, high = halves()
+    inside = learnt.parts(np.full(len(values), "a"), values)
+    assert np.abs(inside.limit).max() < 1e-9
+    # Trees add about .38 or take it away: above 1 from .9, below .001 from .1.
+    found = RecoveredShare(0.5, 2.0, {"much": 0.9, "little": 0.1}, learnt.trees)
+    groups = np.where(high, "much", "little")
+    share, parts = found.share(groups, values), found.parts(groups, values)
+    assert share.tolist() == np.where(high, 1.0, 0.001).tolist()
+    assert (parts.limit[high] < -0.2).all()
+    assert (parts.limit[~high] > 0.2).all()
+
+
+def test_the_expected_amount_follows_the_trees_to_the_minor_unit():
+    found, values, _ = halves()
+    groups, n = np.full(len(values), "a"), len(values)
+    got = found.expected(np.full(n, 0.5), np.full(n, 100_001), groups, values)
+    by_hand = [round(0.5 * s * 100_001) for s in found.share(groups, values).tolist()]
+    assert got.tolist() == by_hand
+    assert len(set(by_hand)) == 2
+
+
+def test_a_case_of_half_the_weight_pulls_the_trees_half_as_much():
+    """One feature value, shares .2 and .8: trees see the kind's rest, weighted as the cases are."""
+    n = 200
+    values = np.repeat([[0.0], [1.0]], n // 2, axis=0)
+    overpaid = np.tile([20.0, 80.0], n // 2)
+    weights = np.where(np.tile([True, False], n // 2), 3.0, 1.0)
+    # The second half is heavy where the share is high, the first where it is low.
+    weights[n // 2 :] = weights[n // 2 :][::-1]
+    settings = AmountSettings(rounds=400, learning_rate=0.1, leaf_size=5, lambda_l2=0.0)
+    found = fit_share(
+        overpaid, np.full(n, 100), np.full(n, "a"), weights, values, settings
+    )
+    assert found is not None
+    # Weighted means: (3 * .2 + .8) / 4 = .35 and (.2 + 3 * .8) / 4 = .65.
+    assert found.share(np.array(["a", "a"]), np.array([[0.0], [1.0]])) == pytest.approx(
+        [0.35, 0.65], abs=0.03
+    )
+
+
+def test_trees_begin_with_the_least_number_of_amounts():
+    assert halves(50)[0].trees is not None
+
+
+def test_without_trees_the_kind_is_the_whole_share():
+    parts = share_of().parts(np.array(["a", "c"]), np.zeros((2, 3)))
+    assert parts.base == pytest.approx([1.65 / 3.5, 0.6])
+    assert not parts.contributions.any()
+    assert not parts.limit.any()
+
+
+def test_no_bit_of_a_kinds_share_depends_on_the_order_of_the_cases():
+    rng = np.random.default_rng(6)
+    overpaid, weights = rng.random(301), rng.random(301) + 0.1
+    paid, groups = np.ones(301, dtype=np.int64), rng.integers(0, 3, 301).astype(str)
+    one = fit_share(overpaid, paid, groups, weights)
+    for seed in range(5):
+        order = np.random.default_rng(seed).permutation(301)
+        other = fit_share(overpaid[order], paid[order], groups[order], weights[order])
+        assert other == one

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -59,6 +60,42 @@ def test_order_of_rows_and_json_lose_no_bit():
     assert again.to_dict() == detector.to_dict()
 
 
+#: Ordinary rows and odd ones, 75 to 25: the odd values' tail probability is 1/4.
+ODD = np.array([1.0, -1.0, 1.0, 9.0, 1.0, 1.0])
+KINDS = ["a", "a", "", "b", "c", "c"]
+SIGNS = [1, -1, 1, -1, 1, 1]
+
+
+def mixed() -> tuple[FamilyTailDetector, np.ndarray]:
+    """Return a detector of a hit, a low value, an unseen column, a harmless one and two copies."""
+    rows = np.vstack([np.zeros((75, 6)), np.tile(ODD, (25, 1))])
+    return FamilyTailDetector(SIGNS, KINDS, [5.0, 0, 0, 0, 0, 0], floor=1.0).fit(rows), rows
+
+
+def test_directions_hits_and_unseen_columns_by_hand():
+    detector, rows = mixed()
+    # A hit weighs 5 whatever its family; a low value is odd where low is; a column without a family
+    # is not looked at; a high value is ordinary where low is odd; of two equals the first counts.
+    expected = [5.0, np.log(4), 0.0, 0.0, np.log(4), 0.0]
+    terms = detector.contributions(rows)
+    assert terms[-1] == pytest.approx(expected)
+    # Three of four have the ordinary 0 or less where low is odd.
+    assert terms[0] == pytest.approx([0.0, 0.0, 0.0, -np.log(0.75), 0.0, 0.0])
+
+
+def test_a_stored_detector_knows_its_directions():
+    detector, rows = mixed()
+    again = FamilyTailDetector.from_dict(detector.to_dict())
+    assert again.fit(rows).to_dict() == detector.to_dict()
+    assert again.contributions(rows).tolist() == detector.contributions(rows).tolist()
+
+
+def test_rows_beyond_the_first_many_are_scored_as_any():
+    detector, _ = mixed()
+    score = detector.anomaly_score(np.tile(ODD, (20_000, 1)))
+    assert score == pytest.approx(5.0 + 2 * np.log(4))
+
+
 def test_faults_come_all_at_once():
     with pytest.raises(DetectorError, match=r"2 families for 7.*1 directions for 7.*not negative"):
         FamilyTailDetector([1], ["a", "b"], [-1.0] * 7).fit(table())
@@ -92,6 +129,23 @@ def test_columns_of_the_unit_have_families_and_rules_weigh_by_level():
     # The bed rule judges the institution, not each of its claims.
     assert hit_weights(names, "claim", levels) == [0, 0, 0, 12.0, 4.0, 0, 0]
     assert hit_weights(names, "institution", levels) == [0, 0, 0, 0, 0, 8.0, 0]
+
+
+def test_a_published_detector_weighs_hits_by_level_and_keeps_directions(matrix_of):
+    matrix = replace(
+        matrix_of(200),
+        names=("claim_total_amount", "rule_sex_conflict", "rule_cost_shifting", "x", "y", "z"),
+        directions=(1, 1, 1, -1, 0, 1),
+    )
+    detector = make_published(DetectorSettings(kind="family_tail"), matrix)
+    # As decided: 12 nats for a violation, 4 for a lead (and 8 between).
+    assert detector.hit_weights == [0, 12.0, 4.0, 0, 0, 0]
+    assert detector.directions == [1, 1, 1, -1, 0, 1]
+    own = DetectorSettings(kind="family_tail", violation=3.0, suspicion=2.0, lead=1.0)
+    assert make_published(own, matrix).hit_weights == [0, 3.0, 1.0, 0, 0, 0]
+    profiles = replace(matrix, unit="institution", names=("rule_bed_over_capacity", *"abcde"))
+    weights = make_published(DetectorSettings(kind="family_tail"), profiles).hit_weights
+    assert weights == [8.0, 0, 0, 0, 0, 0]
 
 
 @pytest.mark.parametrize("kind", ["tail", "family_tail", "histogram"])

@@ -7,7 +7,7 @@ import pytest
 from scipy.special import expit
 
 from training.config import HybridSettings
-from training.prior import credibility, fit_prior
+from training.prior import Prior, credibility, fit_prior
 
 SETTINGS = HybridSettings(slope=0.8, trust=10.0, least=0.2, credibility=30.0)
 
@@ -58,3 +58,29 @@ def test_credibility_by_hand():
     unequal = credibility(np.ones(2), np.array([3.0, 1.0]), SETTINGS)
     assert unequal == pytest.approx(1.6 / 31.6)
     assert credibility(np.zeros(5), np.ones(5), SETTINGS) == 0.0
+
+
+def test_log_odds_by_hand():
+    prior = Prior(-1.0, {"tip_off": 0.5}, 2.0)
+    score, channels = np.array([0.0, 1.0, -1.0]), np.array(["", "tip_off", "unheard of"])
+    assert prior.log_odds(score).tolist() == [-1.0, 1.0, -3.0]
+    assert prior.start(score, channels).tolist() == [-1.0, 1.5, -3.0]
+
+
+def test_a_few_cases_of_a_channel_satisfy_the_equations_of_the_penalised_likelihood():
+    """Ten drawn units, two confirmed; four tips, each weighing 2, three of them confirmed.
+
+    The detector says nothing (all 0), so b and s solve 10 f(b) - 2 + 8 f(b + s) - 6 = 0 and
+    8 f(b + s) - 6 + 0.05 s = 0 with f the logistic function: a free intercept, a shift held softly.
+    """
+    labels = np.array([1.0] * 2 + [0.0] * 8 + [1.0] * 3 + [0.0])
+    weights = np.array([1.0] * 10 + [2.0] * 4)
+    channels = np.array([""] * 10 + ["tip_off"] * 4)
+    prior = fit_prior(np.zeros(14), labels, weights, channels, SETTINGS)
+    b, s = prior.intercept, prior.shifts["tip_off"]
+    assert 8 * expit(b + s) - 6 + 0.05 * s == pytest.approx(0.0, abs=1e-4)
+    assert 10 * expit(b) - 2 - 0.05 * s == pytest.approx(0.0, abs=1e-4)
+    assert prior.slope == pytest.approx(0.8, abs=1e-6)
+    twice = np.repeat(np.arange(14), weights.astype(int))
+    again = fit_prior(np.zeros(18), labels[twice], np.ones(18), channels[twice], SETTINGS)
+    assert (again.intercept, again.shifts["tip_off"]) == pytest.approx((b, s), abs=1e-4)
