@@ -110,26 +110,32 @@ def _scores(home: Path, unit: str) -> pa.Table:
 
 
 def _facts(store: StoreVersion, unit: str, day: date) -> pa.Table:
-    """Return the facts of every unit known before the day and not reversed, by id."""
+    """Return the facts of every unit known before the day and not reversed, by id.
+
+    As in a run (`jihe.units`): the rows that reverse a claim are no claims of their own and count
+    in no sum, and an institution or person is known with all its claims, just before the day.
+    """
     con = open_engine()
     run(con, "SET threads = 1")
     store.attach(con)
-    known = f"make_timestamp({cut(day, str(store.meta['time_zone']))})"
-    live = f"c.known_at < {known} AND (c.reversed_at IS NULL OR c.reversed_at >= {known})"
+    end = cut(day, str(store.meta["time_zone"]))
+    known = f"make_timestamp({end})"
+    live = f"""c.reverses_claim_id IS NULL AND c.known_at < {known}
+        AND (c.reversed_at IS NULL OR c.reversed_at >= {known})"""
     register = "LEFT JOIN institutions o ON o.institution_id = c.institution_id"
     named = """coalesce(o.institution_class, 'unknown') AS institution_class,
         coalesce(o.level, 'none') AS level, coalesce(o.district, 'unknown') AS district"""
-    known_us = "epoch_us(c.known_at)"
     texts = {
         "claim": f"""SELECT c.claim_id AS unit_id, c.institution_id, c.claim_type, {named},
-            {_STAKE} AS stake, {known_us} AS known_us FROM claims c {register} WHERE {live}""",
+            {_STAKE} AS stake, epoch_us(c.known_at) AS known_us
+            FROM claims c {register} WHERE {live}""",
         "institution": f"""SELECT c.institution_id AS unit_id, c.institution_id, {named},
-            CAST(sum({_STAKE}) AS BIGINT) AS stake, max({known_us}) AS known_us
+            CAST(sum({_STAKE}) AS BIGINT) AS stake, {end} - 1 AS known_us
             FROM claims c {register} WHERE {live}
             GROUP BY ALL""",
         "insured": f"""SELECT c.insured_id AS unit_id, 'none' AS institution_id,
             'insured' AS institution_class, 'none' AS level, 'unknown' AS district,
-            CAST(sum({_STAKE}) AS BIGINT) AS stake, max({known_us}) AS known_us
+            CAST(sum({_STAKE}) AS BIGINT) AS stake, {end} - 1 AS known_us
             FROM claims c WHERE {live} GROUP BY c.insured_id""",
     }
     found = con.sql(f"SELECT * FROM ({texts[unit]}) ORDER BY unit_id").to_arrow_table()

@@ -6,7 +6,7 @@ import json
 import math
 import random
 import shutil
-from datetime import date
+from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -54,20 +54,35 @@ def _score(unit: str, ids: list[str], *, judged: bool) -> pa.Table:
     return table("scores").conform(pa.table(columns, schema=table("scores").schema))
 
 
+def _scores(home: Path, day: date = DAY) -> pa.Table:
+    live = _live(home, day)
+    parts = [
+        _score(unit, sorted({row[f"{unit}_id"] for row in live}), judged=unit == "claim")
+        for unit in ("claim", "institution", "insured")
+    ]
+    whole = pa.concat_tables(parts)
+    place = whole.column_names.index("as_of_date")
+    return whole.set_column(place, "as_of_date", pa.array([day] * whole.num_rows, pa.date32()))
+
+
 @pytest.fixture(scope="module")
 def home(county: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The county loaded; claims scored by a model, institutions and persons before any verdict."""
     root = tmp_path_factory.mktemp("designs") / "home"
     load(source_mapping("nhsa"), county, root)
-    claims = open_store(root).read("claims")
-    live = claims.filter(pc.is_null(claims["reversed_at"]))
-    parts = [
-        _score("claim", sorted(live["claim_id"].to_pylist()), judged=True),
-        _score("institution", sorted(set(live["institution_id"].to_pylist())), judged=False),
-        _score("insured", sorted(set(live["insured_id"].to_pylist())), judged=False),
-    ]
-    pq.write_table(pa.concat_tables(parts), root / "scores.parquet")
+    pq.write_table(_scores(root), root / "scores.parquet")
     return root
+
+
+def _live(home: Path, day: date = DAY) -> list[dict[str, Any]]:
+    """The claims that a run scores: known before the day, not reversed then, and no reversals."""
+    zone = ZoneInfo(str(open_store(home).meta["time_zone"]))
+    start = datetime.combine(day, time(), zone)
+    return [
+        row for row in open_store(home).read("claims").sort_by("claim_id").to_pylist()
+        if row["reverses_claim_id"] is None and row["known_at"] < start
+        and (row["reversed_at"] is None or row["reversed_at"] >= start)
+    ]  # fmt: skip
 
 
 def _run(home: Path, *words: object) -> Result:
@@ -104,8 +119,8 @@ def _share(name: str, share: str, of: str = "units", kind: str = "pharmacy") -> 
 def test_the_units_are_the_live_claims_with_what_a_verdict_can_call_back(home: Path) -> None:
     found = plannable(home, "claim")
     rows = {r["claim_id"]: r for r in open_store(home).read("claims").to_pylist()}
-    live = sorted(name for name, row in rows.items() if row["reversed_at"] is None)
-    assert 0 < len(live) < len(rows)
+    live = [row["claim_id"] for row in _live(home)]
+    assert 0 < len(live) < sum(row["reversed_at"] is None for row in rows.values())
     assert found.units.unit_ids.to_pylist() == live
     stakes = [max(0, rows[i]["fund_amount"] + (rows[i]["account_amount"] or 0)) for i in live]
     assert found.units.size_minor.tolist() == stakes
@@ -117,12 +132,10 @@ def test_the_units_are_the_live_claims_with_what_a_verdict_can_call_back(home: P
 
 
 def test_a_unit_of_institutions_holds_its_claims_money_and_its_register(home: Path) -> None:
-    claims, units = plannable(home, "claim").units, plannable(home, "institution").units
+    units = plannable(home, "institution").units
     sums: dict[str, int] = {}
-    owners = claims.facts["institution_id"].to_pylist()
-    fund = open_store(home).read("claims")
-    live = fund.filter(pc.is_null(fund["reversed_at"])).sort_by("claim_id")
-    for name, row in zip(owners, live.to_pylist(), strict=True):
+    for row in _live(home):
+        name = row["institution_id"]
         sums[name] = sums.get(name, 0) + row["fund_amount"] + (row["account_amount"] or 0)
     assert units.size_minor.tolist() == [max(0, sums[i]) for i in units.unit_ids.to_pylist()]
     assert units.model is None
@@ -144,8 +157,7 @@ def test_the_last_inspection_before_the_day_counts(home: Path) -> None:
 
 
 def test_frame_from_leaves_out_what_was_known_before_that_local_day(home: Path) -> None:
-    rows = open_store(home).read("claims").to_pylist()
-    live = [r for r in rows if r["reversed_at"] is None]
+    live = _live(home)
     zone = ZoneInfo(str(open_store(home).meta["time_zone"]))
     days = sorted(r["known_at"].astimezone(zone).date() for r in live)
     border = days[len(days) // 2]
@@ -156,6 +168,56 @@ def test_frame_from_leaves_out_what_was_known_before_that_local_day(home: Path) 
     with pytest.raises(PlanUnitsError, match="name an earlier day") as error:
         plannable(home, "claim", date(2029, 1, 1))
     assert "更早的日期" in error.value.text("zh")
+
+
+def test_a_reversal_takes_nothing_from_the_institution_or_person_it_was_paid_to(
+    home: Path,
+) -> None:
+    """The reversed claim is left out already; its negative row would take the money off again."""
+    rows = open_store(home).read("claims").to_pylist()
+    back = [row for row in rows if row["reverses_claim_id"] is not None]
+    assert any(row["fund_amount"] + (row["account_amount"] or 0) < 0 for row in back)
+    whole = sum(row["fund_amount"] + (row["account_amount"] or 0) for row in _live(home))
+    for unit in ("institution", "insured"):
+        found = plannable(home, unit).units
+        assert int(found.size_minor.sum()) == whole
+        assert not set(found.unit_ids.to_pylist()) & {row["claim_id"] for row in back}
+
+
+def test_an_institution_is_known_with_all_its_claims_just_before_the_day(home: Path) -> None:
+    """As a run and ``jihe plan seal`` have it: no day before that of the scores leaves one out."""
+    for unit in ("institution", "insured"):
+        all_of = plannable(home, unit).units.unit_ids
+        last = plannable(home, unit, date(2029, 12, 31)).units.unit_ids
+        assert last.equals(all_of)
+        with pytest.raises(PlanUnitsError, match="name an earlier day"):
+            plannable(home, unit, DAY)
+
+
+def test_what_becomes_known_on_the_day_or_later_is_not_there_yet(
+    home: Path, tmp_path: Path
+) -> None:
+    """On the day of a reversal the claim still stands; on the day of an inspection nobody came."""
+    copied = Path(shutil.copytree(home, tmp_path / "home", symlinks=True))
+    zone = ZoneInfo(str(open_store(home).meta["time_zone"]))
+    moments = [
+        (row["known_at"].astimezone(zone).date(), row["reversed_at"].astimezone(zone).date())
+        for row in open_store(home).read("claims").to_pylist() if row["reversed_at"] is not None
+    ]  # fmt: skip
+    reversal = max(end for known, end in moments if known < end)
+    past = open_store(home).read("inspection_history").to_pylist()
+    inspection = max(row["inspected_on"] for row in past if row["inspected_on"] is not None)
+    for day in (reversal, inspection):
+        pq.write_table(_scores(home, day), copied / "scores.parquet")
+        found = plannable(copied, "claim")
+        live = _live(home, day)
+        assert found.day == day
+        assert found.units.unit_ids.to_pylist() == [row["claim_id"] for row in live]
+        assert max(found.last_seen.values()) < day
+        kinds = dict(zip(found.units.facts["institution_id"].to_pylist(),
+                         found.units.facts["rotation"].to_pylist(), strict=True))  # fmt: skip
+        for name, kind in kinds.items():
+            assert (kind == "never") == (name not in found.last_seen)
 
 
 def test_scores_that_are_missing_or_of_another_store_are_refused(
