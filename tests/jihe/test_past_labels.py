@@ -1,4 +1,4 @@
-"""What past inspections teach: only what came after the claim, before the cut, and never a weight."""
+"""What past inspections teach: only what lies between claim and cut, and never a weight."""
 
 from __future__ import annotations
 
@@ -167,5 +167,7 @@ def test_a_profile_learns_only_from_verdicts_that_it_is_not_younger_than(home: H
     _, labels = features_and_labels(made, "institution", home, CUT)
     assert labels["unit_id"].to_pylist() == ["u1", "u2"]
     of_claims = replace(rows, unit="claim")
-    _, all_labels = features_and_labels(cast(Build, _Made(of_claims, made.as_of)), "claim", home, CUT)
+    _, all_labels = features_and_labels(
+        cast(Build, _Made(of_claims, made.as_of)), "claim", home, CUT
+    )
     assert len(all_labels) == 3

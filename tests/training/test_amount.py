@@ -153,9 +153,7 @@ def test_a_case_of_half_the_weight_pulls_the_trees_half_as_much():
     # The second half is heavy where the share is high, the first where it is low.
     weights[n // 2 :] = weights[n // 2 :][::-1]
     settings = AmountSettings(rounds=400, learning_rate=0.1, leaf_size=5, lambda_l2=0.0)
-    found = fit_share(
-        overpaid, np.full(n, 100), np.full(n, "a"), weights, values, settings
-    )
+    found = fit_share(overpaid, np.full(n, 100), np.full(n, "a"), weights, values, settings)
     assert found is not None
     # Weighted means: (3 * .2 + .8) / 4 = .35 and (.2 + 3 * .8) / 4 = .65.
     assert found.share(np.array(["a", "a"]), np.array([[0.0], [1.0]])) == pytest.approx(

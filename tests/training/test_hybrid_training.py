@@ -1,4 +1,4 @@
-"""What training makes of prior, weights, channels and amounts, read from the model that it wrote."""
+"""What training makes of prior, weights, channels and amounts, read from its written model."""
 
 from __future__ import annotations
 
@@ -118,9 +118,7 @@ def test_trees_count_by_the_number_of_confirmed_cases(world):
     assert weight == pytest.approx(confirmed / (confirmed + 30))
 
 
-def test_rare_findings_stay_rare_in_the_published_score(
-    matrix_of, labels_of, config_of, tmp_path
-):
+def test_rare_findings_stay_rare_in_the_published_score(matrix_of, labels_of, config_of, tmp_path):
     """The prior's intercept is far from 0 here; the calibration has to carry it."""
     matrix = matrix_of(2000, seed=51)
     outcome = np.arange(2000) % 40 == 7
