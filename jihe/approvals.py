@@ -33,7 +33,7 @@ import rfc8785
 from claims.contracts import Lang
 from jihe.home import Home
 from jihe.texts import say
-from sampling.signing import load_or_create_signing_key, public_hex, signature_holds
+from sampling.drawing.signing import load_or_create_signing_key, public_hex, signature_holds
 from training.model_files import model_digest
 
 FORMAT = "jihe-approval-1"

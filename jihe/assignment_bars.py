@@ -16,7 +16,7 @@ from claims.pseudonyms import pseudonym
 from claims.store import StoreVersion
 from jihe.assignment_rows import Case, Period, rows_where
 from jihe.assignment_settings import Settings
-from sampling.assignment_problem import Inspector, Job, Reason
+from sampling.inspectors.assignment_problem import Inspector, Job, Reason
 from sampling.ledger import Ledger
 
 Bars = dict[tuple[str, str], list[Reason]]

@@ -21,8 +21,8 @@ import pyarrow.parquet as pq
 from claims.contracts import table
 from claims.store import StoreVersion
 from jihe.assignment_settings import Settings
-from sampling.assignment_problem import AssignmentError, Inspector, Job
 from sampling.faults import Fault, checked
+from sampling.inspectors.assignment_problem import AssignmentError, Inspector, Job
 from sampling.ledger import Plan
 
 _PARTY = ("institution_id", "doctor_id", "insured_id", "employer_id")

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from claims.contracts import table
-from sampling.assignment_problem import AssignmentError
 from sampling.faults import Fault, checked
+from sampling.inspectors.assignment_problem import AssignmentError
 
 SHIPPED = Path(__file__).with_name("assignment.toml")
 DISTRICTS = ("any", "own", "other")

@@ -29,19 +29,25 @@ from jihe.assignment_settings import Settings, read_settings
 from jihe.home import Home
 from jihe.outputs import show_newest
 from sampling import store as database
-from sampling.assignment import Assignment, assign
-from sampling.assignment_check import verify_assignment
-from sampling.assignment_files import (
+from sampling.faults import Fault
+from sampling.inspectors.assignment import Assignment, assign
+from sampling.inspectors.assignment_check import verify_assignment
+from sampling.inspectors.assignment_files import (
     ASSIGNMENTS_CSV,
     assignment_bytes,
     assignment_table,
     read_teams,
     write_assignment,
 )
-from sampling.assignment_problem import ASSIGN_FILE, Problem, Rules, make_problem, read_problem
-from sampling.assignment_problem import problem_hash as input_hash
-from sampling.assignment_record import record, recorded, version_for
-from sampling.faults import Fault
+from sampling.inspectors.assignment_problem import (
+    ASSIGN_FILE,
+    Problem,
+    Rules,
+    make_problem,
+    read_problem,
+)
+from sampling.inspectors.assignment_problem import problem_hash as input_hash
+from sampling.inspectors.assignment_record import record, recorded, version_for
 from sampling.ledger import Ledger, Plan
 
 

@@ -8,10 +8,10 @@ from claims.contracts import Lang, table
 from jihe import console
 from jihe.estimates import CombinedEstimates, PlanEstimates
 from jihe.texts import say
-from sampling.estimate import Estimate
+from sampling.estimation.estimate import Estimate
+from sampling.estimation.intervals import Quantity
+from sampling.estimation.plan_totals import PlanTotals, Stated
 from sampling.faults import Fault
-from sampling.intervals import Quantity
-from sampling.plan_totals import PlanTotals, Stated
 
 METHODS = ("expansion", "greg", "ratio", "difference")
 

@@ -1,9 +1,9 @@
 """What the verdicts of plans say about the whole, read from the ledger and the plans' folders.
 
 In: a home and the numbers of plans. Out: per plan every estimate, the one that counts marked by
-the rule of `sampling.plan_totals`; over several plans one total. Plans of the same frame units
-estimate one total, pooled by their verdicts; plans whose frames share no unit add up; frames that
-overlap in part are refused, because money would be counted twice.
+the rule of `sampling.estimation.plan_totals`; over several plans one total. Plans of the same
+frame units estimate one total, pooled by their verdicts; plans whose frames share no unit add up;
+frames that overlap in part are refused, because money would be counted twice.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import Any, Literal
 
 from jihe.home import Home
 from jihe.sealed_scores import frame_known
-from sampling.combination import added_totals, disagreement, pooled_total
-from sampling.estimate import Estimate, EstimateError, estimate
+from sampling.estimation.combination import added_totals, disagreement, pooled_total
+from sampling.estimation.estimate import Estimate, EstimateError, estimate
+from sampling.estimation.intervals import Estimated
+from sampling.estimation.plan_totals import PlanTotals, plan_totals
 from sampling.faults import Fault, SamplingError, checked
-from sampling.intervals import Estimated
 from sampling.ledger import Ledger, Plan
-from sampling.plan_totals import PlanTotals, plan_totals
 
 How = Literal["pooled", "added"]
 

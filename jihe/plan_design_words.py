@@ -14,9 +14,9 @@ from jihe import console
 from jihe.plan_proposals import Point, Proposal
 from jihe.plan_report_words import stratum_name
 from jihe.texts import say
-from sampling.frontier import WIDER, Forecast, strata_table
-from sampling.quota_file import Quota
-from sampling.quotas import QuotaResult
+from sampling.planning.frontier import WIDER, Forecast, strata_table
+from sampling.planning.quota_file import Quota
+from sampling.planning.quotas import QuotaResult
 
 NONE = "–"
 

@@ -24,7 +24,7 @@ from jihe.plan_units import Plannable
 from jihe.plan_wishes import USUAL_SHARE, Wishes
 from sampling.faults import Fault, SamplingError
 from sampling.frame import frame_hash
-from sampling.frontier import (
+from sampling.planning.frontier import (
     GRID,
     Z_95,
     Forecast,
@@ -33,17 +33,17 @@ from sampling.frontier import (
     recommended,
     strata_table,
 )
-from sampling.plan_design import (
+from sampling.planning.plan_design import (
     DesignOptions,
     PlannedDesign,
     PlanUnits,
     plan_design,
     stratum_spreads,
 )
-from sampling.quota_design import within_quotas
-from sampling.quota_file import QuotaError
-from sampling.quotas import QuotaResult, quota_results, quota_rows
-from sampling.sample_size import simple_size
+from sampling.planning.quota_design import within_quotas
+from sampling.planning.quota_file import QuotaError
+from sampling.planning.quotas import QuotaResult, quota_results, quota_rows
+from sampling.planning.sample_size import simple_size
 
 Tell = Callable[[str, float], None]
 FORM = "jihe-plan-design-1"

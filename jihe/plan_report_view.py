@@ -15,11 +15,11 @@ from jihe import console
 from jihe.estimate_words import METHODS, class_name, interval_text, method_name
 from jihe.estimates import PlanEstimates
 from jihe.plan_report_words import disposition_name, say, stratum_name
-from sampling.certificate import certificate_bytes, verify
-from sampling.intervals import Quantity
+from sampling.drawing.certificate import certificate_bytes, verify
+from sampling.estimation.intervals import Quantity
+from sampling.estimation.plan_totals import PlanTotals, bootstrap_seed
+from sampling.estimation.verdict_sample import StratumReturn
 from sampling.outcome_rows import DISPOSITIONS
-from sampling.plan_totals import PlanTotals, bootstrap_seed
-from sampling.verdict_sample import StratumReturn
 
 Record = dict[str, Any]
 _WIDTH = 640

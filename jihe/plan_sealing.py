@@ -25,16 +25,16 @@ from jihe.home import Home
 from jihe.outputs import plan_folder, recover, show_newest
 from jihe.plan_basis import FACTS_FILE, SCORES_FILE, Basis, reasons_by_unit, reasons_of
 from jihe.planning import Sealed, write_lists
-from sampling.certificate import CERTIFICATE_FILE, certificate_bytes, design_of, sign
 from sampling.committee import draw_plan, reveal_part, seal_plan, void_plan
-from sampling.draw import DRAW_FILE, draw, write_draw
+from sampling.drawing.certificate import CERTIFICATE_FILE, certificate_bytes, design_of, sign
+from sampling.drawing.draw import DRAW_FILE, draw, write_draw
+from sampling.drawing.seal import Contributor, PublicNumber, day_begins, derive_seed
+from sampling.drawing.signing import load_or_create_signing_key, public_hex
 from sampling.faults import SamplingError
 from sampling.frame import FRAME_FILE, read_frame, write_frame
 from sampling.ledger import Ledger, Plan
 from sampling.public_version import PUBLIC_FILE, public_bytes, public_of_plan, public_of_seal
-from sampling.seal import Contributor, PublicNumber, day_begins, derive_seed
 from sampling.seal_store import SealedPlan, seal_ids, sealed_plan
-from sampling.signing import load_or_create_signing_key, public_hex
 from sampling.store import writing
 
 SEAL_FILE = "seal.json"

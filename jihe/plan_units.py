@@ -23,9 +23,9 @@ from claims.engine import open_engine, run
 from claims.store import StoreVersion, open_store
 from features.clock import cut
 from sampling.faults import Fault, SamplingError
-from sampling.plan_design import PlanUnits
-from sampling.predicted import predicted
-from sampling.rotation import last_inspected, since_last_inspection
+from sampling.planning.plan_design import PlanUnits
+from sampling.planning.predicted import predicted
+from sampling.planning.rotation import last_inspected, since_last_inspection
 
 SCORES = "scores.parquet"
 _VERSIONS = ("model_version", "rules_version", "catalogue_version", "as_of_date")

@@ -15,12 +15,12 @@ from typing import TypeVar, cast
 
 from jihe.plan_units import Plannable
 from jihe.planning import usual_capacity
-from sampling.allocation import RULES, Rule
 from sampling.design import parse_capacity, parse_share
 from sampling.faults import Fault, SamplingError, checked
-from sampling.hours import Hours
-from sampling.plan_design import Band, DesignOptions
-from sampling.quota_file import Quota
+from sampling.planning.allocation import RULES, Rule
+from sampling.planning.hours import Hours
+from sampling.planning.plan_design import Band, DesignOptions
+from sampling.planning.quota_file import Quota
 
 #: The random share at which a size is sought where none is given: that of a run.
 USUAL_SHARE = Decimal("0.3")

@@ -23,17 +23,17 @@ from jihe.home import Home
 from jihe.outputs import plan_folder, recover, show_newest
 from jihe.scores import ScoredUnit
 from jihe.texts import say
-from sampling.certificate import CERTIFICATE_FILE, certificate_bytes
 from sampling.design import Design, DesignError, parse_capacity
-from sampling.draw import DRAW_FILE, draw, write_draw
+from sampling.drawing.certificate import CERTIFICATE_FILE, certificate_bytes
+from sampling.drawing.draw import DRAW_FILE, draw, write_draw
+from sampling.drawing.signing import load_or_create_signing_key
 from sampling.faults import Fault
 from sampling.frame import FRAME_FILE, Frame, write_frame
 from sampling.ledger import Ledger, Plan
 from sampling.lists import write_inspector_list, write_planner_lists
+from sampling.planning.stratify import design_plan
 from sampling.public_version import PUBLIC_FILE, public_bytes, public_of_plan
 from sampling.seal_store import seal_ids
-from sampling.signing import load_or_create_signing_key
-from sampling.stratify import design_plan
 
 #: Capacity where none is given: 200 cases, or a tenth of a small frame.
 USUAL_CAPACITY = 200

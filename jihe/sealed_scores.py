@@ -19,11 +19,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from sampling.certificate import SCORE_KEYS
+from sampling.drawing.certificate import SCORE_KEYS
+from sampling.estimation.plan_limits import FrameKnown
+from sampling.estimation.stratified import Floats
 from sampling.faults import Fault
 from sampling.frame import FRAME_FILE, Frame, read_frame
-from sampling.plan_limits import FrameKnown
-from sampling.stratified import Floats
 
 SCORES_FILE = "scores.parquet"
 _COLUMNS = ("unit", "unit_id", "anomaly_score", "expected_amount", *SCORE_KEYS)

@@ -26,8 +26,8 @@ import pyarrow as pa
 
 from claims.simulator.county import simulate
 from sampling.design import allocate
-from sampling.draw import draw
-from sampling.estimate import estimate
+from sampling.drawing.draw import draw
+from sampling.estimation.estimate import estimate
 from sampling.frame import make_frame
 
 folder = Path(tempfile.mkdtemp()) / "county"

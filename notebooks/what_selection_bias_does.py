@@ -33,8 +33,8 @@ from claims.vault import identities
 from features.build import build
 from jihe.identified import dataset_name
 from sampling.design import allocate
-from sampling.draw import draw
-from sampling.estimate import estimate
+from sampling.drawing.draw import draw
+from sampling.estimation.estimate import estimate
 from sampling.frame import make_frame
 from training.detectors.tail import TailDetector
 

@@ -1,6 +1,6 @@
 """A committee's plan in the ledger: sealed, its parts revealed, drawn once or void.
 
-In: a ledger, and one step of the protocol of `sampling.seal` with the time at which it is made.
+In: a ledger, and one step of the protocol of `drawing.seal` with the time at which it is made.
 Out: the plan as it then stands. Every step is one transaction with its record in the trail. A void
 plan keeps its number and its reason; nothing is ever taken back.
 
@@ -18,17 +18,13 @@ from typing import Any
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sampling import seal_faults as say
 from sampling import store, trail
-from sampling.cases import number_cases
-from sampling.certificate import design_of, make_certificate, settled_record, sign, utc_text
 from sampling.design import Design
-from sampling.draw import DrawError, draw, match_faults
-from sampling.faults import Fault, checked
-from sampling.frame import Frame, frame_hash
-from sampling.ledger import Ledger, Plan, read_plan
-from sampling.plan_store import certified, design_hash, insert_plan, next_number
-from sampling.seal import (
+from sampling.drawing import seal_faults as say
+from sampling.drawing.cases import number_cases
+from sampling.drawing.certificate import design_of, make_certificate, settled_record, sign, utc_text
+from sampling.drawing.draw import DrawError, draw, match_faults
+from sampling.drawing.seal import (
     Contributor,
     PublicNumber,
     SealError,
@@ -39,6 +35,10 @@ from sampling.seal import (
     record_sha256,
     value_faults,
 )
+from sampling.faults import Fault, checked
+from sampling.frame import Frame, frame_hash
+from sampling.ledger import Ledger, Plan, read_plan
+from sampling.plan_store import certified, design_hash, insert_plan, next_number
 from sampling.seal_store import (
     SealedPlan,
     insert_part,

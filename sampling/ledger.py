@@ -21,16 +21,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sampling import ledger_faults as say
 from sampling import store, trail
-from sampling.cases import number_cases
-from sampling.certificate import (
+from sampling.design import Design
+from sampling.drawing.cases import number_cases
+from sampling.drawing.certificate import (
     design_of,
     make_certificate,
     parse_certificate,
     sign,
     utc_text,
 )
-from sampling.design import Design
-from sampling.draw import draw
+from sampling.drawing.draw import draw
+from sampling.drawing.signing import public_hex
 from sampling.faults import Fault, SamplingError, checked
 from sampling.frame import Frame, frame_hash
 from sampling.outcome_rows import (
@@ -42,7 +43,6 @@ from sampling.outcome_rows import (
     sort_outcomes,
 )
 from sampling.plan_store import certified, design_hash, insert_plan, next_number
-from sampling.signing import public_hex
 
 DEFAULT_URL = "sqlite:///jihe.db"
 LOCAL_ZONE = ZoneInfo("Asia/Shanghai")

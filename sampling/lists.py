@@ -5,7 +5,7 @@ Out: ``list.csv`` and ``list.xlsx`` (everything) and ``inspectors.xlsx`` (blinde
 
 ``list.csv`` is UTF-8 with a byte order mark, because spreadsheet programs otherwise read Chinese as
 the system's code page; lines end in CR LF (RFC 4180); names are machine names. Rows of all lists
-are in the order of the case numbers, which says nothing about risk (`sampling.cases`).
+are in the order of the case numbers, which says nothing about risk (`drawing.cases`).
 
 The inspectors' list has the same form for every case, whichever part drew it: facts, a checklist
 and empty verdict columns. Columns that tell the part, the probability, the score or its reasons are

@@ -15,8 +15,8 @@ import rfc8785
 import sqlalchemy as sa
 
 from sampling import store
-from sampling.certificate import certificate_bytes
 from sampling.design import Design
+from sampling.drawing.certificate import certificate_bytes
 
 
 def next_number(connection: sa.Connection) -> int:

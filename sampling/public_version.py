@@ -16,13 +16,13 @@ from typing import Any
 import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sampling.certificate import certificate_bytes, sign, verify
-from sampling.certificate_form import COMMITTEE_VERSION, NUMBER_FIELDS, plan_number
+from sampling.drawing.certificate import certificate_bytes, sign, verify
+from sampling.drawing.certificate_form import COMMITTEE_VERSION, NUMBER_FIELDS, plan_number
+from sampling.drawing.field_forms import Check, count, hex_digits, moment, plain_text, record_faults
+from sampling.drawing.seal import record_sha256, sealed_in
 from sampling.faults import Fault, SamplingError, checked
-from sampling.field_forms import Check, count, hex_digits, moment, plain_text, record_faults
 from sampling.frame_faults import UNITS
 from sampling.ledger import Plan
-from sampling.seal import record_sha256, sealed_in
 from sampling.seal_store import SealedPlan
 from sampling.trail import Head
 

@@ -14,12 +14,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sampling import seal_faults as say
 from sampling import store, trail
-from sampling.certificate import utc_text
+from sampling.drawing import seal_faults as say
+from sampling.drawing.certificate import utc_text
+from sampling.drawing.seal import Contributor, SealError, commitment, record_bytes, record_sha256
 from sampling.faults import Fault
 from sampling.ledger import Ledger
-from sampling.seal import Contributor, SealError, commitment, record_bytes, record_sha256
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,8 @@ from claims.contracts import table
 from claims.simulator.inspectors import inspect
 from features.clock import cut
 from features.matrix import Matrix
-from sampling.draw import draw
-from sampling.stratify import design_plan
+from sampling.drawing.draw import draw
+from sampling.planning.stratify import design_plan
 from training.apply import rank
 from training.past_verdicts import past_outcomes
 

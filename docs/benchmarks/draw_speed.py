@@ -24,13 +24,13 @@ import numpy as np
 import pyarrow as pa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sampling.certificate import CERTIFICATE_FILE, certificate_bytes, make_certificate, sign
 from sampling.design import Design
-from sampling.draw import DRAW_FILE, draw, write_draw
+from sampling.drawing.certificate import CERTIFICATE_FILE, certificate_bytes, make_certificate, sign
+from sampling.drawing.draw import DRAW_FILE, draw, write_draw
+from sampling.drawing.replay import replay
+from sampling.drawing.signing import public_hex
 from sampling.frame import FRAME_FILE, Frame, frame_hash, write_frame
-from sampling.replay import replay
-from sampling.signing import public_hex
-from sampling.stratify import design_plan
+from sampling.planning.stratify import design_plan
 
 SEED = bytes(range(32))
 AT = datetime(2026, 3, 1, tzinfo=UTC)

@@ -29,12 +29,12 @@ from claims.vault import identities
 from jihe.home import Home
 from jihe.identified import dataset_name
 from jihe.sealed_scores import frame_known
-from sampling.auxiliary import Auxiliary
+from sampling.estimation.auxiliary import Auxiliary
+from sampling.estimation.regression_estimate import expansion_total, greg_total
+from sampling.estimation.regression_replication import greg_bootstrap
+from sampling.estimation.replication import Bootstrap, bootstrap
+from sampling.estimation.stratified import Floats, StratifiedSample, stratified_sample
 from sampling.ledger import Ledger, Plan
-from sampling.regression_estimate import expansion_total, greg_total
-from sampling.regression_replication import greg_bootstrap
-from sampling.replication import Bootstrap, bootstrap
-from sampling.stratified import Floats, StratifiedSample, stratified_sample
 
 SEED = b"plan_coverage"
 

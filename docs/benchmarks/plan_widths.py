@@ -37,16 +37,16 @@ from claims.store import open_store
 from claims.vault import identities
 from jihe.identified import dataset_name
 from jihe.plan_units import plannable
-from sampling.allocation import Knowledge, allocate_by
-from sampling.auxiliary import Auxiliary
+from sampling.estimation.auxiliary import Auxiliary
+from sampling.estimation.intervals import Quantity
+from sampling.estimation.regression_estimate import expansion_total, greg_total
+from sampling.estimation.stratified import Linearised, StratifiedSample
 from sampling.frame import make_frame
-from sampling.intervals import Quantity
-from sampling.plan_design import PlanUnits, stratum_spreads
-from sampling.predicted import Predicted, by_stratum, variances_within
-from sampling.regression_estimate import expansion_total, greg_total
-from sampling.stratified import Linearised, StratifiedSample
-from sampling.stratify import stratify
-from sampling.value_bands import equal_aggregate_bands
+from sampling.planning.allocation import Knowledge, allocate_by
+from sampling.planning.plan_design import PlanUnits, stratum_spreads
+from sampling.planning.predicted import Predicted, by_stratum, variances_within
+from sampling.planning.stratify import stratify
+from sampling.planning.value_bands import equal_aggregate_bands
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -60,7 +60,7 @@ def plan_design(
     from jihe.plan_proposals import propose
     from jihe.plan_units import plannable
     from jihe.plan_wishes import Asked, parse_wishes
-    from sampling.quota_file import read_plan_file
+    from sampling.planning.quota_file import read_plan_file
 
     wanted, hours = read_plan_file(quotas) if quotas is not None else ([], None)
     found = plannable(home, unit.value, day_of(frame_from, "--frame-from"))

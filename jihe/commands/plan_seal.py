@@ -25,7 +25,7 @@ from jihe.commands.options import (
 from jihe.texts import say
 
 if TYPE_CHECKING:
-    from sampling.seal import Contributor
+    from sampling.drawing.seal import Contributor
 
 PartFile = Annotated[Path, option("part_file", "--part", dir_okay=False)]
 
@@ -53,7 +53,7 @@ def commit(
     lang: Lang = Language.en,
 ) -> None:
     """Make a part of a seed and print the commitment to it."""
-    from sampling.part_file import make_part
+    from sampling.drawing.part_file import make_part
 
     hashed = make_part(part, contributor)
     console.out.print(say("part_made", lang_of(lang), file=part), soft_wrap=True, markup=False)
@@ -87,7 +87,7 @@ def seal(
     from jihe.home import Home
     from jihe.plan_basis import basis_of_files, basis_of_home
     from jihe.planning import PlanChoices
-    from sampling.seal import PublicNumber, record_sha256
+    from sampling.drawing.seal import PublicNumber, record_sha256
 
     day = day_of(number_day, "--number-day")
     assert day is not None  # noqa: S101 - the option is required
@@ -125,7 +125,7 @@ def reveal(
     """Show a part; a wrong or late one makes the plan void under the contributor's name."""
     from jihe import plan_sealing
     from jihe.home import Home
-    from sampling.part_file import read_part
+    from sampling.drawing.part_file import read_part
 
     name, content = read_part(part)
     sealed = plan_sealing.reveal(Home(home), plan, name, content, datetime.now(UTC))
@@ -176,7 +176,7 @@ def void(
     """Give a plan up openly; it stays listed."""
     from jihe import plan_sealing
     from jihe.home import Home
-    from sampling.seal_faults import voided
+    from sampling.drawing.seal_faults import voided
 
     sealed = plan_sealing.void(Home(home), plan, reason, datetime.now(UTC))
     assert sealed.void is not None  # noqa: S101 - the step made it so
@@ -200,7 +200,7 @@ def publish_seal(
 
 def _contributor(text: str) -> Contributor:
     """Return what ``NAME=COMMITMENT`` says; the form of both is checked when they are sealed."""
-    from sampling.seal import Contributor
+    from sampling.drawing.seal import Contributor
 
     name, _, commitment = text.rpartition("=")
     if not name:

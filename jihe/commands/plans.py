@@ -69,8 +69,8 @@ def replay(
     lang: Lang = Language.en,
 ) -> None:
     """Repeat a draw from its certificate and frame, and say where anything differs."""
-    from sampling.draw import list_hash
-    from sampling.replay import replay as replay_draw
+    from sampling.drawing.draw import list_hash
+    from sampling.drawing.replay import replay as replay_draw
 
     beside = certificate.with_name("draw.tsv")
     compared = list or (beside if beside.exists() else None)

@@ -21,7 +21,7 @@ from jihe.approvals import (
     read_approvers,
 )
 from jihe.home import Home
-from sampling.signing import KeyFileError, load_or_create_signing_key
+from sampling.drawing.signing import KeyFileError, load_or_create_signing_key
 from training.model_files import model_digest, write_model
 
 NOW = datetime(2026, 5, 1, 8, tzinfo=UTC)

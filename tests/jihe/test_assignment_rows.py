@@ -16,7 +16,7 @@ from jihe import assignment_bars, assignment_rows
 from jihe.assignment_bars import distances, late_rows, recusals, rotations
 from jihe.assignment_rows import Case, Period, cases_of, inspectors_of, jobs_of, travel_of
 from jihe.assignment_settings import Settings, read_settings
-from sampling.assignment_problem import AssignmentError, Inspector, Job
+from sampling.inspectors.assignment_problem import AssignmentError, Inspector, Job
 from sampling.ledger import Ledger, Plan
 
 PERIOD = Period(date(2026, 3, 1), date(2026, 3, 31))

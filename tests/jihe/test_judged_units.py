@@ -17,7 +17,7 @@ from jihe.home import Home
 from jihe.judged_units import JudgedUnits, judged_units
 from sampling.ledger import Ledger, Plan
 from sampling.outcome_rows import Outcome
-from sampling.stratify import design_plan
+from sampling.planning.stratify import design_plan
 from training.frame import LeakageError
 
 FIRST, LATER = datetime(2026, 3, 20, 9, tzinfo=UTC), datetime(2026, 4, 10, 9, tzinfo=UTC)

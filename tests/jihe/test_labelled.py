@@ -15,7 +15,7 @@ from jihe.home import Home
 from jihe.labelled import verdict_labels
 from sampling.ledger import Ledger, Plan
 from sampling.outcome_rows import Outcome
-from sampling.stratify import design_plan
+from sampling.planning.stratify import design_plan
 
 SEALED_AT = datetime(2026, 3, 1, 9, tzinfo=UTC)
 #: The first verdicts come on 20 March, what corrects them on 10 April.

@@ -23,7 +23,7 @@ from jihe.demo import DemoChoices, DemoResult, run_demo
 from jihe.pipeline import RunChoices, RunResult, run
 from jihe.planning import PlanChoices
 from sampling.design import DesignError
-from sampling.replay import replay
+from sampling.drawing.replay import replay
 
 SEED = bytes(range(32))
 

@@ -16,7 +16,7 @@ from jihe import planning
 from jihe.home import Home
 from jihe.outputs import LATEST, show_newest
 from sampling.ledger import Ledger
-from sampling.stratify import design_plan
+from sampling.planning.stratify import design_plan
 from tests.killed import killed_at
 
 FILES = {"frame.tsv", "draw.tsv", "certificate.json", "list.csv", "metrics.json", "public.json"}

@@ -26,10 +26,10 @@ from jihe.assignment_settings import read_settings
 from jihe.assignments import Assigned, assign_plan, check_plan
 from jihe.cli import app
 from jihe.home import Home
-from sampling.assignment_problem import AssignmentError, Inspector
+from sampling.inspectors.assignment_problem import AssignmentError, Inspector
 from sampling.ledger import Ledger
 from sampling.outcome_rows import Outcome
-from sampling.stratify import design_plan
+from sampling.planning.stratify import design_plan
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 FILES = ("assign.json", "assignments.csv", "assignments.xlsx", "assignments.zh.xlsx")
@@ -278,7 +278,7 @@ def test_travel_is_the_lower_median_of_the_district_there_and_back(rows_of: None
              "travel_minutes": m} for i, m in ways
         ],
     )  # fmt: skip
-    from sampling.assignment_problem import Job
+    from sampling.inspectors.assignment_problem import Job
 
     found = assignment_rows.travel_of(
         store,  # type: ignore[arg-type]

@@ -32,8 +32,8 @@ from jihe.plan_wishes import WishError
 from sampling.design import DesignError
 from sampling.faults import Fault, SamplingError
 from sampling.frame import frame_hash
-from sampling.quota_file import QuotaError
-from sampling.stratify import design_plan
+from sampling.planning.quota_file import QuotaError
+from sampling.planning.stratify import design_plan
 
 DAY = date(2030, 1, 1)
 VERSIONS = {"model_version": "m1", "rules_version": "r1", "catalogue_version": "c1"}

@@ -26,7 +26,7 @@ from jihe.plan_report_words import texts
 from sampling.frame import Frame, make_frame, write_frame
 from sampling.ledger import Ledger
 from sampling.outcome_rows import Outcome
-from sampling.stratify import design_plan
+from sampling.planning.stratify import design_plan
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 VERSIONS = {

@@ -21,14 +21,14 @@ from jihe.home import Home
 from jihe.plan_basis import Basis
 from jihe.plan_rows import plan_rows
 from sampling.design import DesignError
+from sampling.drawing.part_file import make_part, read_part
+from sampling.drawing.replay import replay
+from sampling.drawing.seal import Contributor, PublicNumber, SealError, commitment
 from sampling.frame import write_frame
 from sampling.ledger import Ledger
-from sampling.part_file import make_part, read_part
+from sampling.planning.stratify import design_plan
 from sampling.public_version import read_public
-from sampling.replay import replay
-from sampling.seal import Contributor, PublicNumber, SealError, commitment
 from sampling.seal_store import seal_ids
-from sampling.stratify import design_plan
 from tests.killed import killed_at
 
 runner = CliRunner()
@@ -96,7 +96,7 @@ def _refused(*arguments: object) -> SealError:
 @pytest.fixture
 def files(tmp_path: Path) -> tuple[Path, Path]:
     """Frame and design as files."""
-    from sampling.certificate import design_record
+    from sampling.drawing.certificate import design_record
 
     basis = _basis()
     write_frame(basis.frame, tmp_path / "frame.tsv")

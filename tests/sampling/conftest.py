@@ -13,15 +13,15 @@ import pyarrow as pa
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sampling.certificate import certificate_bytes
 from sampling.committee import draw_plan, reveal_part, seal_plan, void_plan
-from sampling.draw import write_draw
+from sampling.drawing.certificate import certificate_bytes
+from sampling.drawing.draw import write_draw
+from sampling.drawing.seal import Contributor, PublicNumber, commitment
+from sampling.drawing.signing import public_hex
 from sampling.frame import write_frame
 from sampling.ledger import Ledger
 from sampling.lists import write_inspector_list, write_planner_lists
-from sampling.seal import Contributor, PublicNumber, commitment
-from sampling.signing import public_hex
-from sampling.stratify import design_plan
+from sampling.planning.stratify import design_plan
 
 SEED = bytes(range(32))
 SEALED_AT = datetime(2026, 3, 1, 9, tzinfo=UTC)

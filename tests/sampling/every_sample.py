@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, product
 
-from sampling.auxiliary import Auxiliary, auxiliary
-from sampling.stratified import StratifiedSample, stratified_sample
+from sampling.estimation.auxiliary import Auxiliary, auxiliary
+from sampling.estimation.stratified import StratifiedSample, stratified_sample
 
 # A population so small that every sample can be drawn. Amounts are mostly zero, as verdicts are.
 SIZES = {"a": 5, "b": 4, "top": 2}

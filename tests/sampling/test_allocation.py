@@ -11,7 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sampling.allocation import (
+from sampling.design import DesignError, allocate, design_faults
+from sampling.drawing.draw import draw
+from sampling.frame import Frame, make_frame
+from sampling.planning.allocation import (
     RULES,
     Knowledge,
     allocate_by,
@@ -19,9 +22,6 @@ from sampling.allocation import (
     fewest_draws,
     rule_weights,
 )
-from sampling.design import DesignError, allocate, design_faults
-from sampling.draw import draw
-from sampling.frame import Frame, make_frame
 
 SIZES = st.dictionaries(
     st.sampled_from([f"s{i}" for i in range(9)]), st.integers(1, 30), min_size=1, max_size=5

@@ -17,11 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2
 
-from sampling import assignment_rule
-from sampling.assignment import Assignment, assign
-from sampling.assignment_check import limit_faults, verify_assignment
-from sampling.assignment_limits import completion, limits_of
-from sampling.assignment_problem import (
+from sampling.inspectors import assignment_rule
+from sampling.inspectors.assignment import Assignment, assign
+from sampling.inspectors.assignment_check import limit_faults, verify_assignment
+from sampling.inspectors.assignment_limits import completion, limits_of
+from sampling.inspectors.assignment_problem import (
     AssignmentError,
     Inspector,
     Job,
@@ -281,7 +281,7 @@ def test_names_limits_of_the_whole_plan() -> None:
 @pytest.mark.parametrize("draw", range(12))
 def test_the_named_limits_are_irreducible(draw: int) -> None:
     """Without any one of them the others can hold; all of them together cannot."""
-    from sampling.assignment_conflicts import _irreducible, lifted
+    from sampling.inspectors.assignment_conflicts import _irreducible, lifted
 
     r = random.Random(draw)
     problem = _town(draw, jobs=5, people=4, rules=Rules(2, True, r.choice([None, 300]), 3))

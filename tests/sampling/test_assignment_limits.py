@@ -11,12 +11,12 @@ from types import SimpleNamespace
 import pyarrow as pa
 import pytest
 
-from sampling import assignment_limits
-from sampling.assignment import Assignment, Team, assign
-from sampling.assignment_check import limit_faults, verify_assignment
-from sampling.assignment_files import assignment_bytes, assignment_table, read_teams
-from sampling.assignment_limits import broken_limits, completion, limits_of
-from sampling.assignment_problem import (
+from sampling.inspectors import assignment_limits
+from sampling.inspectors.assignment import Assignment, Team, assign
+from sampling.inspectors.assignment_check import limit_faults, verify_assignment
+from sampling.inspectors.assignment_files import assignment_bytes, assignment_table, read_teams
+from sampling.inspectors.assignment_limits import broken_limits, completion, limits_of
+from sampling.inspectors.assignment_problem import (
     AssignmentError,
     Inspector,
     Job,
@@ -24,7 +24,7 @@ from sampling.assignment_problem import (
     Rules,
     make_problem,
 )
-from sampling.assignment_record import record, recorded, version_for
+from sampling.inspectors.assignment_record import record, recorded, version_for
 from sampling.ledger import Ledger
 
 SEED = bytes(range(32))

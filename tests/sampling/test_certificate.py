@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
-from sampling.certificate import (
+from sampling.drawing.certificate import (
     CertificateError,
     certificate_bytes,
     design_of,
@@ -26,8 +26,8 @@ from sampling.certificate import (
     sign,
     verify,
 )
-from sampling.replay import replay
-from sampling.signing import KeyFileError, load_or_create_signing_key, public_hex
+from sampling.drawing.replay import replay
+from sampling.drawing.signing import KeyFileError, load_or_create_signing_key, public_hex
 
 
 def _paths(value: Any, path: tuple = ()) -> list[tuple]:

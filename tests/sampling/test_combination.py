@@ -8,17 +8,17 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from sampling.combination import (
+from sampling.estimation.combination import (
     added_totals,
     disagreement,
     pooled_total,
     precision_weighted_total,
 )
-from sampling.intervals import Estimated, quantity
-from sampling.nonresponse import answered_sample, extreme_bounds
-from sampling.regression_estimate import expansion_total
-from sampling.sample_faults import SampleError
-from sampling.stratified import stratified_sample
+from sampling.estimation.intervals import Estimated, quantity
+from sampling.estimation.nonresponse import answered_sample, extreme_bounds
+from sampling.estimation.regression_estimate import expansion_total
+from sampling.estimation.sample_faults import SampleError
+from sampling.estimation.stratified import stratified_sample
 
 
 def _plan(estimate: float, variance: float, df: float = 20) -> Estimated:

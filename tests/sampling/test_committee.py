@@ -16,11 +16,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sampling.certificate import CertificateError, certificate_bytes
-from sampling.draw import DrawError, draw_bytes
-from sampling.frame import make_frame
-from sampling.ledger import LedgerError
-from sampling.seal import (
+from sampling.drawing.certificate import CertificateError, certificate_bytes
+from sampling.drawing.draw import DrawError, draw_bytes
+from sampling.drawing.seal import (
     Contributor,
     PublicNumber,
     SealError,
@@ -28,6 +26,8 @@ from sampling.seal import (
     derive_seed,
     sealed_in,
 )
+from sampling.frame import make_frame
+from sampling.ledger import LedgerError
 from sampling.seal_store import seal_ids, sealed_plan
 
 NAMES = ("finance", "audit", "医保中心")

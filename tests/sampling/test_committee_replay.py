@@ -12,7 +12,14 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
-from sampling.certificate import certificate_bytes, sign
+from sampling.drawing.certificate import certificate_bytes, sign
+from sampling.drawing.replay import replay
+from sampling.drawing.seal import (
+    commitment,
+    derive_seed,
+    sealed_in,
+)
+from sampling.drawing.signing import public_hex
 from sampling.public_version import (
     PublicError,
     public_bytes,
@@ -20,14 +27,7 @@ from sampling.public_version import (
     public_of_seal,
     read_public,
 )
-from sampling.replay import replay
-from sampling.seal import (
-    commitment,
-    derive_seed,
-    sealed_in,
-)
 from sampling.seal_store import sealed_plan
-from sampling.signing import public_hex
 
 NAMES = ("finance", "audit", "医保中心")
 PARTS = {name: hashlib.sha256(name.encode()).digest() for name in NAMES}
@@ -141,7 +141,7 @@ def test_one_contributor_is_no_committee(drawn: SimpleNamespace) -> None:
 
 def test_a_seal_made_up_afterwards_fits_no_public_version(drawn: SimpleNamespace) -> None:
     """A signer who rewrites everything is consistent; what was shown at the sealing is not."""
-    from sampling.seal import record_sha256
+    from sampling.drawing.seal import record_sha256
 
     path = drawn.folder / "public.json"
     sealed = sealed_plan(drawn.ledger, "P0001")

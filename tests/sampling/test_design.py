@@ -24,7 +24,7 @@ from sampling.design import (
     smallest_capacity,
 )
 from sampling.frame import make_frame
-from sampling.stratify import design_plan, stratify
+from sampling.planning.stratify import design_plan, stratify
 
 SIZES = st.dictionaries(
     st.sampled_from([f"c{i}/1/b{j}" for i in range(4) for j in (1, 2, 3)]),

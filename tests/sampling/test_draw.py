@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import sampling.draw
+import sampling.drawing.draw
 from claims.contracts import table
 from sampling.design import allocate
-from sampling.draw import DrawError, draw, draw_bytes, random_numbers
+from sampling.drawing.draw import DrawError, draw, draw_bytes, random_numbers
 from sampling.frame import make_frame
 
 SEED = bytes(range(32))
@@ -99,7 +99,7 @@ def test_order_of_rows_is_irrelevant(town: SimpleNamespace) -> None:
 def test_equal_numbers_go_by_the_bytes_of_the_ids(monkeypatch: pytest.MonkeyPatch) -> None:
     frame = make_frame("claim", ["é", "z", "a", "Z"], ["s"] * 4, [1] * 4)
     monkeypatch.setattr(
-        sampling.draw, "keyed_numbers",
+        sampling.drawing.draw, "keyed_numbers",
         lambda seed, prefix, ids: np.zeros(len(ids), dtype=np.uint64),
     )  # fmt: skip
     drawn = draw(frame, allocate(frame, 3, "0.5"), SEED, "P0001")
@@ -110,7 +110,7 @@ def test_equal_numbers_go_by_the_bytes_of_the_ids(monkeypatch: pytest.MonkeyPatc
 def test_numbers_of_all_64_bits_sort_as_unsigned(monkeypatch: pytest.MonkeyPatch) -> None:
     frame = make_frame("claim", ["a", "b", "c"], ["s"] * 3, [1] * 3)
     numbers = np.array([2**63, 1, 2**64 - 1], dtype=np.uint64)
-    monkeypatch.setattr(sampling.draw, "keyed_numbers", lambda *_: numbers)
+    monkeypatch.setattr(sampling.drawing.draw, "keyed_numbers", lambda *_: numbers)
     drawn = draw(frame, allocate(frame, 2, "0.1"), SEED, "P0001")
     assert drawn["unit_id"].to_pylist() == ["a", "b"]
     assert drawn["random_number"].to_pylist() == ["8000000000000000", "0000000000000001"]

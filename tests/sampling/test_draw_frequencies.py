@@ -16,7 +16,7 @@ import pytest
 from scipy import stats
 
 from sampling.design import Design, Stratum, allocate
-from sampling.draw import draw
+from sampling.drawing.draw import draw
 from sampling.frame import Frame, make_frame
 
 DRAWS = int(os.environ.get("JIHE_PROOF_DRAWS", "400"))

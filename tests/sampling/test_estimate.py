@@ -15,8 +15,8 @@ import pytest
 from scipy import stats
 
 from sampling.design import Design, Stratum, allocate
-from sampling.draw import draw
-from sampling.estimate import Estimate, EstimateError, estimate
+from sampling.drawing.draw import draw
+from sampling.estimation.estimate import Estimate, EstimateError, estimate
 from sampling.frame import make_frame
 
 REPEATS = int(os.environ.get("JIHE_PROOF_DRAWS", "400"))

@@ -8,14 +8,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from sampling.ratio_estimate import (
+from sampling.estimation.ratio_estimate import (
     combined_ratio_total,
     domain_total,
     separate_ratio_total,
     totals_by_class,
 )
-from sampling.regression_estimate import difference_total, expansion_total, greg_total
-from sampling.stratified import Linearised, StratifiedSample
+from sampling.estimation.regression_estimate import difference_total, expansion_total, greg_total
+from sampling.estimation.stratified import Linearised, StratifiedSample
 from tests.sampling.every_sample import TRUTH, every_sample, known_sizes
 
 

@@ -7,13 +7,13 @@ from math import comb
 
 import pytest
 
-from sampling.exact_bounds import (
+from sampling.estimation.exact_bounds import (
     findings_between,
     least_findings,
     most_findings,
     most_overpaid,
 )
-from sampling.sample_faults import SampleError
+from sampling.estimation.sample_faults import SampleError
 
 
 def _chance(N: int, D: int, n: int, d: int) -> float:

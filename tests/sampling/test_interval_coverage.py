@@ -32,12 +32,12 @@ from functools import cache
 import numpy as np
 import pytest
 
-from sampling.auxiliary import Auxiliary
-from sampling.ratio_estimate import combined_ratio_total
-from sampling.regression_estimate import difference_total, expansion_total, greg_total
-from sampling.regression_replication import greg_bootstrap
-from sampling.replication import bootstrap
-from sampling.stratified import Linearised, stratified_sample
+from sampling.estimation.auxiliary import Auxiliary
+from sampling.estimation.ratio_estimate import combined_ratio_total
+from sampling.estimation.regression_estimate import difference_total, expansion_total, greg_total
+from sampling.estimation.regression_replication import greg_bootstrap
+from sampling.estimation.replication import bootstrap
+from sampling.estimation.stratified import Linearised, stratified_sample
 
 REPEATS = int(os.environ.get("JIHE_PROOF_COVERAGE", "200"))
 SIZES = {"h1": 300, "h2": 600, "p1": 900, "top": 15}
@@ -200,7 +200,7 @@ def test_the_studentised_interval_holds_where_students_does_not(name: str) -> No
 
 
 def test_students_interval_is_known_to_fail_with_hardly_any_findings() -> None:
-    """What the warning of `sampling.estimate` is about; should this pass 90 %, revise the table."""
+    """What `estimation.estimate` warns of; should this pass 90 %, revise the table."""
     assert _resampled("hardly")["student"] < 0.90
     assert not _holds(_resampled("hardly")["student"], 0.95, 0.02)
 

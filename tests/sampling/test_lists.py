@@ -19,9 +19,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from sampling.cases import number_cases
 from sampling.columns import ListError, neutral
-from sampling.draw import draw
+from sampling.drawing.cases import number_cases
+from sampling.drawing.draw import draw
 from sampling.lists import write_inspector_list, write_planner_lists
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)

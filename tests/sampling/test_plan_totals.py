@@ -15,14 +15,14 @@ import pyarrow as pa
 import pytest
 
 from sampling.design import Design, Stratum
-from sampling.estimate import EstimateError, estimate
+from sampling.estimation.estimate import EstimateError, estimate
+from sampling.estimation.plan_limits import FrameKnown
+from sampling.estimation.plan_totals import PlanTotals, bootstrap_seed, plan_totals
+from sampling.estimation.regression_estimate import greg_total
+from sampling.estimation.replication import bootstrap
+from sampling.estimation.sample_faults import SampleError
+from sampling.estimation.verdict_sample import verdict_sample
 from sampling.faults import Fault
-from sampling.plan_limits import FrameKnown
-from sampling.plan_totals import PlanTotals, bootstrap_seed, plan_totals
-from sampling.regression_estimate import greg_total
-from sampling.replication import bootstrap
-from sampling.sample_faults import SampleError
-from sampling.verdict_sample import verdict_sample
 
 # N_h, n_h and the amounts found; None is a case without a final verdict.
 Row = tuple[str, int, Sequence[int | None]]

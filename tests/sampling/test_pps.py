@@ -15,16 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from sampling.draw import random_numbers
-from sampling.pps import (
+from sampling.drawing.draw import random_numbers
+from sampling.drawing.pps import (
     inclusion_probabilities,
     joint_inclusion_probabilities,
     select,
     target_probabilities,
     working_weights,
 )
-from sampling.pps_estimate import pps_total
-from sampling.pps_faults import PpsError
+from sampling.drawing.pps_faults import PpsError
+from sampling.estimation.pps_estimate import pps_total
 
 DRAWS = int(os.environ.get("JIHE_PROOF_DRAWS", "400"))
 LEVEL = 0.001

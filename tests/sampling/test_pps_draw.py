@@ -16,8 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from sampling.frame import Frame, make_frame
-from sampling.pps_draw import (
+from sampling.drawing.pps_draw import (
     draw_pps,
     exact_inclusion,
     exact_joint,
@@ -25,7 +24,8 @@ from sampling.pps_draw import (
     weights_bytes,
     weights_hash,
 )
-from sampling.pps_faults import PpsError
+from sampling.drawing.pps_faults import PpsError
+from sampling.frame import Frame, make_frame
 
 DRAWS = int(os.environ.get("JIHE_PROOF_DRAWS", "400"))
 LEVEL = 0.001

@@ -12,15 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sampling.design import DesignError
-from sampling.predicted import (
+from sampling.planning.predicted import (
     PredictionError,
     by_stratum,
     predicted,
     spread_guesses,
     variances_within,
 )
-from sampling.rotation import last_inspected, since_last_inspection, years_before
-from sampling.value_bands import equal_aggregate_bands
+from sampling.planning.rotation import last_inspected, since_last_inspection, years_before
+from sampling.planning.value_bands import equal_aggregate_bands
 
 
 def test_moments_by_hand() -> None:

@@ -23,16 +23,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sampling.auxiliary import Auxiliary
-from sampling.ratio_estimate import (
+from sampling.estimation.auxiliary import Auxiliary
+from sampling.estimation.ratio_estimate import (
     combined_ratio_total,
     domain_mean,
     domain_total,
     ratio,
     totals_by_class,
 )
-from sampling.regression_estimate import expansion_total, greg_total
-from sampling.stratified import Floats, Linearised, StratifiedSample, stratified_sample
+from sampling.estimation.regression_estimate import expansion_total, greg_total
+from sampling.estimation.stratified import Floats, Linearised, StratifiedSample, stratified_sample
 
 SIZES = {"E": 4421, "M": 1018, "H": 755}
 SCHOOLS = 6194

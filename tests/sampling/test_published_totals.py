@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from sampling.auxiliary import Auxiliary, auxiliary_totals
-from sampling.ratio_estimate import combined_ratio_total, ratio, separate_ratio_total
-from sampling.regression_estimate import greg_total, separate_regression_total
-from sampling.stratified import Linearised, StratifiedSample, stratified_sample
+from sampling.estimation.auxiliary import Auxiliary, auxiliary_totals
+from sampling.estimation.ratio_estimate import combined_ratio_total, ratio, separate_ratio_total
+from sampling.estimation.regression_estimate import greg_total, separate_regression_total
+from sampling.estimation.stratified import Linearised, StratifiedSample, stratified_sample
 
 # The data set `trees` of R (Ryan, Joiner and Ryan, The Minitab Student Handbook, 1976): girth and
 # volume of 31 felled black cherry trees. Taken as a simple random sample of 1,000 trees with total

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from sampling.design import design_faults
-from sampling.frontier import (
+from sampling.planning.frontier import (
     expected_hours,
     expected_variance,
     forecast,
@@ -21,12 +21,12 @@ from sampling.frontier import (
     strata_table,
     within_hours,
 )
-from sampling.hours import Hours
-from sampling.plan_design import DesignOptions, PlannedDesign, PlanUnits, plan_design
-from sampling.predicted import hedged_spreads, predicted, spread_guesses, without_score
-from sampling.quota_design import within_quotas
-from sampling.quota_file import Quota, QuotaError, read_plan_file
-from sampling.quotas import quota_results, quota_rows
+from sampling.planning.hours import Hours
+from sampling.planning.plan_design import DesignOptions, PlannedDesign, PlanUnits, plan_design
+from sampling.planning.predicted import hedged_spreads, predicted, spread_guesses, without_score
+from sampling.planning.quota_design import within_quotas
+from sampling.planning.quota_file import Quota, QuotaError, read_plan_file
+from sampling.planning.quotas import quota_results, quota_rows
 
 DAY = date(2026, 3, 1)
 #: 200 units: 120 of hospital H in district d1, 80 of pharmacies P0 to P3 (20 each) in d2.

@@ -11,10 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sampling.auxiliary import Auxiliary, auxiliary, auxiliary_totals
-from sampling.intervals import quantity, satterthwaite
-from sampling.ratio_estimate import combined_ratio_total, domain_mean, separate_ratio_total
-from sampling.regression_estimate import (
+from sampling.estimation.auxiliary import Auxiliary, auxiliary, auxiliary_totals
+from sampling.estimation.intervals import quantity, satterthwaite
+from sampling.estimation.ratio_estimate import (
+    combined_ratio_total,
+    domain_mean,
+    separate_ratio_total,
+)
+from sampling.estimation.regression_estimate import (
     difference_total,
     expansion_total,
     greg_slopes,
@@ -22,8 +26,8 @@ from sampling.regression_estimate import (
     greg_weights,
     separate_regression_total,
 )
-from sampling.sample_faults import SampleError
-from sampling.stratified import stratified_sample
+from sampling.estimation.sample_faults import SampleError
+from sampling.estimation.stratified import stratified_sample
 from tests.sampling.every_sample import SIZES, TRUTH, Y, every_sample, known_sizes, unit_name
 
 

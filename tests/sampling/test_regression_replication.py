@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sampling import regression_replication
-from sampling.auxiliary import Auxiliary
-from sampling.regression_estimate import expansion_total, greg_total
-from sampling.regression_replication import greg_bootstrap
-from sampling.replication import bootstrap, picked
-from sampling.sample_faults import SampleError
-from sampling.stratified import StratifiedSample, stratified_sample
+from sampling.estimation import regression_replication
+from sampling.estimation.auxiliary import Auxiliary
+from sampling.estimation.regression_estimate import expansion_total, greg_total
+from sampling.estimation.regression_replication import greg_bootstrap
+from sampling.estimation.replication import bootstrap, picked
+from sampling.estimation.sample_faults import SampleError
+from sampling.estimation.stratified import StratifiedSample, stratified_sample
 
 SEED = b"resampling, not drawing"
 

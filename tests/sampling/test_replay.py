@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sampling.certificate import CertificateError, certificate_bytes, sign
+from sampling.drawing.certificate import CertificateError, certificate_bytes, sign
+from sampling.drawing.replay import Replay, replay
+from sampling.drawing.signing import public_hex
 from sampling.frame import FrameError
-from sampling.replay import Replay, replay
-from sampling.signing import public_hex
 
 
 def _replay(sealed: SimpleNamespace, name: str | None = None, **options: str) -> Replay:

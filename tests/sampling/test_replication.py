@@ -10,12 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sampling.auxiliary import auxiliary_totals
-from sampling.ratio_estimate import combined_ratio_total
-from sampling.regression_estimate import expansion_total, greg_total
-from sampling.replication import bootstrap, replicate_weights, replicated_variance, rescaled
-from sampling.sample_faults import SampleError
-from sampling.stratified import StratifiedSample, stratified_sample
+from sampling.estimation.auxiliary import auxiliary_totals
+from sampling.estimation.ratio_estimate import combined_ratio_total
+from sampling.estimation.regression_estimate import expansion_total, greg_total
+from sampling.estimation.replication import (
+    bootstrap,
+    replicate_weights,
+    replicated_variance,
+    rescaled,
+)
+from sampling.estimation.sample_faults import SampleError
+from sampling.estimation.stratified import StratifiedSample, stratified_sample
 
 SEED = b"resampling, not drawing"
 

@@ -6,16 +6,16 @@ import math
 
 import pytest
 
-from sampling.auxiliary import auxiliary, auxiliary_totals
-from sampling.ratio_estimate import (
+from sampling.estimation.auxiliary import auxiliary, auxiliary_totals
+from sampling.estimation.ratio_estimate import (
     combined_ratio_total,
     domain_total,
     separate_ratio_total,
     totals_by_class,
 )
-from sampling.regression_estimate import greg_total, separate_regression_total
-from sampling.sample_faults import SampleError
-from sampling.stratified import stratified_sample
+from sampling.estimation.regression_estimate import greg_total, separate_regression_total
+from sampling.estimation.sample_faults import SampleError
+from sampling.estimation.stratified import stratified_sample
 
 GOOD = ({"a": 9, "b": 5}, list("pqrs"), list("aabb"), [1.0, 2.0, 3.0, 4.0])
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sampling.allocation import Knowledge, best_draws, fewest_draws, rule_weights
-from sampling.frontier import expected_variance
-from sampling.sample_size import (
+from sampling.planning.allocation import Knowledge, best_draws, fewest_draws, rule_weights
+from sampling.planning.frontier import expected_variance
+from sampling.planning.sample_size import (
     Probe,
     SampleSizeError,
     cox_size,

@@ -187,8 +187,8 @@ def test_the_signature_is_that_of_the_stated_key() -> None:
 
 
 def test_the_software_agrees_with_the_example(tmp_path: Path) -> None:
-    from sampling.cases import number_cases
-    from sampling.replay import replay
+    from sampling.drawing.cases import number_cases
+    from sampling.drawing.replay import replay
 
     (tmp_path / "certificate.json").write_bytes(_block("certificate").encode())
     (tmp_path / "frame.tsv").write_bytes(_bytes_block("frame"))
@@ -248,7 +248,7 @@ def test_the_committee_s_example_is_true() -> None:
 
 
 def test_the_software_agrees_with_the_committee_s_example(tmp_path: Path) -> None:
-    from sampling.replay import replay
+    from sampling.drawing.replay import replay
 
     (tmp_path / "certificate.json").write_bytes(_block("committee-certificate").encode())
     (tmp_path / "frame.tsv").write_bytes(_bytes_block("frame"))

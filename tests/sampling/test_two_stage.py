@@ -9,11 +9,11 @@ from itertools import combinations, product
 import numpy as np
 import pytest
 
-from sampling.intervals import Estimated
-from sampling.pps import joint_inclusion_probabilities
-from sampling.sample_faults import SampleError
-from sampling.stratified import stratified_sample
-from sampling.two_stage import Institution, two_stage_pps_total, two_stage_total
+from sampling.drawing.pps import joint_inclusion_probabilities
+from sampling.estimation.intervals import Estimated
+from sampling.estimation.sample_faults import SampleError
+from sampling.estimation.stratified import stratified_sample
+from sampling.estimation.two_stage import Institution, two_stage_pps_total, two_stage_total
 
 # Amounts on the claims of each institution; two strata of institutions. n_i claims are inspected.
 COUNTY = {

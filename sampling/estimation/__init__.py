@@ -1,0 +1,1 @@
+"""What the verdicts on a sample say about the whole, with intervals."""
