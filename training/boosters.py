@@ -5,8 +5,8 @@ the mean of their raw margins, their contributions the mean of their exact, path
 values (Lundberg et al. 2020, Nature Machine Intelligence 2, 56-67; LightGBM's ``pred_contrib``).
 
 Predictions always come from the text, also right after fitting, so that what was measured is what
-is stored. ``deterministic`` and ``force_row_wise`` make the text independent of the number of
-threads used to build histograms.
+is stored. ``deterministic`` and ``force_row_wise`` make the trees independent of the number of
+threads used to build histograms; the text names that number among its parameters.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def fit_boosters(
 
     ``start`` (n,) are log-odds that the trees begin from; they are no part of the result.
     """
-    sized = settings.sized(int((labels > 0).sum()))
+    sized = settings.sized(int((labels > 0).sum()), len(labels))
     names = [f"f{j}" for j in range(values.shape[1])]
     data = lgb.Dataset(
         np.ascontiguousarray(values),

@@ -120,7 +120,7 @@ def rates(took: Seconds, rows: int) -> Seconds:
 
 def plain_training(values: Floats, labels: Floats, config: ExperimentConfig) -> lgb.Booster:
     """Train one booster of the experiment's settings and nothing else."""
-    trees = config.trees.sized(int(labels.sum()))
+    trees = config.trees.sized(int(labels.sum()), len(labels))
     parameters = {
         "objective": "binary",
         "learning_rate": trees.learning_rate,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from training.config import ConfigError, TreeSettings, load_config, parse_config
+from training.config import TREE_ROWS, ConfigError, TreeSettings, load_config, parse_config
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
@@ -68,9 +68,18 @@ def test_unreadable_files_are_named(tmp_path: Path):
 
 
 def test_few_labels_get_small_trees():
-    sizes = [TreeSettings().sized(n) for n in (99, 100, 499, 500, 1999, 2000)]
+    sizes = [TreeSettings().sized(n, 80_000) for n in (99, 100, 499, 500, 1999, 2000)]
     assert [(t.leaves, t.leaf_size) for t in sizes] == [
         (4, 10), (6, 10), (6, 24), (12, 25), (12, 99), (31, 100),
     ]  # fmt: skip
-    fixed = TreeSettings(leaves=8, leaf_size=3).sized(10)
+    assert {t.bagging_fraction for t in sizes} == {TreeSettings().bagging_fraction}
+    fixed = TreeSettings(leaves=8, leaf_size=3).sized(10, 100)
     assert (fixed.leaves, fixed.leaf_size) == (8, 3)
+
+
+def test_a_tree_sees_a_bounded_sample_of_many_rows_and_its_leaves_shrink_with_it():
+    many = TreeSettings(bagging_fraction=0.8).sized(70_000, 1_000_000)
+    assert many.bagging_fraction == TREE_ROWS / 1_000_000
+    # 3,500 rows in a leaf of 800,000 are 437 of 100,000.
+    assert many.leaf_size == 437
+    assert TreeSettings(leaf_size=50).sized(70_000, 1_000_000).leaf_size == 50
