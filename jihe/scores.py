@@ -22,12 +22,14 @@ from features.matrix import Matrix
 from jihe.experiments import COLD_START_EXPERIMENTS, experiment
 from jihe.home import Home
 from training import apply
+from training.spreading import spread
 from training.tracking import RegistryError, Tracker, registered_name
 from training.train import train_cold_start
 
 UNITS = ("claim", "insured", "institution")
-#: What the planner ranks by: the chance of a finding, or the amount expected from it.
-Objective = Literal["probability", "amount"]
+#: What the planner ranks by: the chance of a finding, the amount expected from it, or the chance
+#: spread over kinds of findings.
+Objective = Literal["probability", "amount", "variety"]
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,8 @@ def score_unit(
 ) -> ScoredUnit:
     """Score every row of ``matrix`` with the model in ``folder`` and rank by the objective.
 
-    Before any verdict there is neither probability nor amount: the rank is by anomaly score.
+    Before any verdict there is neither probability nor amount: the rank is by anomaly score, which
+    can be spread as a probability can.
     """
     model = apply.load(folder)
     scores = model.score(matrix.values)
@@ -106,7 +109,11 @@ def score_unit(
         scores.risk_score, matrix.amounts, matrix.finding_kinds, matrix.values
     )
     seed = tie_seed(made.store.fingerprint)
-    key = scores.margin if expected is None or objective == "probability" else expected
+    key: npt.NDArray[Any] = scores.margin
+    if objective == "variety":
+        key = spread(scores.margin, matrix.finding_kinds, matrix.unit_ids, seed)
+    elif objective == "amount" and expected is not None:
+        key = expected
     ranks = apply.rank(key, matrix.unit_ids, seed)
     rows = _table(matrix, model, scores, expected, ranks, seed)
     return ScoredUnit(matrix, model, folder, rows, unfit)

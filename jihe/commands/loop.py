@@ -63,7 +63,7 @@ def run(
         as_of=day_of(as_of, "--as-of"),
         frame_from=day_of(frame_from, "--frame-from"),
         unit=unit.value if unit else None,
-        objective="amount" if objective is Goal.amount else "probability",
+        objective=objective.value,
         plan=PlanChoices(capacity, random_share, seed=parse_seed(seed)),
         lang=lang_of(lang),
         identified=identified,

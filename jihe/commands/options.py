@@ -39,6 +39,7 @@ class Goal(StrEnum):
 
     probability = "probability"
     amount = "amount"
+    variety = "variety"
 
 
 class Form(StrEnum):

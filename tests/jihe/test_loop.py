@@ -92,6 +92,21 @@ def test_scores_hold_every_unit_ranked_without_gaps(home: Path) -> None:
     assert scores["risk_score"].null_count == scores.num_rows  # there was no verdict
 
 
+def test_variety_spreads_the_head_over_kinds_and_leaves_scores_as_they_are(
+    county: Path, home: Path, tmp_path: Path
+) -> None:
+    scored = _run(county, tmp_path, objective="variety").scored["claim"]
+    found, kinds = scored.table, scored.matrix.finding_kinds
+    plain = pq.read_table(home / "scores.parquet", filters=[("unit", "=", "claim")])
+    order = [plain["unit_id"].to_pylist().index(unit) for unit in found["unit_id"].to_pylist()]
+    assert found["anomaly_score"].to_pylist() == plain["anomaly_score"].take(order).to_pylist()
+    by_risk, spread = plain["risk_rank"].to_numpy()[order], found["risk_rank"].to_numpy()
+    assert len(set(kinds[spread <= 50])) > len(set(kinds[by_risk <= 50]))
+    for kind in set(kinds):
+        mine = kinds == kind
+        assert (np.argsort(spread[mine]) == np.argsort(by_risk[mine])).all()
+
+
 def test_list_shows_probabilities_that_are_true_of_the_frame(home: Path) -> None:
     rows = _listed(home)
     frame = [line.split("\t") for line in (home / "frame.tsv").read_text().splitlines()]
