@@ -11,8 +11,8 @@ else, and the first repeat has the seed that the program uses.
 The interval is a paired percentile bootstrap over providers (Efron & Tibshirani 1993, ch. 13): a
 resample holds the same providers for both rankings and for every repeat, and the figure of a
 resample is the mean over the repeats. It tells the chance in which providers there are; what the
-choice of the folds does shows in the range. The pseudonyms' key is a known one, since it breaks
-ties and has a part in the folds: the people in these files are nobody's secret.
+choice of the folds does shows in the range. The pseudonyms' key is a known one, so that everybody
+gets the same figures: pseudonyms break ties and have a part in the folds.
 """
 
 from __future__ import annotations
