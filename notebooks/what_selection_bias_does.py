@@ -22,7 +22,6 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -131,17 +130,27 @@ rates = pd.DataFrame(
 rates.round(4)
 
 # %%
-fig, ax = plt.subplots(figsize=(9, 3.2))
-colours = ["#c53030", "#c53030", "#c53030", "#2b6cb0", "#2b6cb0"]
-ax.barh(rates.index, rates["rate"], color=colours)
-spread = rates.dropna()
-ax.errorbar(spread["rate"], spread.index, fmt="none", color="black", capsize=4,
-            xerr=[spread["rate"] - spread["low"], spread["high"] - spread["rate"]])  # fmt: skip
-ax.axvline(past["bad"].mean(), color="black", linestyle=":", label="the truth")
-ax.set_xlabel("rate of violations")
-ax.invert_yaxis()
-ax.legend()
-plt.tight_layout()
+chinese = ["举报，按查实比例", "高额费用，按查实比例", "抽样计划，按查实比例",
+           "抽样计划，按1/π加权", "仅其随机部分"]  # fmt: skip
+title = both("The rate that each list suggests", "各名单显示的违规率", " · ")
+x = both("Share of claims that violate a rule (lines: 95 % interval)",
+         "违规结算占比（横线：95%区间）")  # fmt: skip
+with canvas(x, "", title, (8.0, 4.0)) as (axes, png):
+    named = pd.Index([both(*pair) for pair in zip(rates.index, chinese, strict=True)])
+    axes.barh(named, rates["rate"], color=[AMOUNT] * 3 + [MODEL] * 2, height=0.6)
+    spread = rates.notna().all(axis=1).to_numpy()
+    ends = rates[spread]
+    axes.errorbar(
+        ends["rate"], named[spread], fmt="none", color="#333333", capsize=4,
+        xerr=[ends["rate"] - ends["low"], ends["high"] - ends["rate"]],
+    )  # fmt: skip
+    label = both("the truth", "实际", " · ")
+    axes.axvline(past["bad"].mean(), color="black", ls=":", label=label)
+    axes.xaxis.set_major_formatter("{x:.0%}")
+    axes.invert_yaxis()
+    axes.legend(loc="lower right")
+    axes.grid(axis="y", visible=False)
+Image(png.getvalue())
 
 # %% [markdown]
 # A list that was chosen tells how well it was chosen. Only where every claim had a known chance can
@@ -268,7 +277,7 @@ with canvas(x, y, title) as (axes, png):
 Image(png.getvalue())
 
 # %%
-title = both("What each model promises, and what is there", "各模型的预计与实际", " · ")
+title = both("What each model promises", "各模型的预计与实际", " · ")
 x = both("Violations among the later claims", "后续结算中的违规件数")
 expected = figures["violations expected"].dropna()
 with canvas(x, "", title, (8.0, 3.0)) as (axes, png):
@@ -287,5 +296,22 @@ for name, said in expected.items():
           f"{row['average precision']:.2f} average precision, "
           f"{row['precision, first 2 %']:.0%} of the first {few} violate")  # fmt: skip
 
+# %%
+# The words below rest on this; where it fails they have to be written anew.
+assert expected["history"] > 1.5 * expected["plan"] > 1.5 * bad.sum()
+
 # %% [markdown]
-# CONCLUSION
+# What came out here, in one county with one draw: bias costs some of the order and most of the
+# probabilities. Whoever reads the history's probabilities as a forecast plans for about four times
+# the findings that come. The head of its list is less precise than the plan's and no better than
+# the cold start, which no verdict has taught; further down it finds as much as the others.
+#
+# The plan is no cure for everything. Its own promise was too high as well, 1.7 times when this was
+# written: few of its verdicts lie where most claims are, and this draw met more violations there
+# than the truth has. Adding the history for what it is gave the best order and did not mend the
+# promise. On a larger county (`docs/benchmarks.md`) the plan alone promised 1.1 times what was
+# there, plan and history 1.4, everything pooled 2.8, tip-offs and campaigns alone 2.6, and of the
+# orders only that of the last one suffered.
+#
+# A list that was chosen can rank. It cannot say how many, nor how sure: for that some of every
+# list has to be drawn.
