@@ -435,8 +435,9 @@ result = pd.DataFrame(
     }
 )  # fmt: skip
 other_risk = apply.load(other.folder).score(later.values).risk_score
-print(f"{len(later)} claims, {(overpaid > 0).sum()} with a violation; the model expects "
-      f"{score.risk_score.sum():.0f}, the other {other_risk.sum():.0f}")  # fmt: skip
+print(f"{len(later)} claims, {(overpaid > 0).sum()} with a violation")
+print(f"the model expects {score.risk_score.sum():.0f}; "
+      f"calibrated with folds by institution alone, {other_risk.sum():.0f}")  # fmt: skip
 result.round(3)
 
 # %%
