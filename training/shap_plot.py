@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Sequence
 from types import ModuleType
 
+import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
 
@@ -49,7 +50,11 @@ def shap_summary(
             plot_size=None,
             rng=np.random.default_rng(0),
         )
-        axes.set_xlabel(both("Contribution to the log-odds of the trees", "对提升树对数几率的贡献"))
+        axes.tick_params("y", labelsize=9)
+        label = both("Contribution to the log-odds of the trees", "对提升树对数几率的贡献")
+        axes.set_xlabel(label, fontsize=10)
+        # shap has laid out the sheet already, before this label was there.
+        plt.gcf().set_layout_engine("tight")
     return png.getvalue()
 
 

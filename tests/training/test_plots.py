@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -27,6 +29,14 @@ def test_the_shap_library_agrees_with_what_is_stored(world):
     assert np.abs(plots.tree_explainer_values(boosters, values) - ours).max() <= 1e-6
     png = plots.shap_summary(boosters, values, world.matrix.names)
     assert png == plots.shap_summary(boosters, values, world.matrix.names)
+
+
+def test_no_label_of_the_shap_summary_is_cut_off(world):
+    boosters = load(world.supervised.folder).risk_model.boosters
+    png = plots.shap_summary(boosters, world.matrix.values[:80], world.matrix.names)
+    picture = plt.imread(io.BytesIO(png))
+    edges = (picture[0], picture[-1], picture[:, 0], picture[:, -1])
+    assert all((edge == 1.0).all() for edge in edges)
 
 
 def test_a_disagreement_is_not_drawn(world, monkeypatch):
