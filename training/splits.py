@@ -4,10 +4,10 @@ In: the groups (entities that carry labels), labels and label dates. Out: (train
 
 Groups are dealt to folds largest number of confirmed cases first, each to the fold that has fewest
 so far (fewest rows, for groups without any); equal groups go in the order of SHA-256 of
-``seed|group``. So the folds depend on the groups
-and the seed alone, not on row order. Where label dates span long enough, the test rows of each fold
-are the latest verdicts of its groups and training uses only other groups' verdicts known a gap
-earlier (rolling origin crossed with groups; cf. Roberts et al. 2017, Ecography 40, 913-929).
+``seed|group``. So the folds depend on the groups and the seed alone, not on row order. Where the
+dates of drawn cases span long enough, the test rows of each fold are the latest verdicts of its
+groups and training uses only other groups' verdicts known a gap earlier (rolling origin crossed
+with groups; cf. Roberts et al. 2017, Ecography 40, 913-929).
 """
 
 from __future__ import annotations
@@ -68,25 +68,28 @@ def make_splits(
     groups: npt.NDArray[np.str_],
     labels: npt.NDArray[np.generic],
     dates: npt.NDArray[np.datetime64],
+    judging: npt.NDArray[np.bool_],
     settings: SplitSettings,
     needed: LabelSettings,
 ) -> Splits:
     """Return forward grouped splits where the dates allow it, else grouped ones.
 
-    Forward is allowed when label dates span ``forward_days`` and both the latest ``forward_share``
-    of the verdicts and those known ``gap_days`` before hold the fewest labels that training needs,
-    and never fewer than 20 of each kind.
+    Forward is allowed when the dates of the ``judging`` verdicts (those that a design chose) span
+    ``forward_days`` and both the latest ``forward_share`` of them and those known ``gap_days``
+    before hold the fewest labels that training needs, and never fewer than 20 of each kind. Others
+    do not count: a model of tip-offs alone, judged by the first plan's verdicts, says nothing of
+    the model that has learnt from that plan.
     """
     fold = grouped_folds(groups, labels, settings.folds, settings.seed)
     days = dates.astype("datetime64[D]")
-    cutoff = _cutoff(days, settings)
+    cutoff = _cutoff(days[judging], settings)
     if cutoff is not None:
         early = days < cutoff - np.timedelta64(settings.gap_days, "D")
         late = days >= cutoff
-        if _enough(labels[early], needed) and _enough(labels[late], needed):
-            pairs = _pairs(fold, settings.folds, early, late)
-            if all(_enough(labels[train], needed) for train, _ in pairs):
-                return Splits("forward_grouped", pairs, cutoff)
+        pairs = _pairs(fold, settings.folds, early, late)
+        parts = [np.flatnonzero(early), np.flatnonzero(late), *(train for train, _ in pairs)]
+        if all(_enough(labels[part[judging[part]]], needed) for part in parts):
+            return Splits("forward_grouped", pairs, cutoff)
     everything = np.ones(len(fold), dtype=bool)
     return Splits("grouped", _pairs(fold, settings.folds, everything, everything))
 
@@ -102,7 +105,7 @@ def _pairs(
 
 def _cutoff(days: npt.NDArray[np.datetime64], settings: SplitSettings) -> np.datetime64 | None:
     ordered = np.sort(days)
-    if (ordered[-1] - ordered[0]) < np.timedelta64(settings.forward_days, "D"):
+    if not len(ordered) or (ordered[-1] - ordered[0]) < np.timedelta64(settings.forward_days, "D"):
         return None
     return np.datetime64(ordered[int(len(ordered) * (1.0 - settings.forward_share))], "D")
 

@@ -3,7 +3,7 @@
 In: scores in log-odds and of each unit the kind of finding that it would be. Out: the scores less
 ``weight`` times the logarithm of the unit's place within its kind. A list by these is a list by
 risk in which the tenth unit of a kind stands level with a first of another kind at a tenth
-(``weight`` 1) of its odds. It is a matter of the list, not of the unit: published scores stay as
+(``weight`` 1) or a hundredth (2) of its odds. It is a matter of the list, not of the unit: published scores stay as
 they are.
 
 Why. Verdicts teach what is found already; a ranking by risk then fills the capacity with it, and a
@@ -20,13 +20,17 @@ from training.ranking import rank
 
 Floats = npt.NDArray[np.float64]
 
+WEIGHT = 2.0
+"""Chosen on three simulated counties: of 1, 2 and 4 the best two cost no findings there, and 2 finds
+more of a scheme without any label than 1."""
+
 
 def spread(
     log_odds: Floats,
     kinds: npt.NDArray[np.str_],
     unit_ids: npt.NDArray[np.str_],
     tie_seed: int,
-    weight: float = 1.0,
+    weight: float = WEIGHT,
 ) -> Floats:
     """Return log-odds less ``weight`` x log(place within the kind), shape (n,).
 

@@ -97,7 +97,10 @@ def train_supervised(
     detector = _fit_detector(matrix, config)
     anomaly = detector.anomaly_score(matrix.values)
     centre, spread = _moments(anomaly)
-    splits = make_splits(judged.groups, judged.labels, labelled.dates, config.splits, config.labels)
+    splits = make_splits(
+        judged.groups, judged.labels, labelled.dates, judged.weights > 0, config.splits,
+        config.labels,
+    )  # fmt: skip
     labelled = guarded(matrix, labelled, splits, config, cut_date)
     verdicts = _verdicts(matrix, labelled, (anomaly[labelled.rows] - centre) / spread, config)
     constraints = _constraints(matrix, config)

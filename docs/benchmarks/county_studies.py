@@ -38,13 +38,16 @@ CAPACITY = 0.02
 def withheld(prepared: Prepared, config: ExperimentConfig) -> Figures:
     """Return of each scheme its recall within the capacity when no label tells of it.
 
-    By the ranking by risk, the same spread over kinds of finding, and the cold start.
+    By the ranking by risk, the same spread over kinds of finding, and the cold start. KNOWN is the
+    part of each list that violates when the labels tell of every scheme.
     """
     trial = prepared.trial
     rows = joined(prepared, labels_of(prepared))
     weights = usual_weights(rows, config)
     schemes = np.array([set(s.split(";")) for s in trial.schemes_before[rows.rows]], dtype=object)
     counted = Counter(name for s in trial.schemes for name in set(s.split(";")) if name)
+    known = margin_after(prepared, verdicts_of(prepared, rows, weights), config)
+    precision = {key: _precision(score, prepared) for key, score in _lists(prepared, known)}
     found: Figures = {}
     for name in sorted(scheme for scheme, n in counted.items() if n >= LEAST):
         told = np.array([name in named for named in schemes])
@@ -60,21 +63,29 @@ def withheld(prepared: Prepared, config: ExperimentConfig) -> Figures:
     keys = [key for key in next(iter(found.values())) if key not in ("claims", "labels")]
     mean = {key: float(np.mean([row[key] for row in found.values()])) for key in keys}
     least = {key: float(min(row[key] for row in found.values())) for key in keys}
-    return found | {"MEAN": mean, "LEAST": least}
+    return found | {"MEAN": mean, "LEAST": least, "KNOWN": precision}
 
 
 def _lists(prepared: Prepared, margin: Floats) -> list[tuple[str, Floats]]:
     after = prepared.trial.after
     kinds, ids = after.finding_kinds, after.unit_ids
     lists = [("risk", margin)]
-    lists += [(f"spread{w:g}", spread(margin, kinds, ids, 1, w)) for w in (0.5, 1.0, 2.0)]
+    lists += [(f"spread{w:g}", spread(margin, kinds, ids, 1, w)) for w in (1.0, 2.0)]
     return [*lists, ("cold", prepared.anomaly_after)]
 
 
 def _recall(score: Floats, mine: npt.NDArray[np.bool_], prepared: Prepared) -> float:
+    return float((_within(score, prepared) & mine).sum() / mine.sum())
+
+
+def _precision(score: Floats, prepared: Prepared) -> float:
+    return float((prepared.trial.overpaid > 0)[_within(score, prepared)].mean())
+
+
+def _within(score: Floats, prepared: Prepared) -> npt.NDArray[np.bool_]:
+    """Return which claims lie within the capacity."""
     capacity = int(np.ceil(CAPACITY * len(score)))
-    first = rank(score, prepared.trial.after.unit_ids, 1) <= capacity
-    return float((first & mine).sum() / mine.sum())
+    return np.asarray(rank(score, prepared.trial.after.unit_ids, 1) <= capacity)
 
 
 def learning_curve(prepared: Prepared, config: ExperimentConfig) -> Figures:

@@ -52,6 +52,9 @@ def test_too_few_groups_are_refused():
         grouped_folds(np.array(["a", "b"]), np.array([0, 1]), 3, 1)
 
 
+ALL = np.ones(300, dtype=bool)
+
+
 def rows_over(days: int):
     """Return 300 rows of 60 groups over ``days`` days."""
     i = np.arange(300)
@@ -61,7 +64,7 @@ def rows_over(days: int):
 
 def test_long_spans_are_split_forward_with_a_gap():
     groups, labels, dates = rows_over(300)
-    splits = make_splits(groups, labels, dates, SplitSettings(gap_days=20), NEEDED)
+    splits = make_splits(groups, labels, dates, ALL, SplitSettings(gap_days=20), NEEDED)
     assert splits.kind == "forward_grouped"
     assert splits.cutoff == np.datetime64("2024-01-01") + np.timedelta64(210, "D")
     tested = np.concatenate([test for _, test in splits.pairs])
@@ -73,9 +76,25 @@ def test_long_spans_are_split_forward_with_a_gap():
 
 def test_short_spans_and_thin_ends_are_split_by_group_alone():
     groups, labels, dates = rows_over(100)
-    splits = make_splits(groups, labels, dates, SplitSettings(), NEEDED)
+    splits = make_splits(groups, labels, dates, ALL, SplitSettings(), NEEDED)
     assert (splits.kind, splits.cutoff) == ("grouped", None)
     assert sorted(np.concatenate([test for _, test in splits.pairs])) == list(range(300))
     groups, labels, dates = rows_over(300)
     labels[dates >= np.datetime64("2024-07-29")] = 0
-    assert make_splits(groups, labels, dates, SplitSettings(), NEEDED).kind == "grouped"
+    assert make_splits(groups, labels, dates, ALL, SplitSettings(), NEEDED).kind == "grouped"
+
+
+def test_verdicts_that_do_not_judge_neither_set_the_cutoff_nor_carry_its_early_part():
+    """A year of tip-offs before one plan: its verdicts test nothing that never saw a plan."""
+    groups, labels, dates = rows_over(300)
+    plan = dates >= np.datetime64("2024-08-01")
+    assert make_splits(groups, labels, dates, plan, SplitSettings(), NEEDED).kind == "grouped"
+    # Two plans, tip-offs in between: the second tests what learnt from the first and the tip-offs.
+    i = np.arange(300)
+    drawn = (i < 120) | (i >= 180)
+    splits = make_splits(groups, labels, dates, drawn, SplitSettings(gap_days=20), NEEDED)
+    assert splits.kind == "forward_grouped"
+    assert splits.cutoff == dates[drawn][168]
+    assert any((~drawn[train]).any() for train, _ in splits.pairs)
+    nobody = np.zeros(300, dtype=bool)
+    assert make_splits(groups, labels, dates, nobody, SplitSettings(), NEEDED).kind == "grouped"

@@ -14,7 +14,7 @@ SCORE = np.array([3.0, 2.0, 1.0, 0.5])
 
 def test_by_hand():
     # Places 1, 2, 3 in x and 1 in y: 3, 2 - log 2, 1 - log 3, .5.
-    found = spread(SCORE, KINDS, IDS, 1)
+    found = spread(SCORE, KINDS, IDS, 1, 1.0)
     assert found == pytest.approx([3.0, 2.0 - np.log(2), 1.0 - np.log(3), 0.5])
     assert np.argsort(-found).tolist() == [0, 1, 3, 2]
 
