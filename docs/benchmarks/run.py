@@ -55,6 +55,8 @@ def steps(scratch: Path, providers: Path | None) -> list[Step]:
             "--input", str(providers.resolve()), "--out", str(out),
         )  # fmt: skip
         found.append(Step("providers", command, out / "metrics.json"))
+        repeats = (_script("provider_fraud"), str(providers.resolve()))
+        found.append(Step("providers repeated", repeats))
     return found
 
 
