@@ -1,0 +1,51 @@
+"""Small models of every kind, trained once, and an empty home: for the tests of the gate."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jihe.home import Home
+from tests.jihe.gate_models import (
+    CUT,
+    LATER_CUT,
+    World,
+    labels_of,
+    matrix_of_claims,
+    outcome_of,
+    small_config,
+)
+from training.train import train_cold_start, train_supervised
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Train models that learnt and that did not. Never altered by a test."""
+    models = tmp_path_factory.mktemp("models")
+    matrix = matrix_of_claims()
+    outcome = outcome_of(matrix)
+    rows = np.arange(500)
+    lost = np.random.default_rng(5).permutation(outcome)
+    other = replace(matrix, rules_version="r0")
+    folders = {
+        "cold": train_cold_start(matrix, small_config(), models),
+        "good": train_supervised(
+            matrix, labels_of(matrix, outcome, rows), small_config(), models, CUT
+        ),
+        "poor": train_supervised(
+            matrix, labels_of(matrix, lost, rows), small_config(), models, LATER_CUT
+        ),
+        "old": train_supervised(
+            other, labels_of(matrix, outcome, rows), small_config(), models, CUT
+        ),
+    }
+    return World(matrix, outcome, {name: made.folder for name, made in folders.items()})
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """Return a home with nothing in it."""
+    return Home(tmp_path)
