@@ -1,4 +1,4 @@
-"""Small models of every kind, trained once, and an empty home: for the tests of the gate."""
+"""Homes and models of several tests' modules; what is made once is never altered by a test."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
+from claims.load import load
+from claims.mapping import source_mapping
 from jihe.home import Home
 from tests.jihe.gate_models import (
     CUT,
@@ -18,6 +21,7 @@ from tests.jihe.gate_models import (
     outcome_of,
     small_config,
 )
+from tests.jihe.scored_county import scores_of
 from training.train import train_cold_start, train_supervised
 
 
@@ -49,3 +53,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 def home(tmp_path: Path) -> Home:
     """Return a home with nothing in it."""
     return Home(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def scored_home(county: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The county loaded; claims scored by a model, institutions and persons before any verdict."""
+    root = tmp_path_factory.mktemp("designs") / "home"
+    load(source_mapping("nhsa"), county, root)
+    pq.write_table(scores_of(root), root / "scores.parquet")
+    return root
