@@ -29,9 +29,8 @@ from sampling.seal import (
     sealed_in,
 )
 from sampling.seal_store import seal_ids, sealed_plan
+from tests.sampling.committee_of_three import NAMES, PARTS
 
-NAMES = ("finance", "audit", "医保中心")
-PARTS = {name: hashlib.sha256(name.encode()).digest() for name in NAMES}
 DAY = date(2026, 3, 3)
 DAY_BEGINS = datetime(2026, 3, 2, 16, tzinfo=UTC)
 LATE = {"now": DAY_BEGINS}
