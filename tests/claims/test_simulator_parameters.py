@@ -50,7 +50,7 @@ def test_a_users_file_overrides_only_what_it_names(tmp_path: Path) -> None:
 def test_a_folder_in_use_and_silly_sizes_are_refused(tmp_path: Path) -> None:
     (tmp_path / "used").mkdir()
     (tmp_path / "used" / "file").write_text("mine", encoding="utf-8")
-    with pytest.raises(SimulationError, match=r"not an empty folder.*|'insured'.*") as caught:
+    with pytest.raises(SimulationError, match="not an empty folder") as caught:
         simulate(tmp_path / "used", insured=1, faults=2.0)
     assert "'insured'" in str(caught.value)
     assert "'faults'" in str(caught.value)

@@ -91,8 +91,8 @@ def level_of(rule_id: str) -> str:
 
 @pytest.mark.parametrize("rule_id", RULES)
 def test_every_rule_is_planted_somewhere(rule_id):
-    here = Path(__file__).parent
-    planting = [*here.glob("test_rules*.py"), here / "test_network.py"]
+    """In a module of its own kind: that a rule is named here proves nothing."""
+    planting = {*Path(__file__).parent.glob("test_rules*.py")} - {Path(__file__)}
     assert any(f'"{rule_id}"' in path.read_text(encoding="utf-8") for path in planting)
 
 
