@@ -1,19 +1,28 @@
-"""Tiny hand-made files in the layout of the national interface, and what became of them."""
+"""Files in the layout of the national interface: tiny hand-made ones, and simulated counties."""
 
 from __future__ import annotations
 
 import csv
+import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from claims.load import LoadReport, load
 from claims.mapping import SourceMapping, source_mapping
+from claims.simulator.county import Parameters, make_care, simulate
+from claims.simulator.ledger import Ledger
+from claims.simulator.stays import license_beds
+from claims.simulator.world import World, make_world
 from claims.store import open_store
+from tests.claims.planted_schemes import Planted
+from tests.claims.simulated_county import County
+from tests.claims.simulated_registers import INSURED, MONTHS, Folder
 
 Row = dict[str, str]
 
@@ -129,3 +138,57 @@ def files(tmp_path: Path) -> Files:
 def load_source() -> Callable[[str | SourceMapping, Path, Path], SimpleNamespace]:
     """The function that loads any source and shows what became of it."""
     return loaded
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> County:
+    """A county large enough for figures, without broken rows, with a price reform in it."""
+    folder = tmp_path_factory.mktemp("simulated") / "county"
+    parameters = replace(Parameters.load(None), start=dt.date(2024, 7, 1))
+    summary = simulate(
+        folder, insured=12_000, months=12, seed=11, faults=0.0, parameters=parameters
+    )
+    return County(folder, summary)
+
+
+@pytest.fixture(scope="session")
+def honest(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    """Two years of a county in which nobody violates anything."""
+    folder = tmp_path_factory.mktemp("honest") / "county"
+    simulate(
+        folder, insured=INSURED, months=MONTHS, seed=3, faults=0.0,
+        parameters=Parameters.load(None).only(),
+    )  # fmt: skip
+    return Folder(folder)
+
+
+@pytest.fixture(scope="session")
+def dishonest(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    """The same county with all schemes."""
+    folder = tmp_path_factory.mktemp("whole") / "county"
+    simulate(folder, insured=INSURED, months=MONTHS, seed=3, faults=0.0)
+    return Folder(folder)
+
+
+@pytest.fixture(scope="session")
+def innocents() -> tuple[World, Ledger]:
+    """Innocents of 9,000 insured in eighteen months, not yet settled."""
+    seeds = np.random.SeedSequence(5).spawn(5)
+    world = make_world(
+        seeds[:3], Parameters.load(None), insured=9000, months=18, institutions=24, pharmacies=12
+    )
+    ledger = make_care(world, seeds[3:])
+    return license_beds(world, ledger), ledger
+
+
+@pytest.fixture(scope="module")
+def planted(innocents: tuple[World, Ledger]) -> Callable[[str], Planted]:
+    """One county per scheme, made when first asked for."""
+    made: dict[str, Planted] = {}
+
+    def make(scheme: str) -> Planted:
+        if scheme not in made:
+            made[scheme] = Planted(*innocents, scheme)
+        return made[scheme]
+
+    return make

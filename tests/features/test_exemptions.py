@@ -8,8 +8,7 @@ import pytest
 
 from features.exemptions import exemptions
 from features.rules import rules
-
-DAY = date(2024, 3, 1)
+from tests.features.planted_days import DAY
 
 
 def listed(town, reason: str, **given) -> None:

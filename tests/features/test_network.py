@@ -1,4 +1,4 @@
-"""Who is seen together: planted companions, crowds that are none, and what changes nothing."""
+"""Who is seen together: planted companions, crowds that are none, and what is known when."""
 
 from __future__ import annotations
 
@@ -6,64 +6,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_array
 
-from claims.contracts import table
-from claims.engine import open_engine, run
-from features import queries
-from features.catalogue import of
-from features.clock import cut, day_number, local, month_starts
-from features.network import meetings, ties
-from features.network.communities import communities
-from features.network.tables import make_network
-from features.relations import make_relations
-
-ZONE = "Asia/Shanghai"
-NETWORK = ("insured", "institution", "doctor", "groups", "days")
-
-
-def network(town, as_of: str = "2024-07-01", threads: int = 2, **given):
-    """Return an engine with the network's tables, by month, as of a date."""
-    con, last = open_engine(), date.fromisoformat(as_of)
-    run(con, f"SET threads = {threads}")
-    make_relations(con, town.store(), last)
-    run(con, f"CREATE TEMP TABLE history AS {queries.facts_sql()}")
-    ((first,),) = run(con, "SELECT min(known_us) FROM history")
-    run(con, "CREATE TEMP TABLE cut_dates (as_of_day BIGINT, as_of_us BIGINT)")
-    for day in month_starts(local(first, ZONE).date(), last):
-        run(con, "INSERT INTO cut_dates VALUES (?, ?)", [day_number(day), cut(day, ZONE)])
-    make_network(con, **given)
-    return con
-
-
-def rows(con, table: str, as_of: str = "2024-07-01"):
-    """Return the rows of the last as-of date as dictionaries."""
-    found = con.sql(f"SELECT * FROM network_{table} ORDER BY ALL").to_arrow_table().to_pylist()
-    last = max((row["as_of_day"] for row in found), default=0)
-    return [row for row in found if row["as_of_day"] == last]
-
-
-def person(con, insured_id: str):
-    return next(row for row in rows(con, "insured") if row["insured_id"] == insured_id)
-
-
-def quiet_clinic(town, days: int = 120) -> None:
-    """Give the clinic one visitor a day at noon, each another person, from 3 January on."""
-    for number in range(days):
-        day = np.datetime64("2024-01-03") + number
-        town.claim(f"{day} 12:00", insured_id=f"w{number:03d}")
-
-
-TRIO_DAYS = ("2024-02-06 09:10", "2024-03-14 16:40", "2024-04-19 11:05", "2024-05-27 14:20")
-
-
-def trio(town, days=TRIO_DAYS, people=("a", "b", "c"), apart: int = 9) -> None:
-    """Let people come together, each some minutes after the last."""
-    for day in days:
-        began = np.datetime64(day.replace(" ", "T"))
-        for number, who in enumerate(people):
-            moment = str(began + np.timedelta64(apart * number, "m")).replace("T", " ")
-            town.claim(moment, insured_id=who)
+from claims.engine import run
+from features.clock import day_number
+from tests.features.companions import TRIO_DAYS, network, person, quiet_clinic, rows, trio
 
 
 def test_a_planted_trio_is_found(town):
@@ -196,98 +142,6 @@ def test_relatives_are_marked_by_village_employer_and_list(town):
     assert found["insured_covisit_listed_180"] == 1 / 3
 
 
-def everything(con):
-    return {
-        name: con.sql(f"SELECT * FROM network_{name} ORDER BY ALL").fetchall() for name in NETWORK
-    }
-
-
-def crowd(new_town, seed: int, claims: int = 260):
-    """Return a town small enough that people meet often, with reversals and late arrivals."""
-    rng = np.random.default_rng(seed)
-    town = new_town()
-    for number, kind in enumerate(("public_hospital", "private_hospital", "pharmacy")):
-        town.institution(f"o{number}", kind)
-    for number in range(8):
-        town.add("insured", insured_id=f"p{number}", sex="M", village_id=f"v{number % 2}")
-    for _ in range(claims):
-        place = int(rng.integers(0, 3))
-        day = np.datetime64("2024-01-05") + int(rng.integers(0, 26)) * 6
-        late = int(rng.integers(0, 3)) * 20
-        clock = f"{rng.integers(8, 10):02d}:{rng.integers(0, 60):02d}"
-        claim = town.claim(
-            f"{day} {clock}", known=f"{day + 1 + late} 00:00", insured_id=f"p{rng.integers(0, 8)}",
-            institution_id=f"o{place}", claim_type="pharmacy" if place == 2 else "outpatient",
-            doctor_id=None if place == 2 else f"d{rng.integers(0, 3)}",
-        )  # fmt: skip
-        if rng.random() < 0.15:
-            town.reverse(claim, f"{day + 30 + late} 00:00")
-    return town
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_row_order_and_threads_change_nothing(new_town, seed):
-    town = crowd(new_town, seed)
-    before = everything(network(town))
-    assert before["groups"] or before["insured"]
-    rng = np.random.default_rng(seed)
-    for name, found in town.rows.items():
-        town.rows[name] = [found[n] for n in rng.permutation(len(found))]
-    assert everything(network(town, threads=1)) == before
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_the_future_changes_nothing(new_town, seed):
-    """What a later as-of date says of 1 April is what was said on 1 April."""
-    town = crowd(new_town, seed)
-    then = everything(network(town, "2024-04-01"))
-    later = everything(network(town, "2024-07-01"))
-    day = (np.datetime64("2024-04-01") - np.datetime64("1970-01-01")).astype(int)
-    for name in NETWORK:
-        assert then[name] == [row for row in later[name] if row[0] <= day]
-        assert name in ("groups", "days") or any(row[0] == day for row in then[name])
-
-
-def test_nobody_and_no_date():
-    """Without claims there are tables with all columns and no row; without a date, a sentence."""
-    con = open_engine()
-    for name in ("insured", "whitelists"):
-        con.register(name, table(name).schema.empty_table())
-    run(con, "CREATE TABLE cut_dates (as_of_day BIGINT, as_of_us BIGINT)")
-    run(
-        con,
-        """CREATE TABLE history (claim_id TEXT, insured_id TEXT, institution_id TEXT,
-        doctor_id TEXT, claim_type TEXT, inpatient BIGINT, service_us BIGINT, service_day BIGINT,
-        service_hour BIGINT, known_us BIGINT, reversed_us BIGINT, drug_amount BIGINT)""",
-    )
-    with pytest.raises(ValueError, match="No as-of date on or after day 0"):
-        make_network(con)
-    run(con, "INSERT INTO cut_dates VALUES (19900, 1719360000000000)")
-    with pytest.raises(ValueError, match="19901"):
-        make_network(con, insured_from=19_901)
-    make_network(con)
-    for name in NETWORK:
-        assert run(con, f"SELECT count(*) FROM network_{name}") == [(0,)]
-    assert len(run(con, "DESCRIBE network_insured")) == 11
-
-
-def test_one_person_with_one_visit(town):
-    """Nobody to meet and nowhere else to go: every value is defined, or unknown for a reason."""
-    town.claim("2024-06-01 10:00", doctor_id="d1")
-    con = network(town)
-    day = 19_905  # 1 July 2024
-    assert con.sql("SELECT * FROM network_insured WHERE as_of_day = 19905").fetchall() == [
-        (day, "p1", 0.0, 0.0, None, 1.0, 0.0, 0.0, None, None, None)
-    ]
-    assert con.sql("SELECT * FROM network_institution WHERE as_of_day = 19905").fetchall() == [
-        (day, "o1", 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0)
-    ]
-    assert con.sql("SELECT * FROM network_doctor WHERE as_of_day = 19905").fetchall() == [
-        (day, "d1", 0.0, 0.0, 0.0, 0.0)
-    ]
-    assert rows(con, "groups") == []
-
-
 def test_without_a_time_of_day_company_is_unknown(town):
     for day in ("02-06", "03-14", "04-19"):
         for who in "abc":
@@ -298,16 +152,6 @@ def test_without_a_time_of_day_company_is_unknown(town):
     place = rows(con, "institution")[0]
     assert place["org_covisit_patients_180"] is None
     assert place["org_patient_loyalty_180"] == 1
-
-
-def test_persons_of_the_last_date_alone(town):
-    quiet_clinic(town)
-    trio(town)
-    whole = everything(network(town))
-    last = max(row[0] for row in whole["insured"])
-    some = everything(network(town, insured_from=last))
-    assert some["insured"] == [row for row in whole["insured"] if row[0] == last]
-    assert some["institution"] == whole["institution"]
 
 
 @pytest.mark.parametrize(("as_of", "days"), [("2024-08-04", 4), ("2024-08-05", 3)])
@@ -355,101 +199,6 @@ def test_a_later_bill_takes_over_when_the_first_is_reversed(town):
     assert days == [(19_875, 3.0), (19_905, 4.0)]
 
 
-def test_patients_shared_between_institutions(town):
-    """Twelve of 20 patients of o1 also use o2, two use o3: by hand 12, 0.6 and one connection."""
-    town.institution("o2")
-    town.institution("o3")
-    for number in range(20):
-        town.claim(f"2024-05-{number + 1:02d} 10:00", insured_id=f"q{number:02d}", doctor_id="d1")
-        if number < 12:
-            town.claim(f"2024-06-{number + 1:02d} 10:00", insured_id=f"q{number:02d}",
-                       institution_id="o2", doctor_id="d2")  # fmt: skip
-        if number < 2:
-            town.claim(f"2024-06-{number + 15:02d} 10:00", insured_id=f"q{number:02d}",
-                       institution_id="o3", doctor_id="d3")  # fmt: skip
-    town.claim("2024-05-25 10:00", insured_id="q00", doctor_id="d4")
-    con = network(town)
-    first, second, third = rows(con, "institution")
-    assert first["org_shared_patients_180"] == 12
-    assert first["org_shared_share_180"] == 0.6
-    assert [place["org_connected_180"] for place in (first, second, third)] == [1, 1, 0]
-    assert first["org_patient_concentration_180"] == (19 + 4) / 21**2
-    assert first["org_patient_loyalty_180"] == 21 / (21 + 12 + 2)
-    # d1 has 20 patients and d4 one: (400 + 1) / 21^2.
-    assert first["org_doctor_concentration_180"] == 401 / 441
-    doctors = {row["doctor_id"]: row for row in rows(con, "doctor")}
-    assert doctors["d1"]["doc_shared_patients_180"] == 12
-    assert doctors["d1"]["doc_shared_share_180"] == 0.6
-    assert doctors["d4"]["doc_shared_share_180"] == 1
-
-
-def test_a_group_of_one_doctor_and_one_pharmacy(town):
-    """The trio's doctor: three of four patients; five of its 13 prescriptions go to pharmacy s1."""
-    town.institution("s1", "pharmacy")
-    town.institution("s2", "pharmacy")
-    quiet_clinic(town)
-    trio(town)
-    for row in town.rows["claims"]:
-        if row["insured_id"] in "abc":
-            row["doctor_id"] = "d1"
-    town.claim("2024-06-03 09:00", insured_id="w001", doctor_id="d1")
-    for day, hour in zip(TRIO_DAYS, (10, 17, 12, 15), strict=True):
-        town.claim(f"{day[:10]} {hour}:00", insured_id="a", institution_id="s1",
-                   claim_type="pharmacy")  # fmt: skip
-    town.claim("2024-06-04 08:59", insured_id="w001", institution_id="s1", claim_type="pharmacy")
-    town.claim("2024-06-04 09:01", insured_id="w001", institution_id="s2", claim_type="pharmacy")
-    town.claim("2024-02-06 18:00", insured_id="b", institution_id="s2", claim_type="pharmacy")
-    town.claim("2024-02-06 18:30", insured_id="a", institution_id="s1", claim_type="pharmacy")
-    found = rows(network(town), "doctor")[0]
-    assert found["doc_group_share_180"] == 3 / 4
-    assert found["doc_pharmacy_share_180"] == 5 / 13
-
-
-def test_communities_of_institutions():
-    """Two triangles joined by one light edge, in any numbering, are two communities."""
-    weights = np.zeros((6, 6), dtype=np.int64)
-    for a, b, weight in [(0, 1, 9), (1, 2, 8), (0, 2, 9), (3, 4, 9), (4, 5, 9), (3, 5, 8),
-                         (2, 3, 1)]:  # fmt: skip
-        weights[a, b] = weights[b, a] = weight
-    assert communities(csr_array(weights)).tolist() == [0, 0, 0, 1, 1, 1]
-    order = np.array([3, 0, 4, 1, 5, 2])
-    assert communities(csr_array(weights[order][:, order])).tolist() == [0, 1, 0, 1, 0, 1]
-    assert communities(csr_array((3, 3), dtype=np.int64)).tolist() == [0, 1, 2]
-
-
-@pytest.mark.parametrize("block", [1, 7, 100])
-def test_the_size_of_blocks_changes_nothing(new_town, monkeypatch, block):
-    town = crowd(new_town, 1, claims=150)
-    before = everything(network(town))
-    monkeypatch.setattr(meetings, "BLOCK", block)
-    monkeypatch.setattr(ties, "BLOCK", block)
-    assert everything(network(town)) == before
-
-
-@pytest.mark.parametrize("seed", [3, 4, 5])
-def test_against_a_plain_count(new_town, seed):
-    """Partners and days by comparing every pair of claims, as of the last date."""
-    town = crowd(new_town, seed)
-    con = network(town)
-    day, us = run(con, "SELECT max(as_of_day), max(as_of_us) FROM cut_dates")[0]
-    plain = f"""WITH live AS (SELECT insured_id AS p, institution_id AS o, service_day AS d,
-      min(service_us) AS us FROM history WHERE known_us < {us} AND service_day < {day}
-      AND service_day >= {day} - 180 AND (reversed_us IS NULL OR reversed_us >= {us})
-      AND service_hour IS NOT NULL GROUP BY ALL),
-    tied AS (SELECT a.p, b.p AS other, a.o, count(DISTINCT a.d) AS days FROM live a JOIN live b
-      ON a.o = b.o AND a.d = b.d AND a.p <> b.p AND abs(a.us - b.us) <= 1800000000
-      GROUP BY ALL HAVING days >= 3)
-    SELECT p, count(DISTINCT other), max(days) FROM tied GROUP BY p ORDER BY p"""
-    found = run(
-        con,
-        f"""SELECT insured_id, insured_covisit_partners_180, insured_covisit_days_180
-        FROM network_insured WHERE as_of_day = {day} AND insured_covisit_partners_180 > 0
-        ORDER BY 1""",
-    )
-    assert found
-    assert found == run(con, plain)
-
-
 @pytest.mark.parametrize(("each", "group"), [(1, 2), (3, 1)])
 def test_chance_pairs_of_a_big_place_are_no_group(town, each, group):
     """A strong lift alone is not enough where many pairs might show it.
@@ -485,52 +234,6 @@ def test_a_village_morning_is_no_group(town):
     assert person(con, "v10")["insured_covisit_partners_180"] == 29
     assert person(con, "v10")["insured_covisit_lift_180"] < 2
     assert rows(con, "groups") == []
-
-
-def test_every_column_is_defined(town):
-    """The definitions name the columns of the tables, in their order, and no other."""
-    town.claim("2024-06-01 10:00", doctor_id="d1")
-    con = network(town)
-    for entity in ("insured", "institution", "doctor"):
-        columns = [name for name, *_ in run(con, f"DESCRIBE network_{entity}")]
-        named = [feature.name for feature in of(f"network_{entity}")]
-        assert columns == ["as_of_day", f"{entity}_id", *named]
-
-
-def test_near_is_the_same_place_and_day():
-    """Rows sorted by place, day and moment: the end of those near each."""
-    place, day = np.array([0, 0, 1, 1, 1]), np.array([5, 6, 6, 6, 7])
-    us = np.array([0, 1, 2, 3, 4])
-    assert meetings.near_ends(place, day, us).tolist() == [1, 2, 4, 4, 5]
-
-
-@pytest.mark.parametrize(("people", "days", "hit"), [(3, 4, True), (2, 4, False), (3, 2, False)])
-def test_the_rule_hits_groups_of_three_over_three_days(town, people, days, hit):
-    quiet_clinic(town)
-    trio(town, TRIO_DAYS[:days], ("a", "b", "c")[:people])
-    found = town.judged("CO_VISIT_GROUP", "2024-07-01")
-    assert found.hits == (dict.fromkeys(("a", "b", "c"), (2, 0)) if hit else {})
-    if hit:
-        assert all(len(found.evidence[who]) == days for who in found.hits)
-
-
-@pytest.mark.parametrize("column", ["village_id", "employer_id"])
-@pytest.mark.parametrize("shared", [2, 3])
-def test_the_rule_leaves_a_village_or_a_firm_alone(town, column, shared):
-    quiet_clinic(town)
-    trio(town)
-    for number, who in enumerate(("a", "b", "c")):
-        town.add("insured", insured_id=who, sex="F", birth_date=date(1970, 1, 1),
-                 **{column: "here" if number < shared else "there"})  # fmt: skip
-    assert bool(town.judged("CO_VISIT_GROUP", "2024-07-01").hits) is (shared == 2)
-
-
-def test_the_rule_leaves_people_on_the_list_alone(town):
-    quiet_clinic(town)
-    trio(town)
-    town.add("whitelists", whitelist_id="w1", reason="care_home", insured_id="b",
-             valid_from=date(2020, 1, 1), known_at=datetime(2020, 1, 1, tzinfo=UTC))  # fmt: skip
-    assert not town.judged("CO_VISIT_GROUP", "2024-07-01").hits
 
 
 def test_a_small_lift_is_no_group_however_certain(town):

@@ -9,13 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-DAY = date(2024, 3, 1)
-LISTS = {"valid_from": date(2023, 1, 1)}
-
-
-def day(number: int) -> str:
-    """Return the day ``number`` days after 1 March 2024."""
-    return str(DAY + timedelta(days=number))
+from tests.features.planted_days import DAY, LISTS, day
 
 
 @pytest.mark.parametrize(("period", "gap", "hit"), [

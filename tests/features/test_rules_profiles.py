@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-DAY = date(2024, 3, 1)
+from tests.features.planted_days import DAY
+
 AS_OF = "2024-05-15"
 LISTED = date(2020, 1, 1)
 

@@ -18,6 +18,7 @@ from jihe.assignment_rows import Case, Period, cases_of, inspectors_of, jobs_of,
 from jihe.assignment_settings import Settings, read_settings
 from sampling.inspectors.assignment_problem import AssignmentError, Inspector, Job
 from sampling.ledger import Ledger, Plan
+from tests.jihe.rows_in_memory import rows_where
 
 PERIOD = Period(date(2026, 3, 1), date(2026, 3, 31))
 KEY = bytes(range(32))
@@ -41,13 +42,8 @@ def _store(**tables: list[dict[str, Any]]) -> StoreVersion:
 
 @pytest.fixture(autouse=True)
 def plain_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    def where(store: StoreVersion, name: str, column: str, values: Any) -> list[dict[str, Any]]:
-        wanted = set(values)
-        rows = store.read(name).to_pylist() if store.has(name) else []
-        return [row for row in rows if row[column] in wanted]
-
-    monkeypatch.setattr(assignment_bars, "rows_where", where)
-    monkeypatch.setattr(assignment_rows, "rows_where", where)
+    monkeypatch.setattr(assignment_bars, "rows_where", rows_where)
+    monkeypatch.setattr(assignment_rows, "rows_where", rows_where)
 
 
 def _plan(unit: str, *ids: str) -> Plan:

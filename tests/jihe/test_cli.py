@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from typer.testing import CliRunner
 
 from claims.simulator.inspectors import inspect
 from claims.store import open_store
@@ -18,16 +17,9 @@ from jihe.cli import app
 from jihe.commands import options
 from jihe.identified import dataset_name
 from sampling.ledger import LOCAL_ZONE
+from tests.jihe.command_line import jihe, runner
 
-runner = CliRunner()
 SEED = "5a" * 32
-
-
-def _jihe(*arguments: object, code: int = 0) -> str:
-    result = runner.invoke(app, [str(a) for a in arguments])
-    if result.exit_code != code:
-        raise AssertionError(f"{arguments}: {result.output}\n{result.exception!r}")
-    return result.output
 
 
 def _originals(home: Path) -> dict[str, str]:
@@ -62,36 +54,36 @@ def _fill(home: Path, county: Path) -> Path:
 def worked(county: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home on which a list was drawn."""
     home = tmp_path_factory.mktemp("cli") / "home"
-    _jihe("run", "--source", "nhsa", "--input", county, "--out", home, "--capacity", 300,
+    jihe("run", "--source", "nhsa", "--input", county, "--out", home, "--capacity", 300,
           "--seed", SEED, "--lang", "zh")  # fmt: skip
     return home
 
 
 def test_verdicts_estimate_training_promotion_and_the_next_list(worked: Path, county: Path) -> None:
     returned = _fill(worked, county)
-    said = _jihe("outcomes", "import", returned, "--plan", "P0001", "--home", worked)
+    said = jihe("outcomes", "import", returned, "--plan", "P0001", "--home", worked)
     assert "300 appended" in said
-    again = _jihe("outcomes", "import", returned, "--plan", "P0001", "--home", worked)
+    again = jihe("outcomes", "import", returned, "--plan", "P0001", "--home", worked)
     assert "0 appended" in again
     estimate = json.loads(
-        _jihe("plan", "estimate", "--plan", "P0001", "--home", worked, "--format", "json")
+        jihe("plan", "estimate", "--plan", "P0001", "--home", worked, "--format", "json")
     )
     assert estimate["all"]["drawn"] == 300
     assert estimate["all"]["total"]["estimate"] > 0
     assert estimate["totals"]["primary"] == "greg"  # the run's own scores are the sealed ones
     page = worked / "report.html"
-    _jihe("plan", "report", "--plan", "P0001", "--home", worked, "--out", page, "--lang", "zh")
+    jihe("plan", "report", "--plan", "P0001", "--home", worked, "--out", page, "--lang", "zh")
     assert "clm_" not in page.read_text(encoding="utf-8")
-    assert "challenger" in _jihe("train", "--home", worked)
+    assert "challenger" in jihe("train", "--home", worked)
     # So few verdicts may not beat the rules; then the gate asks for a reason, which is recorded.
-    assert "champion" in _jihe("promote", "--home", worked, "--reason", "a test's small county")
-    _jihe("run", "--source", "nhsa", "--input", county, "--out", worked, "--capacity", 100)
+    assert "champion" in jihe("promote", "--home", worked, "--reason", "a test's small county")
+    jihe("run", "--source", "nhsa", "--input", county, "--out", worked, "--capacity", 100)
     scores = pq.read_table(worked / "scores.parquet").to_pylist()
     claims = [row for row in scores if row["unit"] == "claim"]
     assert all(0 < row["risk_score"] < 1 for row in claims)
     assert len({row["risk_score"] for row in claims}) > 100
-    assert _jihe("audit", "verify", "--home", worked).startswith("The trail of")
-    assert "champion" in _jihe("rollback", "--home", worked)
+    assert jihe("audit", "verify", "--home", worked).startswith("The trail of")
+    assert "champion" in jihe("rollback", "--home", worked)
 
 
 def test_a_faulty_list_is_refused_whole_and_every_fault_is_named(
@@ -115,14 +107,14 @@ def test_a_faulty_list_is_refused_whole_and_every_fault_is_named(
 
 def test_replay_reproduces_or_says_where_it_differs(worked: Path, tmp_path: Path) -> None:
     plan = worked / "plans" / "P0001"
-    assert "byte for byte" in _jihe("replay", plan / "certificate.json", plan / "frame.tsv")
-    assert "逐字节" in _jihe(
+    assert "byte for byte" in jihe("replay", plan / "certificate.json", plan / "frame.tsv")
+    assert "逐字节" in jihe(
         "plan", "replay", plan / "certificate.json", plan / "frame.tsv", "--lang", "zh"
     )
     lines = (plan / "draw.tsv").read_bytes().splitlines(keepends=True)
     swapped = tmp_path / "draw.tsv"
     swapped.write_bytes(b"".join(lines[:-1]) + lines[-1].replace(b"clm_", b"clm_f", 1))
-    said = _jihe("replay", plan / "certificate.json", plan / "frame.tsv", "--list", swapped, code=1)
+    said = jihe("replay", plan / "certificate.json", plan / "frame.tsv", "--list", swapped, code=1)
     assert "clm_" in said
 
 
@@ -138,7 +130,7 @@ def test_a_seed_is_used_once(worked: Path, county: Path) -> None:
 
 def test_identified_lists_are_asked_for_private_and_recorded(county: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
-    _jihe("run", "--source", "nhsa", "--input", county, "--out", home, "--identified",
+    jihe("run", "--source", "nhsa", "--input", county, "--out", home, "--identified",
           "--unit", "institution")  # fmt: skip
     named = pq.read_table(home / "identified" / "scores.parquet").to_pylist()
     register = (county / "fixmedins_info.csv").read_text().splitlines()
@@ -149,14 +141,14 @@ def test_identified_lists_are_asked_for_private_and_recorded(county: Path, tmp_p
     assert all((p.stat().st_mode & 0o077) == 0 for p in (home / "identified").iterdir())
     masked = pq.read_table(home / "scores.parquet")["unit_id"].to_pylist()
     assert not set(masked) & known
-    assert "The trail of 2 records" in _jihe("audit", "verify", "--home", home)
+    assert "The trail of 2 records" in jihe("audit", "verify", "--home", home)
 
 
 def test_features_are_built_into_a_new_folder(county: Path, tmp_path: Path) -> None:
     home, out = tmp_path / "home", tmp_path / "built"
-    _jihe("load", "--source", "nhsa", "--input", county, "--home", home)
+    jihe("load", "--source", "nhsa", "--input", county, "--home", home)
     arguments = ("features", "build", "--store", home, "--as-of", "2025-01-01", "--out", out)
-    assert "not run for want of columns" in _jihe(*arguments)
+    assert "not run for want of columns" in jihe(*arguments)
     assert pq.read_table(out / "matrix" / "claim").num_rows > 1_000
     told = runner.invoke(app, [str(word) for word in arguments])
     assert "not an empty folder" in str(told.exception)
@@ -166,7 +158,7 @@ def test_features_are_built_into_a_new_folder(county: Path, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("catalogue", ["features", "rules"])
 def test_catalogues_print_as_json_with_both_languages(catalogue: str) -> None:
-    entries = json.loads(_jihe(catalogue, "list", "--format", "json"))
+    entries = json.loads(jihe(catalogue, "list", "--format", "json"))
     assert len(entries) >= 14
     for entry in entries:
         for key in ("name", "label_en", "label_zh", "unit", "entity", "meaning_en", "meaning_zh"):
@@ -195,7 +187,7 @@ def test_verdicts_on_institutions_train_a_model_as_of_their_plan(
 ) -> None:
     """The profile that scored them is the one that is trained on; so few are said to be too few."""
     home = tmp_path / "home"
-    _jihe("run", "--source", "nhsa", "--input", county, "--out", home, "--unit", "insured",
+    jihe("run", "--source", "nhsa", "--input", county, "--out", home, "--unit", "insured",
           "--capacity", 40)  # fmt: skip
     with (home / "list.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -212,8 +204,8 @@ def test_verdicts_on_institutions_train_a_model_as_of_their_plan(
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    _jihe("outcomes", "import", returned, "--plan", "P0001", "--home", home)
-    said = _jihe("train", "--unit", "insured", "--home", home)
+    jihe("outcomes", "import", returned, "--plan", "P0001", "--home", home)
+    said = jihe("train", "--unit", "insured", "--home", home)
     assert "challenger" in said
 
 
@@ -252,7 +244,7 @@ def test_help_speaks_the_language_that_was_asked_for(
 
 
 def test_plan_list_shows_every_plan(worked: Path) -> None:
-    rows = json.loads(_jihe("plan", "list", "--home", worked, "--format", "json"))
+    rows = json.loads(jihe("plan", "list", "--home", worked, "--format", "json"))
     assert [row["plan_id"] for row in rows] == sorted(row["plan_id"] for row in rows)
     assert rows[0]["plan_id"] == "P0001"
     assert rows[0]["drawn"] > 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -46,11 +45,6 @@ def _matrix() -> Matrix:
         (1,), np.array([f"O{n % 5}" for n in range(UNITS)]), np.full(UNITS, "x"), known,
         np.arange(UNITS) * 100, np.zeros(UNITS, dtype=np.int64), "c1", "r1",
     )  # fmt: skip
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path)
 
 
 def _plan(home: Home, seed: int, draws: int = 20) -> Plan:

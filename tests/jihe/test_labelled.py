@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -22,11 +21,6 @@ SEALED_AT = datetime(2026, 3, 1, 9, tzinfo=UTC)
 FIRST, LATER = datetime(2026, 3, 20, tzinfo=UTC), datetime(2026, 4, 10, tzinfo=UTC)
 CUT, LATER_CUT = date(2026, 4, 1), date(2026, 4, 11)
 DRAWS = 40
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path)
 
 
 @pytest.fixture

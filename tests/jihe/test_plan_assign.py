@@ -30,6 +30,7 @@ from sampling.inspectors.assignment_problem import AssignmentError, Inspector
 from sampling.ledger import Ledger
 from sampling.outcome_rows import Outcome
 from sampling.planning.stratify import design_plan
+from tests.jihe.rows_in_memory import rows_where
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 FILES = ("assign.json", "assignments.csv", "assignments.xlsx", "assignments.zh.xlsx")
@@ -193,13 +194,8 @@ class _Store:
 
 @pytest.fixture
 def rows_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    def where(store: _Store, name: str, column: str, values: Any) -> list[dict[str, Any]]:
-        wanted = set(values)
-        rows = store.read(name).to_pylist() if store.has(name) else []
-        return [row for row in rows if row[column] in wanted]
-
-    monkeypatch.setattr(assignment_bars, "rows_where", where)
-    monkeypatch.setattr(assignment_rows, "rows_where", where)
+    monkeypatch.setattr(assignment_bars, "rows_where", rows_where)
+    monkeypatch.setattr(assignment_rows, "rows_where", rows_where)
 
 
 def _conflict(inspector: str, begins: str, ends: str | None, **party: str) -> dict[str, Any]:

@@ -15,10 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from typer.testing import CliRunner
 
 from jihe import print_pdf
-from jihe.cli import app
 from jihe.estimates import CombineError, combined_estimates, plan_estimates, plans_of_year
 from jihe.home import Home
 from jihe.plan_report import plan_report_html
@@ -27,13 +25,13 @@ from sampling.frame import Frame, make_frame, write_frame
 from sampling.ledger import Ledger
 from sampling.outcome_rows import Outcome
 from sampling.planning.stratify import design_plan
+from tests.jihe.command_line import jihe
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 VERSIONS = {
     "model_version": "m1", "rules_version": "r1", "catalogue_version": "c1",
     "as_of_date": date(2026, 2, 1),
 }  # fmt: skip
-runner = CliRunner()
 
 
 def _claims(first: int, count: int, seed: int) -> SimpleNamespace:
@@ -123,13 +121,6 @@ def currency(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "claims.store.open_store", lambda _: SimpleNamespace(meta={"currency": "CNY"})
     )
-
-
-def _jihe(*arguments: object, code: int = 0) -> str:
-    result = runner.invoke(app, [str(a) for a in arguments])
-    if result.exit_code != code:
-        raise AssertionError(f"{arguments}: {result.output}\n{result.exception!r}")
-    return result.output
 
 
 def test_the_sealed_score_is_used_and_the_truth_is_near(town: SimpleNamespace) -> None:
@@ -242,19 +233,19 @@ def test_years_are_local_and_plans_without_verdicts_are_named(town: SimpleNamesp
 def test_the_commands_speak_both_languages_and_json(town: SimpleNamespace) -> None:
     home = ("--home", town.home.root)
     for lang, word in (("en", "by a rule fixed before any verdict"), ("zh", "以此为准")):
-        said = _jihe("plan", "estimate", "--plan", "P0001", *home, "--lang", lang)
+        said = jihe("plan", "estimate", "--plan", "P0001", *home, "--lang", lang)
         assert word in said
         assert "clm_" not in said
-    one = json.loads(_jihe("plan", "estimate", "--plan", "P0001", *home, "--format", "json"))
+    one = json.loads(jihe("plan", "estimate", "--plan", "P0001", *home, "--format", "json"))
     assert one["totals"]["primary"] == "greg"
     assert one["all"]["drawn"] == 150
     several = ("--plan", "P0001", "--plan", "P0002")
-    both = json.loads(_jihe("plan", "estimate", *several, *home, "--format", "json"))
+    both = json.loads(jihe("plan", "estimate", *several, *home, "--format", "json"))
     assert both["how"] == "pooled"
     for lang, word in (("en", "averaged"), ("zh", "加权平均")):
-        assert word in _jihe("plan", "estimate", *several, *home, "--lang", lang)
-    _jihe("plan", "estimate", *home, code=2)
-    _jihe("plan", "estimate", "--plan", "P0001", "--year", 2026, *home, code=2)
+        assert word in jihe("plan", "estimate", *several, *home, "--lang", lang)
+    jihe("plan", "estimate", *home, code=2)
+    jihe("plan", "estimate", "--plan", "P0001", "--year", 2026, *home, code=2)
 
 
 class _Page(HTMLParser):
@@ -342,10 +333,10 @@ def test_without_a_browser_the_page_is_written_and_the_way_to_print_it_told(
     monkeypatch.setattr(print_pdf.shutil, "which", lambda _: None)
     page, pdf = tmp_path / "report.html", tmp_path / "report.pdf"
     command = ("plan", "report", "--plan", "P0001", "--home", town.home.root, "--out", page)
-    assert "print it as PDF on A4" in _jihe(*command, "--pdf", pdf, code=1)
+    assert "print it as PDF on A4" in jihe(*command, "--pdf", pdf, code=1)
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert not pdf.exists()
-    assert "已写出" in _jihe(*command, "--lang", "zh")
+    assert "已写出" in jihe(*command, "--lang", "zh")
 
 
 def test_a_browser_that_fails_leaves_no_half_pdf(

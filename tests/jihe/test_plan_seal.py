@@ -12,7 +12,6 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from typer.testing import CliRunner
 
 from jihe import plan_sealing
 from jihe.cli import app
@@ -29,9 +28,9 @@ from sampling.ledger import Ledger
 from sampling.planning.stratify import design_plan
 from sampling.public_version import read_public
 from sampling.seal_store import seal_ids
+from tests.jihe.command_line import jihe, runner
 from tests.killed import killed_at
 
-runner = CliRunner()
 SEALED_AT = datetime(2026, 3, 1, 9, tzinfo=UTC)
 REVEALED_AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
 DRAWN_AT = datetime(2026, 3, 3, 9, tzinfo=UTC)
@@ -80,13 +79,6 @@ def _basis(*, lists: bool = False) -> Basis:
     return Basis(frame, design, VERSIONS, scores, facts)
 
 
-def _jihe(*arguments: object, code: int = 0) -> str:
-    result = runner.invoke(app, [str(a) for a in arguments])
-    if result.exit_code != code:
-        raise AssertionError(f"{arguments}: {result.output}\n{result.exception!r}")
-    return result.output
-
-
 def _refused(*arguments: object) -> SealError:
     error = runner.invoke(app, [str(a) for a in arguments]).exception
     assert isinstance(error, SealError)
@@ -109,13 +101,13 @@ def _commit(folder: Path, *names: str) -> list[str]:
     return [
         word
         for name in names
-        for line in [_jihe("plan", "commit", "--contributor", name, "--part", folder / name)]
+        for line in [jihe("plan", "commit", "--contributor", name, "--part", folder / name)]
         for word in ("--contributor", line.strip().splitlines()[-1])
     ]
 
 
 def _seal(home: Path, files: tuple[Path, Path], people: list[str], *more: object) -> str:
-    return _jihe(
+    return jihe(
         "plan", "seal", *people, "--number-source", "lottery", "--number-day", "2026-03-03",
         "--number-digits", 5, "--frame", files[0], "--design", files[1], "--home", home, *more,
     )  # fmt: skip
@@ -133,14 +125,14 @@ def test_the_whole_way_by_commands(
     assert {p.name for p in folder.iterdir()} == {"frame.tsv", "seal.json", "public.json"}
     assert not (home / "latest").exists()
     early = tmp_path / "public.json"
-    _jihe("plan", "publish-seal", "--plan", "P0001", "--out", early, "--home", home)
+    jihe("plan", "publish-seal", "--plan", "P0001", "--out", early, "--home", home)
     assert read_public(early)["state"] == "sealed"
     draw = ("plan", "draw", "--plan", "P0001", "--number", "40719", "--home", home)
     assert _refused(*draw, "--yes").faults[0].code == "SEAL_WAITING"
     clock.at = REVEALED_AT
     reveal = ("plan", "reveal", "--plan", "P0001", "--home", home, "--part")
-    assert "Still missing: 审计" in _jihe(*reveal, tmp_path / "finance")
-    assert "分量已齐" in _jihe(*reveal, tmp_path / "审计", "--lang", "zh")
+    assert "Still missing: 审计" in jihe(*reveal, tmp_path / "finance")
+    assert "分量已齐" in jihe(*reveal, tmp_path / "审计", "--lang", "zh")
     assert read_public(folder / "public.json")["state"] == "revealed"
     assert _refused(*draw, "--yes").faults[0].code == "SEAL_EARLY"
     clock.at = DRAWN_AT
@@ -148,16 +140,16 @@ def test_the_whole_way_by_commands(
     assert asked.exit_code == 1
     assert "can be drawn only once" in asked.output
     assert plan_rows(home)[0]["state"] == "revealed"
-    assert "10 of 40 units" in _jihe(*draw, "--yes")
+    assert "10 of 40 units" in jihe(*draw, "--yes")
     assert (home / "certificate.json").read_bytes() == (folder / "certificate.json").read_bytes()
     repeat = ("replay", folder / "certificate.json", folder / "frame.tsv", "--public")
-    said = _jihe(*repeat, early)
+    said = jihe(*repeat, early)
     assert "byte for byte" in said
     assert "public number 40719 of 2026-03-03" in said
-    (row,) = json.loads(_jihe("plan", "list", "--home", home, "--format", "json"))
+    (row,) = json.loads(jihe("plan", "list", "--home", home, "--format", "json"))
     assert (row["mode"], row["state"], row["drawn"]) == ("committee", "drawn", 10)
     early.write_bytes((folder / "public.json").read_bytes().replace(b'"P0001"', b'"P0002"'))
-    assert "plan_id" in _jihe(*repeat, early, code=1)
+    assert "plan_id" in jihe(*repeat, early, code=1)
 
 
 def test_a_wrong_part_and_an_abandoned_plan_stay_listed(
@@ -173,9 +165,9 @@ def test_a_wrong_part_and_an_abandoned_plan_stay_listed(
     error = _refused("plan", "reveal", "--plan", "P0001", "--part", tmp_path / "a", "--home", home)
     assert "the part that a revealed" in str(error)
     assert "已作废" in error.text("zh")
-    said = _jihe("plan", "void", "--plan", "P0002", "--reason", "moved", "--home", home)
+    said = jihe("plan", "void", "--plan", "P0002", "--reason", "moved", "--home", home)
     assert "given up (moved)" in said
-    rows = json.loads(_jihe("plan", "list", "--home", home, "--format", "json"))
+    rows = json.loads(jihe("plan", "list", "--home", home, "--format", "json"))
     assert [(r["plan_id"], r["state"]) for r in rows] == [("P0001", "void"), ("P0002", "void")]
     assert "the part that a revealed" in rows[0]["void"]
     for plan, code in (("P0001", "SEAL_WRONG"), ("P0002", "SEAL_ABANDONED")):
@@ -308,17 +300,17 @@ def test_a_plan_of_a_store_is_sealed_drawn_and_explained(
     import csv
 
     home = tmp_path / "home"
-    _jihe("load", "--source", "nhsa", "--input", county, "--home", home)
-    _jihe(
+    jihe("load", "--source", "nhsa", "--input", county, "--home", home)
+    jihe(
         "plan", "seal", *_commit(tmp_path, "a", "b"), "--number-source", "lottery",
         "--number-day", "2026-03-03", "--number-digits", 5, "--unit", "institution",
         "--capacity", 6, "--home", home,
     )  # fmt: skip
     clock.at = REVEALED_AT
     for name in ("a", "b"):
-        _jihe("plan", "reveal", "--plan", "P0001", "--part", tmp_path / name, "--home", home)
+        jihe("plan", "reveal", "--plan", "P0001", "--part", tmp_path / name, "--home", home)
     clock.at = DRAWN_AT
-    _jihe("plan", "draw", "--plan", "P0001", "--number", "40719", "--yes", "--home", home)
+    jihe("plan", "draw", "--plan", "P0001", "--number", "40719", "--yes", "--home", home)
     folder = home / "plans" / "P0001"
     with (home / "list.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -22,6 +21,7 @@ from sampling.frame import write_frame
 from sampling.ledger import Ledger
 from sampling.lists import write_inspector_list, write_planner_lists
 from sampling.planning.stratify import design_plan
+from tests.sampling.committee_of_three import NAMES, PARTS
 
 SEED = bytes(range(32))
 SEALED_AT = datetime(2026, 3, 1, 9, tzinfo=UTC)
@@ -105,8 +105,6 @@ def sealed(
     )  # fmt: skip
 
 
-NAMES = ("finance", "audit", "医保中心")
-PARTS = {name: hashlib.sha256(name.encode()).digest() for name in NAMES}
 NUMBER = PublicNumber("provincial lottery 3D, all digits in the order drawn", date(2026, 3, 3))
 VALUE = "40719"
 REVEALED_AT = datetime(2026, 3, 2, 1, tzinfo=UTC)

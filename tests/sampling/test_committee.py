@@ -1,22 +1,16 @@
-"""The committee's seal: every step in its order, once, and a failure under its name."""
+"""The committee's seal, from the seal to the draw: every step in its order, and once."""
 
 from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
-import sqlalchemy as sa
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sampling.drawing.certificate import CertificateError, certificate_bytes
 from sampling.drawing.draw import DrawError, draw_bytes
 from sampling.drawing.seal import (
     Contributor,
@@ -29,28 +23,17 @@ from sampling.drawing.seal import (
 from sampling.frame import make_frame
 from sampling.ledger import LedgerError
 from sampling.seal_store import seal_ids, sealed_plan
+from tests.sampling.committee_of_three import (
+    DAY_BEGINS,
+    NAMES,
+    PARTS,
+    actions,
+    contributing,
+    reveal_all,
+)
 
-NAMES = ("finance", "audit", "医保中心")
-PARTS = {name: hashlib.sha256(name.encode()).digest() for name in NAMES}
 DAY = date(2026, 3, 3)
-DAY_BEGINS = datetime(2026, 3, 2, 16, tzinfo=UTC)
-LATE = {"now": DAY_BEGINS}
 PART = st.binary(min_size=32, max_size=32)
-
-
-def _people(**parts: bytes) -> list[Contributor]:
-    return [Contributor(name, commitment(part)) for name, part in parts.items()]
-
-
-def _reveal_all(committee: SimpleNamespace) -> None:
-    for name in NAMES:
-        committee.reveal(name)
-
-
-def _actions(committee: SimpleNamespace) -> list[tuple[str, str]]:
-    with committee.ledger.engine.connect() as connection:
-        rows = connection.exec_driver_sql("SELECT action, object FROM trail ORDER BY sequence")
-        return [tuple(row) for row in rows]
 
 
 def test_the_seed_by_hand() -> None:
@@ -93,7 +76,7 @@ def test_from_the_seal_to_the_draw(committee: SimpleNamespace) -> None:
     plan = committee.plan
     assert (plan.plan_id, plan.state, plan.missing) == ("P0001", "sealed", list(NAMES))
     assert committee.ledger.plan_ids() == []
-    _reveal_all(committee)
+    reveal_all(committee)
     assert sealed_plan(committee.ledger, "P0001").state == "revealed"
     drawn = committee.draw()
     assert drawn.created
@@ -107,7 +90,7 @@ def test_from_the_seal_to_the_draw(committee: SimpleNamespace) -> None:
     assert committee.ledger.plan("P0001").certificate == certificate
     assert committee.ledger.plan("P0001").draws.equals(drawn.draws)
     assert sealed_plan(committee.ledger, "P0001").state == "drawn"
-    assert _actions(committee) == [
+    assert actions(committee) == [
         ("plan_sealed", "P0001"), *[("part_revealed", "P0001")] * 3, ("plan_drawn", "P0001"),
     ]  # fmt: skip
     assert committee.ledger.verify_trail(committee.ledger.head()) == []
@@ -125,7 +108,7 @@ def test_the_list_does_not_depend_on_the_order_of_rows(
     )  # fmt: skip
     again = drawn.draw(frame=mixed)
     assert not again.created
-    other = committee.seal(frame=mixed, contributors=_people(a=b"a" * 32, b=b"b" * 32))
+    other = committee.seal(frame=mixed, contributors=contributing(a=b"a" * 32, b=b"b" * 32))
     assert other.record["frame"] == committee.ledger.plan("P0001").certificate["frame"]
     assert draw_bytes(again.draws) == draw_bytes(drawn.plan.draws)
 
@@ -155,7 +138,7 @@ def test_a_seed_draws_one_plan(drawn: SimpleNamespace, town: SimpleNamespace) ->
             score_version=drawn.plan.certificate["scores"],
         )  # fmt: skip
     with pytest.raises(SealError, match="'audit' was sealed in plan P0001 before") as caught:
-        drawn.seal(contributors=[*_people(audit=PARTS["audit"], new=b"n" * 32)])
+        drawn.seal(contributors=[*contributing(audit=PARTS["audit"], new=b"n" * 32)])
     assert len(caught.value.faults) == 1
 
 
@@ -163,7 +146,7 @@ def test_a_part_of_a_void_plan_is_not_used_again(committee: SimpleNamespace) -> 
     committee.void("campaign cancelled")
     with pytest.raises(SealError, match="a part is used once"):
         committee.seal()
-    second = committee.seal(contributors=_people(a=b"a" * 32, b=b"b" * 32))
+    second = committee.seal(contributors=contributing(a=b"a" * 32, b=b"b" * 32))
     assert second.plan_id == "P0002"
     assert seal_ids(committee.ledger) == ["P0001", "P0002"]
 
@@ -174,7 +157,7 @@ def test_numbers_of_both_ways_never_meet(committee: SimpleNamespace, town: Simpl
         score_version=committee.plan.record["scores"],
     )  # fmt: skip
     assert single.plan_id == "P0002"
-    assert committee.seal(contributors=_people(a=b"a" * 32, b=b"b" * 32)).plan_id == "P0003"
+    assert committee.seal(contributors=contributing(a=b"a" * 32, b=b"b" * 32)).plan_id == "P0003"
 
 
 @pytest.mark.parametrize("days", [0, -1])
@@ -182,14 +165,14 @@ def test_the_number_must_lie_in_the_future(committee: SimpleNamespace, days: int
     """Sealed at 17:00 in Shanghai on the first of March."""
     day = date(2026, 3, 1) + timedelta(days=days)
     with pytest.raises(SealError, match="name a number of a later day") as caught:
-        committee.seal(number=PublicNumber("lottery", day), contributors=_people(
+        committee.seal(number=PublicNumber("lottery", day), contributors=contributing(
             a=b"a" * 32, b=b"b" * 32
         ))  # fmt: skip
     assert caught.value.faults[0].column == "public_number.day"
 
 
 def test_the_day_begins_in_china(committee: SimpleNamespace) -> None:
-    people = _people(a=b"a" * 32, b=b"b" * 32)
+    people = contributing(a=b"a" * 32, b=b"b" * 32)
     with pytest.raises(SealError, match="later day"):
         committee.seal(contributors=people, sealed_at=DAY_BEGINS)
     before = DAY_BEGINS - timedelta(microseconds=1)
@@ -199,7 +182,7 @@ def test_the_day_begins_in_china(committee: SimpleNamespace) -> None:
 def test_everything_wrong_with_a_seal_comes_at_once(committee: SimpleNamespace) -> None:
     with pytest.raises(SealError) as caught:
         committee.seal(
-            contributors=_people(a=b"a" * 32),
+            contributors=contributing(a=b"a" * 32),
             number=PublicNumber("lottery", date(2026, 3, 1), "roman", 4),
         )
     assert [f.code for f in caught.value.faults] == [
@@ -222,77 +205,8 @@ def test_everything_wrong_with_a_seal_comes_at_once(committee: SimpleNamespace) 
 def test_a_design_of_another_frame_is_not_sealed(committee: SimpleNamespace) -> None:
     other = make_frame("claim", ["a", "b", "c"], ["s"] * 3, [1, 2, 3])
     with pytest.raises(DrawError):
-        committee.seal(frame=other, contributors=_people(a=b"a" * 32, b=b"b" * 32))
+        committee.seal(frame=other, contributors=contributing(a=b"a" * 32, b=b"b" * 32))
     assert seal_ids(committee.ledger) == ["P0001"]
-
-
-def _why_void(committee: SimpleNamespace, step: Callable[[], Any]) -> str:
-    """Return what the step says; the plan is void by it, is listed so, and stays so."""
-    with pytest.raises(SealError) as said:
-        step()
-    plan = sealed_plan(committee.ledger, "P0001")
-    assert plan.state == "void"
-    assert plan.void
-    assert _actions(committee)[-1] == ("plan_voided", "P0001")
-    assert seal_ids(committee.ledger) == ["P0001"]
-    head = committee.ledger.head()
-    steps = (committee.void, committee.draw, lambda: committee.reveal("finance"))
-    for later in steps:
-        with pytest.raises(SealError, match="Plan P0001 is void"):
-            later()
-    assert committee.ledger.head() == head
-    return str(said.value)
-    assert committee.ledger.plan_ids() == []
-
-
-@pytest.mark.parametrize("place", [0, 31])
-def test_a_wrong_part_voids_the_plan_by_name(committee: SimpleNamespace, place: int) -> None:
-    wrong = bytearray(PARTS["audit"])
-    wrong[place] ^= 1
-    why = _why_void(committee, lambda: committee.reveal("audit", bytes(wrong)))
-    assert "the part that audit revealed does not give" in why
-
-
-def test_another_contributor_s_part_is_a_wrong_part(committee: SimpleNamespace) -> None:
-    why = _why_void(committee, lambda: committee.reveal("audit", PARTS["finance"]))
-    assert "audit revealed" in why
-
-
-def test_missing_parts_void_the_plan_by_name_when_the_day_begins(
-    committee: SimpleNamespace,
-) -> None:
-    committee.reveal("audit", now=DAY_BEGINS - timedelta(microseconds=1))
-    why = _why_void(committee, lambda: committee.reveal("finance", **LATE))
-    assert "no part came from finance, 医保中心 before 2026-03-03" in why
-
-
-def test_a_draw_without_all_parts_voids_the_plan(committee: SimpleNamespace) -> None:
-    committee.reveal("audit")
-    assert "no part came from finance" in _why_void(committee, committee.draw)
-
-
-def test_before_the_day_a_draw_waits(committee: SimpleNamespace) -> None:
-    with pytest.raises(SealError, match="waits for the parts of finance, audit, 医保中心"):
-        committee.draw(now=DAY_BEGINS - timedelta(microseconds=1))
-    _reveal_all(committee)
-    with pytest.raises(SealError, match="waits for the public number of 2026-03-03"):
-        committee.draw(now=DAY_BEGINS - timedelta(microseconds=1))
-    assert sealed_plan(committee.ledger, "P0001").state == "revealed"
-    assert committee.draw(now=DAY_BEGINS).created
-
-
-def test_giving_up_is_open_and_says_whether_the_seed_was_known(
-    committee: SimpleNamespace,
-) -> None:
-    _reveal_all(committee)
-    void = committee.void("the office burnt down", now=DAY_BEGINS).void
-    assert void
-    assert "the office burnt down" in void.en
-    assert "day of the public number had begun" in void.en
-    assert "已到" in void.zh
-    with committee.ledger.engine.connect() as connection:
-        rows = connection.exec_driver_sql("SELECT plan_id, en FROM voids").all()
-    assert rows == [("P0001", void.en)]
 
 
 def test_strangers_and_second_times_change_nothing(committee: SimpleNamespace) -> None:
@@ -313,88 +227,7 @@ def test_strangers_and_second_times_change_nothing(committee: SimpleNamespace) -
 
 @pytest.mark.parametrize("value", ["4071", "407190", "4071a", "40 719", "４0719", " 40719", ""])
 def test_the_number_is_written_in_one_way(committee: SimpleNamespace, value: str) -> None:
-    _reveal_all(committee)
+    reveal_all(committee)
     with pytest.raises(SealError, match="5 decimal digits and nothing else"):
         committee.draw(value)
     assert sealed_plan(committee.ledger, "P0001").state == "revealed"
-
-
-def test_another_frame_is_not_drawn(committee: SimpleNamespace) -> None:
-    _reveal_all(committee)
-    frame = committee.town.frame
-    sizes = frame.size_minor.copy()
-    sizes[17] += 1
-    other = make_frame("claim", frame.unit_ids, frame.strata, sizes)
-    with pytest.raises(SealError, match="The frame's SHA-256 is"):
-        committee.draw(frame=other)
-    assert committee.draw().created
-
-
-def test_another_key_does_not_sign(committee: SimpleNamespace) -> None:
-    _reveal_all(committee)
-    with pytest.raises(CertificateError, match="another public key"):
-        committee.draw(key=Ed25519PrivateKey.from_private_bytes(b"s" * 32))
-    assert committee.ledger.plan_ids() == []
-
-
-def _force(committee: SimpleNamespace, statement: str) -> None:
-    """Change a row as the owner of the database could."""
-    with committee.ledger.engine.begin() as connection:
-        table = statement.split()[1]
-        connection.exec_driver_sql(f"DROP TRIGGER {table}_no_update")
-        connection.exec_driver_sql(statement)
-
-
-def test_a_record_changed_in_the_database_is_not_drawn(committee: SimpleNamespace) -> None:
-    _reveal_all(committee)
-    _force(committee, "UPDATE seals SET record = replace(record, '\"capacity\":90', "
-           "'\"capacity\":91')")  # fmt: skip
-    with pytest.raises(SealError, match="not the one that was sealed in the trail"):
-        committee.draw()
-
-
-def test_a_part_changed_in_the_database_is_not_drawn(committee: SimpleNamespace) -> None:
-    _reveal_all(committee)
-    _force(committee, f"UPDATE parts SET part = '{'ab' * 32}' WHERE contributor = 'audit'")
-    with pytest.raises(SealError, match="The stored part of audit"):
-        committee.draw()
-
-
-@pytest.mark.parametrize("name", ["seals", "commitments", "parts", "voids"])
-def test_no_table_of_the_seal_forgets(committee: SimpleNamespace, name: str) -> None:
-    committee.reveal("audit")
-    committee.void()
-    for statement in (f"UPDATE {name} SET plan_id = 'x'", f"DELETE FROM {name}"):
-        with (
-            pytest.raises(sa.exc.IntegrityError, match="append-only"),
-            committee.ledger.engine.begin() as connection,
-        ):
-            connection.exec_driver_sql(statement)
-
-
-def test_a_step_whose_record_fails_changes_nothing(
-    committee: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise OSError("disk full")
-
-    _reveal_all(committee)
-    monkeypatch.setattr("sampling.trail.append", fail)
-    for step in (committee.draw, committee.void, lambda: committee.seal(
-        contributors=_people(a=b"a" * 32, b=b"b" * 32)
-    )):  # fmt: skip
-        with pytest.raises(OSError, match="disk full"):
-            step()
-    monkeypatch.undo()
-    assert sealed_plan(committee.ledger, "P0001").state == "revealed"
-    assert seal_ids(committee.ledger) == ["P0001"]
-    assert committee.draw().created
-
-
-def test_draws_at_once_are_one_draw(committee: SimpleNamespace) -> None:
-    _reveal_all(committee)
-    with ThreadPoolExecutor(4) as pool:
-        plans = list(pool.map(lambda _: committee.draw(), range(6)))
-    assert [plan.created for plan in plans].count(True) == 1
-    assert len({certificate_bytes(plan.certificate) for plan in plans}) == 1
-    assert _actions(committee).count(("plan_drawn", "P0001")) == 1

@@ -5,12 +5,10 @@ from __future__ import annotations
 import copy
 import hashlib
 from collections.abc import Callable
-from datetime import UTC, date, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import strategies as st
 
 from sampling.drawing.certificate import certificate_bytes, sign
 from sampling.drawing.replay import replay
@@ -28,13 +26,7 @@ from sampling.public_version import (
     read_public,
 )
 from sampling.seal_store import sealed_plan
-
-NAMES = ("finance", "audit", "医保中心")
-PARTS = {name: hashlib.sha256(name.encode()).digest() for name in NAMES}
-DAY = date(2026, 3, 3)
-DAY_BEGINS = datetime(2026, 3, 2, 16, tzinfo=UTC)
-LATE = {"now": DAY_BEGINS}
-PART = st.binary(min_size=32, max_size=32)
+from tests.sampling.committee_of_three import NAMES, PARTS
 
 
 def _replay(drawn: SimpleNamespace, **options: Any) -> list[tuple[str, str]]:

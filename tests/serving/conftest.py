@@ -296,3 +296,10 @@ def reader(client: Client) -> Client:
 def bearer() -> dict[str, str]:
     """Return the header with the service's key."""
     return {"Authorization": f"Bearer {KEY}"}
+
+
+@pytest.fixture
+def claim(world: World) -> dict[str, Any]:
+    """Return one claim with a few lines, as a program posts it."""
+    posted = world.posted(world.risk.matrix.unit_ids[:60].tolist())
+    return next(c for c in posted if 1 < len(c["lines"]) < 30)

@@ -271,8 +271,9 @@ def test_payloads_are_text_and_nothing_else(hostile, connect) -> None:
         read = Reader(answer.text)
         assert not [t for t, _ in read.tags if t in ("script", "img", "iframe", "b")]
         assert not [a for _, a in read.tags for name in a if name.startswith("on")]
-        assert "49" not in "".join(s for s in read.said if "7 * 7" in s)
-        assert PAYLOADS[0] in read.said or any(PAYLOADS[0] in s for s in read.said)
+        assert any(PAYLOADS[0] in s for s in read.said)
+    # The page of the case shows every payload; a template that ran would show 49 instead.
+    assert any("{{ 7 * 7 }}" in s for s in read.said)
 
 
 @pytest.fixture
