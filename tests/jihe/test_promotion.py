@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from types import SimpleNamespace
+from typing import Any, cast, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -22,14 +23,24 @@ from jihe.gate import Judgement, fresh_verdicts, judge
 from jihe.home import Home
 from jihe.judged_units import JudgedUnits
 from jihe.judgement_words import basis_sentence, capacity_rows, table_rows, verdict_sentence
-from jihe.promotion import NotBetterError, promote_challenger, roll_back
-from jihe.training import FIRST_GATE
+from jihe.promotion import (
+    NotBetterError,
+    Use,
+    promote_challenger,
+    roll_back,
+    use_of_dataset_model,
+)
+from jihe.summary import show_use
+from jihe.texts import say
+from jihe.training import DATASET, FIRST_GATE, LABELS_FROM, Learnt
 from jihe.verdict_designs import VerdictDesign
 from sampling import store, trail
+from training import apply
 from training.config import ExperimentConfig, parse_config
 from training.evaluate import Judged
+from training.gate_metrics import average_precision
 from training.tracking import Registered, RegistryError, Tracker
-from training.train import train_cold_start, train_supervised
+from training.train import Trained, train_cold_start, train_supervised
 
 CUT, LATER_CUT = date(2026, 4, 1), date(2026, 4, 20)
 UNITS = 1_200
@@ -194,7 +205,7 @@ def _trail(home: Home) -> list[dict[str, Any]]:
         assert trail.verify(connection) == []
         rows = connection.execute(sa.select(trail.trail_table)).mappings().all()
     engine.dispose()
-    return [{"action": r["action"], **json.loads(r["details"])} for r in rows]
+    return [{"actor": r["actor"], "action": r["action"], **json.loads(r["details"])} for r in rows]
 
 
 # --- who judges --------------------------------------------------------------------------------
@@ -251,7 +262,7 @@ def test_a_first_model_meets_the_baselines_out_of_fold_unless_new_verdicts_are_e
     assert few.basis == "out_of_fold"
     many = _judge(Registry(world, dict(entries), stored), world.fresh())
     assert (many.basis, many.verdict) == ("new_verdicts", "win")
-    assert list(many.contests) == ["sort_by_amount", "rules_only"]
+    assert list(many.contests) == ["sort_by_amount", "rules_only", "cold_start"]
     nothing = _judge(Registry(world, dict(entries)))
     assert (nothing.basis, nothing.verdict) == ("new_verdicts", "insufficient")
 
@@ -261,7 +272,46 @@ def test_a_champion_of_other_rules_cannot_be_applied_so_the_challenger_is_a_firs
 ) -> None:
     told = _judge(Registry(world, {"champion": "old", "challenger": "good"}), world.fresh())
     assert told.first == "first_champion_unfit"
-    assert list(told.contests) == ["sort_by_amount", "rules_only"]
+    assert list(told.contests) == ["sort_by_amount", "rules_only", "cold_start"]
+
+
+@pytest.mark.parametrize(("champion", "by"), [
+    ("cold", "cold"), ("old_cold", "good"), ("old", "good"), ("", "good"),
+])  # fmt: skip
+def test_a_first_model_meets_the_ranking_before_any_verdict(
+    world: World, tmp_path: Path, champion: str, by: str
+) -> None:
+    """That is the cold start in use; where it does not fit, what one of today would be."""
+    matrix = world.matrix
+    old = replace(matrix, rules_version="r0")
+    # Another county's features: a cold start that ranks otherwise.
+    other = replace(matrix, values=np.random.default_rng(8).lognormal(size=matrix.values.shape))
+    folders = {
+        **world.folders,
+        "cold": train_cold_start(other, _config(), tmp_path).folder,
+        "old_cold": train_cold_start(old, _config(), tmp_path).folder,
+    }
+    known = World(matrix, world.outcome, folders)
+    entries = {"challenger": "good"} | ({"champion": champion} if champion else {})
+    told = _judge(Registry(known, entries), world.fresh())
+    part = world.fresh()
+    score = apply.load(folders[by]).score(part.matrix.values).anomaly_score
+    wanted = average_precision(score, part.judged.labels, part.judged.weights).value
+    assert told.contests["cold_start"]["champion"] == pytest.approx(wanted, abs=1e-12)
+    others = {
+        average_precision(
+            apply.load(folders[name]).score(part.matrix.values).anomaly_score,
+            part.judged.labels, part.judged.weights,
+        ).value
+        for name in ("cold", "good")
+    }  # fmt: skip
+    assert len(others) == 2
+
+
+def test_losing_to_the_cold_start_alone_is_no_win(world: World) -> None:
+    stored = _stored(sort_by_amount="win", rules_only="win", cold_start="worse")
+    told = _judge(Registry(world, {"champion": "cold", "challenger": "good"}, stored))
+    assert (told.basis, told.verdict) == ("out_of_fold", "worse")
 
 
 def test_a_challenger_that_does_not_fit_the_features_of_today_is_refused(world: World) -> None:
@@ -420,13 +470,114 @@ def test_a_rollback_is_recorded(world: World, home: Home, monkeypatch: pytest.Mo
     assert (back.model_version, before.model_version) == ("v0", world.folders["good"].name)
     (kept,) = _trail(home)
     assert kept == {
-        "action": "model_rolled_back", "model_version": "v0",
+        "actor": "data_scientist", "action": "model_rolled_back", "model_version": "v0",
         "instead_of": world.folders["good"].name, "reason": "too many false leads",
     }  # fmt: skip
     registry.before = ""
     with pytest.raises(RegistryError, match="previous"):
         roll_back(home, "claim")
     assert len(_trail(home)) == 1
+
+
+# --- a model that a run trains on a dataset's labels --------------------------------------------
+
+
+@pytest.fixture
+def settle(home: Home, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Return what becomes of the challenger of a registry, as if a run had just trained it."""
+
+    def run(registry: Registry, new: bool = True, lang: Lang = "en") -> str:
+        monkeypatch.setattr(promotion, "Tracker", lambda _home: registry)
+        entry = registry.challenger("jihe-claim")
+        assert entry is not None
+        trained = Trained(registry.folder(entry), {"unit": "claim"}, registry.logged)
+        learnt = Learnt(trained, entry, new)
+        return use_of_dataset_model(home, learnt, lang, lambda _day: [])
+
+    return run
+
+
+def _dataset(**verdicts: str) -> dict[str, Any]:
+    names = {"sort_by_amount": "win", "rules_only": "win", "cold_start": "win"}
+    return {**_stored(**{**names, **verdicts}), LABELS_FROM: DATASET}
+
+
+def test_a_datasets_model_that_wins_out_of_fold_comes_into_use_without_an_override(
+    world: World, home: Home, settle: Callable[..., str]
+) -> None:
+    registry = Registry(world, {"champion": "cold", "challenger": "good"}, _dataset())
+    assert settle(registry) == "dataset_won"
+    assert registry.entries == {"champion": "good"}
+    (kept,) = _trail(home)
+    assert (kept["actor"], kept["override"], kept["reason"]) == ("run", False, "")
+    assert set(kept["gate"]["contests"]) == {"sort_by_amount", "rules_only", "cold_start"}
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_where_the_gate_does_not_decide_the_run_states_its_reason(
+    world: World, home: Home, settle: Callable[..., str], lang: Lang
+) -> None:
+    logged = _dataset(rules_only="insufficient", cold_start="non_inferior")
+    registry = Registry(world, {"champion": "cold", "challenger": "good"}, logged)
+    assert settle(registry, lang=lang) == "dataset_override"
+    (kept,) = _trail(home)
+    assert (kept["override"], kept["reason"]) == (True, say("dataset_reason", lang))
+
+
+@pytest.mark.parametrize("champion", ["cold", "poor"])
+def test_one_that_loses_to_what_needs_no_label_stays_challenger(
+    world: World, home: Home, settle: Callable[..., str], champion: str
+) -> None:
+    # Undecided beside one opponent hides nothing: worse than another is worse.
+    logged = _dataset(sort_by_amount="worse", rules_only="insufficient")
+    registry = Registry(world, {"champion": champion, "challenger": "good"}, logged)
+    assert settle(registry) == "dataset_worse"
+    assert registry.entries == {"champion": champion, "challenger": "good"}
+    assert _trail(home) == []
+
+
+def test_one_that_people_left_as_challenger_is_left(
+    world: World, home: Home, settle: Callable[..., str]
+) -> None:
+    registry = Registry(world, {"champion": "cold", "challenger": "good"}, _dataset())
+    assert settle(registry, new=False) == "kept"
+    assert registry.entries["champion"] == "cold"
+
+
+def test_it_replaces_an_earlier_datasets_model_but_none_of_inspections(
+    world: World, home: Home, settle: Callable[..., str]
+) -> None:
+    registry = Registry(world, {"champion": "poor", "challenger": "good"}, _dataset())
+    assert settle(registry) == "dataset_override"  # no verdict is new to both
+    inspected = Registry(world, {"champion": "poor", "challenger": "good"}, _dataset())
+    del inspected.logged[LABELS_FROM]
+    assert settle(inspected) == "dataset_waits"
+    assert inspected.entries["champion"] == "poor"
+
+
+def test_where_people_sign_a_run_promotes_nothing(
+    world: World, home: Home, settle: Callable[..., str]
+) -> None:
+    home.approvers.parent.mkdir()
+    home.approvers.write_text("".join(
+        f'[[approver]]\nname = "{n}"\nrole = "lead"\npublic_key = "{n * 64}"\n' for n in "ab"
+    ))  # fmt: skip
+    registry = Registry(world, {"champion": "cold", "challenger": "good"}, _dataset())
+    assert settle(registry) == "dataset_unapproved"
+    assert registry.entries["champion"] == "cold"
+    assert _trail(home) == []
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_a_run_says_what_became_of_it(lang: Lang, capsys: pytest.CaptureFixture[str]) -> None:
+    said = set()
+    for use in get_args(Use):
+        show_use(cast(Any, SimpleNamespace(use=use)), Path("home/x"), lang)
+        said.add(" ".join(capsys.readouterr().out.split()))
+    assert len(said) == len(get_args(Use))
+    assert "" in said  # nothing is said where nothing was trained
+    assert all("{" not in text for text in said)
+    assert sum("--home home/x" in text for text in said) == 3
 
 
 # --- words -------------------------------------------------------------------------------------
