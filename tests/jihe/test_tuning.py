@@ -113,6 +113,13 @@ def test_settings_are_searched_written_logged_and_trained_with(home: Home) -> No
     (entry,) = tracker.versions("jihe-claim")
     run = tracker.client.get_run(entry.run_id)
     assert run.data.tags["config_hash"] == config.hash
+    # The first model of a home is compared, and waits.
+    assert entry.aliases == ("challenger",)
+    opponents = {"sort_by_amount", "rules_only", "cold_start"}
+    assert set(tracker.metrics(entry)[jihe.training.FIRST_GATE]) == opponents
+    said = " ".join(trained.output.split())
+    assert "compared with both baselines and with the ranking before any verdict" in said
+    assert "cold start" in said.rpartition("compared with both baselines")[2]
 
 
 def test_a_search_that_was_stopped_goes_on(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
