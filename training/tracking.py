@@ -35,6 +35,7 @@ from mlflow.exceptions import MlflowException
 from training import run_records
 from training.config import ExperimentConfig
 from training.model_files import read_model
+from training.plot import Plot, plot_files
 from training.registered import CHALLENGER, CHAMPION, Registered, RegistryError, registered_name
 from training.run_files import MODEL, address, model_folder, read_metrics, run_path, write_run
 from training.train import Trained
@@ -42,6 +43,7 @@ from training.train import Trained
 __all__ = ["CHALLENGER", "CHAMPION", "Registered", "RegistryError", "Tracker", "registered_name"]
 
 _PREVIOUS = "previous_champion"
+Record = Mapping[str, Any]
 # Creating the store reports every schema migration as news.
 for _logger in ("mlflow", "alembic"):
     logging.getLogger(_logger).setLevel(logging.WARNING)
@@ -71,7 +73,7 @@ class Tracker:
         self,
         trained: Trained,
         config: ExperimentConfig,
-        plots: Mapping[str, bytes] | None = None,
+        plots: Mapping[str, Plot] | None = None,
         data_version: str = "",
     ) -> Registered:
         """Log a run and register its model; a model already registered is returned as it is.
@@ -88,7 +90,7 @@ class Tracker:
         with self._run(f"{config.name}-{trained.model_version}", config) as run_id:
             self._log(run_id, tags, trained.metrics, config)
             files = run_records.files_of(trained.about, trained.metrics, config)
-            write_run(self._folder(config, run_id), files | _drawn(plots), trained.folder)
+            self._write(run_id, config, files, plots, trained.folder)
             registered = self._register(name, run_id, trained, config)
         # A cold start never challenges: it learnt nothing that a champion could lose to. What has
         # learnt never comes into use unjudged, not even where nothing is in use.
@@ -112,7 +114,7 @@ class Tracker:
                 metrics=[Metric(key, value, 0, 0) for key, value in metrics.items()],
                 tags=[RunTag(key, value) for key, value in {**facts, "kind": "search"}.items()],
             )
-            write_run(self._folder(config, run_id), files)
+            self._write(run_id, config, files)
         return run_id
 
     def record_evaluation(
@@ -120,7 +122,7 @@ class Tracker:
         entry: Registered,
         config: ExperimentConfig,
         metrics: Mapping[str, Any],
-        plots: Mapping[str, bytes],
+        plots: Mapping[str, Plot],
     ) -> str:
         """Log how a registered model did on later verdicts, as a run beside its own; return its id.
 
@@ -130,8 +132,8 @@ class Tracker:
         tags = run_records.evaluation_tags(about, entry, config, metrics)
         with self._run(f"evaluation-{entry.model_version}", config) as run_id:
             self._log(run_id, tags, metrics, config)
-            files = {"metrics.json": run_records.metrics_bytes(metrics)} | _drawn(plots)
-            write_run(self._folder(config, run_id), files)
+            files = {"metrics.json": run_records.metrics_bytes(metrics)}
+            self._write(run_id, config, files, plots)
         return run_id
 
     def promote(self, name: str) -> Registered:
@@ -172,10 +174,7 @@ class Tracker:
         return self._alias(name, CHALLENGER)
 
     def previous(self, name: str) -> Registered:
-        """Return the champion that the present one replaced.
-
-        Raises RegistryError when none is known.
-        """
+        """Return the champion that the present one replaced; RegistryError when none is known."""
         number = self.client.get_registered_model(name).tags.get(_PREVIOUS)
         if number is None:
             raise RegistryError(f"{name} has no previous champion; nothing was promoted over one.")
@@ -206,8 +205,16 @@ class Tracker:
         version = self.client.get_model_version(registered.name, registered.number)
         return version.tags.get("artifact_path", ""), f"{version.name} version {version.version}"
 
-    def _folder(self, config: ExperimentConfig, run_id: str) -> Path:
-        return self.home / run_path(config.name, run_id)
+    def _write(
+        self,
+        run_id: str,
+        config: ExperimentConfig,
+        files: Mapping[str, bytes],
+        plots: Mapping[str, Plot] | None = None,
+        model: Path | None = None,
+    ) -> None:
+        folder = self.home / run_path(config.name, run_id)
+        write_run(folder, {**files, **plot_files(plots or {}, "plots/")}, model)
 
     @contextmanager
     def _run(self, name: str, config: ExperimentConfig) -> Iterator[str]:
@@ -230,11 +237,7 @@ class Tracker:
         return str(self.client.create_experiment(config.name, address(config.name)))
 
     def _log(
-        self,
-        run_id: str,
-        tags: Mapping[str, str],
-        metrics: Mapping[str, Any],
-        config: ExperimentConfig,
+        self, run_id: str, tags: Mapping[str, str], metrics: Record, config: ExperimentConfig
     ) -> None:
         self.client.log_batch(
             run_id,
@@ -279,10 +282,6 @@ class Tracker:
             tuple(sorted(version.aliases)),
             version.run_id or "",
         )
-
-
-def _drawn(plots: Mapping[str, bytes] | None) -> dict[str, bytes]:
-    return {f"plots/{name}.png": png for name, png in (plots or {}).items()}
 
 
 def _make_store(home: Path) -> None:

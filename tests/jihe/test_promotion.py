@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -477,6 +478,24 @@ def test_a_rollback_is_recorded(world: World, home: Home, monkeypatch: pytest.Mo
     with pytest.raises(RegistryError, match="previous"):
         roll_back(home, "claim")
     assert len(_trail(home)) == 1
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize(("effective", "n", "more", "shown", "verdicts"), [
+    (49.97, 400, 1, "49.9", "9"), (12.0, 600, 38, "12.0", "1,900"), (0.0, 80, 50, "0.0", ""),
+])  # fmt: skip
+def test_what_is_wanting_is_told_in_confirmed_cases_and_in_verdicts(
+    world: World, lang: Lang, effective: float, n: int, more: int, shown: str, verdicts: str
+) -> None:
+    """1 more x 400 verdicts / 49.97 = 8.005, so 9; 38 x 600 / 12 = 1,900."""
+    stored = _stored(sort_by_amount="insufficient")
+    stored[FIRST_GATE]["sort_by_amount"] |= {
+        "why": "positives", "effective_positives": effective, "n": n, "more_positives": more,
+    }  # fmt: skip
+    said = verdict_sentence(_judge(Registry(world, {"challenger": "good"}, stored)), lang)
+    assert re.findall(r"[\d.,]*\d", said) == [
+        str(n), shown, "50", str(more), *([verdicts] if verdicts else [])
+    ]  # fmt: skip
 
 
 # --- a model that a run trains on a dataset's labels --------------------------------------------

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from claims.load import load
 from claims.mapping import source_mapping
+from claims.simulator.county import simulate
 from claims.store import open_store
 from jihe import promotion
 from jihe.cli import app
@@ -30,6 +31,14 @@ from training.tracking import Tracker
 from training.train import train_supervised
 
 NAME = "jihe-claim"
+
+
+@pytest.fixture(scope="module")
+def county(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Files of a county of 300 insured: a thousand claims are enough here."""
+    folder = tmp_path_factory.mktemp("tiny") / "county"
+    simulate(folder, insured=300, months=12, institutions=6, pharmacies=3, seed=11)
+    return folder
 
 
 @pytest.fixture(scope="module")

@@ -17,10 +17,12 @@ import sqlalchemy as sa
 
 from training import apply
 from training.model_files import ModelFilesError
+from training.plot import Plot
 from training.run_records import code_version, flat_numbers, signature
 from training.tracking import RegistryError, Tracker
 
 NAME = "jihe-claim"
+DRAWN = Plot(b"\x89PNG", b"<svg/>")
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +31,7 @@ def recorded(world, tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("tracking") / "store"
     tracker = Tracker(home)
     tracker.record(world.cold, world.config)
-    tracker.record(world.supervised, world.config, {"curve": b"\x89PNG"}, "store-7")
+    tracker.record(world.supervised, world.config, {"curve": DRAWN}, "store-7")
     return home
 
 
@@ -88,7 +90,7 @@ def test_the_champions_folder_is_verified_wherever_the_store_lies(tracker: Track
 
 def test_artifacts_are_plain_and_name_no_person(recorded: Path):
     files = [path for path in (recorded / "artifacts").rglob("*") if path.is_file()]
-    assert {path.suffix for path in files} == {".json", ".txt", ".png", ".md"}
+    assert {path.suffix for path in files} == {".json", ".txt", ".png", ".svg", ".md"}
     assert not [path for path in files if path.name == "MLmodel"]
     assert not [path for path in files if path.read_bytes()[:1] == b"\x80"]
     store = (recorded / "mlflow.db").read_bytes()
@@ -144,7 +146,7 @@ def test_an_evaluation_is_a_run_that_leaves_the_registry_alone(tracker: Tracker,
     before = tracker.versions(NAME)
     record = {"average_precision": 0.5, "verdicts_from": "2024-06-01"}
     run = tracker.client.get_run(
-        tracker.record_evaluation(entry, world.config, record, {"gain": b"\x89PNG"})
+        tracker.record_evaluation(entry, world.config, record, {"gain": DRAWN})
     )
     assert run.info.status == "FINISHED"
     assert run.data.tags["run_kind"] == "evaluation"
@@ -194,9 +196,10 @@ def _in_use(tracker: Tracker, world) -> None:
     assert tracker.folder(entry).is_relative_to(tracker.home)
     assert apply.load(tracker.folder(entry)).model_version == world.supervised.model_version
     assert tracker.metrics(entry) == world.supervised.metrics
-    run = tracker.record_evaluation(entry, world.config, {"average_precision": 0.5}, {"p": b"x"})
+    run = tracker.record_evaluation(entry, world.config, {"average_precision": 0.5}, {"p": DRAWN})
     folder = tracker.home / "artifacts" / world.config.name / run / "artifacts"
-    assert (folder / "plots" / "p.png").read_bytes() == b"x"
+    assert (folder / "plots" / "p.png").read_bytes() == DRAWN.png
+    assert (folder / "plots" / "p.svg").read_bytes() == DRAWN.svg
     assert tracker.promote(NAME).number == entry.number
     assert tracker.rollback(NAME).model_version == world.cold.model_version
 
