@@ -133,9 +133,10 @@ def is_published(home: Home) -> bool:
 def republish(home: Home, progress: Progress | None = None) -> Republished:
     """Publish what the bundle in use shows, by the champions of now.
 
-    Raises BundleError where nothing was published yet, StoreError where its claims are gone.
+    Raises BundleError where nothing was published yet or the bundle is damaged, StoreError where
+    its claims are gone.
     """
-    bundle = open_bundle(home.root)
+    bundle = _bundle_in_use(home)
     try:
         about, plans, objective = bundle.about, bundle.cases.all_plans(), _objective(bundle)
     finally:
@@ -156,6 +157,17 @@ def republish(home: Home, progress: Progress | None = None) -> Republished:
         {name: unit.model.model_version for name, unit in scored.items()},
         {name: unit.unfit for name, unit in scored.items() if unit.unfit},
     )  # fmt: skip
+
+
+def _bundle_in_use(home: Home) -> Bundle:
+    try:
+        return open_bundle(home.root)
+    except BundleError as error:
+        if not is_published(home):
+            raise
+        # The bundle itself says what is to be published again, and it cannot be believed.
+        told = "What it showed is not known any more; score and publish anew with 'jihe run'."
+        raise BundleError(f"{error} {told}") from error
 
 
 def _objective(bundle: Bundle) -> Objective:

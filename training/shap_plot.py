@@ -39,7 +39,7 @@ def shap_summary(boosters: Boosters, values: Floats, names: Sequence[str], shown
     if not gap <= _SAME:
         raise PlotError(f"shap and LightGBM disagree on contributions by {gap:.3g}.")
     # What no row knows has nothing to show, and the shap library warns of its empty colours.
-    known = np.flatnonzero(~np.isnan(values).all(axis=0))
+    known = [int(column) for column in np.flatnonzero(~np.isnan(values).all(axis=0))]
     with canvas("", "", size=(8.0, 6.0)) as (axes, sheet):
         _shap().summary_plot(
             contributions[:, known],

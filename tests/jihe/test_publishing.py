@@ -25,7 +25,8 @@ from jihe.gate import Judgement
 from jihe.home import Home
 from jihe.pipeline import RunChoices, RunResult, run
 from jihe.planning import PlanChoices
-from serving.bundle import open_bundle
+from jihe.publishing import republish
+from serving.bundle import BundleError, open_bundle
 from training.config import GateSettings, parse_config
 from training.tracking import Tracker
 from training.train import train_supervised
@@ -187,6 +188,17 @@ def test_before_the_first_run_a_promotion_says_what_comes_next(
     failed = CliRunner().invoke(app, ["publish", "--home", str(home.root)])
     assert failed.exit_code != 0
     assert "jihe run" in str(failed.exception)
+
+
+def test_a_damaged_bundle_is_not_published_again_from_itself(tmp_path: Path) -> None:
+    (tmp_path / "bundle").mkdir()
+    (tmp_path / "bundle" / "CURRENT").write_text("0" * 16)
+    with pytest.raises(BundleError, match=r"not there.*anew with 'jihe run'"):
+        republish(Home(tmp_path))
+    (tmp_path / "bundle" / "CURRENT").unlink()
+    with pytest.raises(BundleError, match="No bundle was published") as told:
+        republish(Home(tmp_path))
+    assert "anew" not in str(told.value)
 
 
 def _register(home: Home, ran: RunResult) -> None:
