@@ -26,6 +26,8 @@ from typing import Any
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+# Else MLflow's own experiment would keep the folder of whoever made the store first.
+os.environ.setdefault("_MLFLOW_SERVER_ARTIFACT_ROOT", "mlflow-artifacts:/")
 
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag

@@ -284,9 +284,9 @@ def test_a_first_model_meets_the_ranking_before_any_verdict(
 ) -> None:
     """That is the cold start in use; where it does not fit, what one of today would be."""
     matrix = world.matrix
-    old = replace(matrix, rules_version="r0")
     # Another county's features: a cold start that ranks otherwise.
     other = replace(matrix, values=np.random.default_rng(8).lognormal(size=matrix.values.shape))
+    old = replace(other, rules_version="r0")
     folders = {
         **world.folders,
         "cold": train_cold_start(other, _config(), tmp_path).folder,
