@@ -50,9 +50,6 @@ def shap_summary(boosters: Boosters, values: Floats, names: Sequence[str], shown
             plot_size=None,
             rng=np.random.default_rng(0),
         )
-        # Tens of thousands of dots: as pixels, within the lines and letters of the SVG.
-        for dots in axes.collections:
-            dots.set_rasterized(True)
         axes.set_xlabel(both("Contribution to the log-odds of the trees", "对提升树对数几率的贡献"))
     return sheet.plot()
 

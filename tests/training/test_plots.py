@@ -34,8 +34,6 @@ def test_the_shap_library_agrees_with_what_is_stored(world):
     assert np.abs(plots.tree_explainer_values(boosters, values) - ours).max() <= 1e-6
     drawn = plots.shap_summary(boosters, values, world.matrix.names)
     assert drawn == plots.shap_summary(boosters, values, world.matrix.names)
-    assert b"<image" in drawn.svg  # dots as pixels: one element each would be megabytes
-    assert len(drawn.svg) < 400_000
 
 
 def test_a_feature_that_no_row_knows_is_left_out(world):
