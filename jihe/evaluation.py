@@ -31,6 +31,7 @@ from sampling.design import parse_capacity
 from training import apply, plots
 from training.config import ExperimentConfig
 from training.evaluate import evaluate
+from training.plot import Plot, plot_files
 from training.retraining import retrained_scores
 from training.stability import compare_heads, stability
 from training.subgroups import subgroups
@@ -70,7 +71,7 @@ class Evaluated:
 
     entry: Registered
     record: dict[str, Any]
-    plots: Mapping[str, bytes]
+    plots: Mapping[str, Plot]
     folder: Path
 
 
@@ -159,13 +160,13 @@ def measure(
     return record
 
 
-def write_evaluation(folder: Path, record: Mapping[str, Any], drawn: Mapping[str, bytes]) -> None:
-    """Write metrics.json and one PNG per plot; an evaluation of the same day is replaced."""
+def write_evaluation(folder: Path, record: Mapping[str, Any], drawn: Mapping[str, Plot]) -> None:
+    """Write metrics.json and the plots; an evaluation of the same day is replaced."""
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
     (folder / "metrics.json").write_text(text + "\n", encoding="utf-8")
-    for name, png in drawn.items():
-        (folder / f"{name}.png").write_bytes(png)
+    for name, content in plot_files(drawn).items():
+        (folder / name).write_bytes(content)
 
 
 def _drawn(
@@ -175,7 +176,7 @@ def _drawn(
     config: ExperimentConfig,
     *,
     calibrated: bool,
-) -> dict[str, bytes]:
+) -> dict[str, Plot]:
     seed = config.evaluation.tie_seed
     drawn = plots.draw_all(units.judged, score, seed, calibrated=calibrated)
     labels = plot_labels(record["subgroups"])

@@ -2,7 +2,7 @@
 
 In: the registry's champion and challenger, and a way to ask for verdicts that became known after
 both were trained. Out: a `Judgement`: one contest with the champion, or for a first model one with
-each baseline, each with the figures of training.gate.
+each baseline and one with the cold start, each with the figures of training.gate.
 
 A model is the first where no champion was trained on verdicts, or where the champion no longer fits
 the features that the challenger was trained on. A first model is judged on new verdicts where they
@@ -25,7 +25,7 @@ from features.parameters import read_book
 from jihe.home import Home
 from jihe.judged_units import JudgedUnits, judged_units
 from jihe.scores import misfit
-from jihe.training import FIRST_GATE, baselines
+from jihe.training import COLD_START, FIRST_GATE, baselines, before_verdicts
 from jihe.verdict_designs import verdict_designs
 from sampling.ledger import Ledger
 from training import apply
@@ -55,7 +55,8 @@ class Judgement:
         basis: verdicts after both trainings, or out of fold those of its own training.
         known_from: the first local day of new verdicts.
         settings: what the challenger's config fixed before it was trained.
-        contests: figures by opponent: ``champion``, or the names of the baselines.
+        contests: figures by opponent: ``champion``, or for a first model the names of the
+            baselines and ``cold_start``.
     """
 
     unit: str
@@ -115,7 +116,9 @@ def judge(unit: str, tracker: Tracker, fresh: Fresh) -> Judgement:
     if champion is not None and not first:
         opponents = {CHAMPION: [_margin(champion, part) for part in found]}
     else:
-        opponents = _baselines(found)
+        opponents = _baselines(found) | {
+            COLD_START: [before_verdicts(champion, challenger, part.matrix) for part in found]
+        }
     contests = _contests(found, challenger, opponents, settings)
     stored = tracker.metrics(entry).get(FIRST_GATE, {})
     if first and stored and any(_too_few(record) for record in contests.values()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from claims.contracts import Lang
@@ -20,14 +21,26 @@ def verdict_sentence(judgement: Judgement, lang: Lang) -> str:
     if judgement.verdict != "insufficient":
         return say(f"gate_{judgement.verdict}", lang, margin=f"{judgement.settings.margin:.0%}")
     if record["why"] == "positives":
-        return say(
+        # Rounded down: 49.97 of 50 are not 50.
+        effective = math.floor(record["effective_positives"] * 10) / 10
+        text = say(
             "gate_too_few", lang, n=f"{record['n']:,}", more=record["more_positives"],
-            effective=f"{record['effective_positives']:.0f}",
+            effective=f"{effective:.1f}",
             needed=f"{judgement.settings.min_effective_positives:.0f}",
         )  # fmt: skip
+        return text + _takes(record, lang)
     if record["more_positives"] is None:
         return say("gate_too_wide", lang)
-    return say("gate_too_wide_more", lang, more=record["more_positives"])
+    text = say("gate_too_wide_more", lang, more=record["more_positives"])
+    return text + _takes(record, lang)
+
+
+def _takes(record: Record, lang: Lang) -> str:
+    """Return how many verdicts the wanting confirmed cases take, at what a verdict yielded yet."""
+    if not record["effective_positives"]:
+        return ""
+    verdicts = math.ceil(record["more_positives"] * record["n"] / record["effective_positives"])
+    return say("gate_takes", lang, verdicts=f"{verdicts:,}")
 
 
 def basis_sentence(judgement: Judgement, lang: Lang) -> str:

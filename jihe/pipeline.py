@@ -7,7 +7,7 @@ the plan that it sealed (``jihe.outputs``); a run that stops leaves nothing half
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -28,6 +28,7 @@ from features.build import Build, build
 from features.clock import cut
 from features.parameters import read_book
 from jihe.findings import write_findings
+from jihe.gate import fresh_verdicts
 from jihe.home import Home
 from jihe.identified import write_identified
 from jihe.planning import (
@@ -38,29 +39,17 @@ from jihe.planning import (
     seal_plan,
     write_lists,
 )
+from jihe.promotion import Use, use_of_dataset_model
+from jihe.publishing import explained, publish, score_all, typical
 from jihe.quarantine_page import write_quarantine_report
-from jihe.scores import (
-    UNITS,
-    Objective,
-    ScoredUnit,
-    applicable_model,
-    champion_metrics,
-    score_unit,
-)
+from jihe.scores import UNITS, Objective, ScoredUnit, champion_metrics
 from jihe.training import train_on_dataset
 from jihe.units import unit_facts
-from serving.distributions import Distributions, measure, peer_group
-from serving.material import material
-from serving.publish import write_bundle
-from serving.records import explain
 from serving.sentences import one_line
 from training.tracking import Tracker
 
 Progress = Callable[[str, float], None]
 Record = dict[str, Any]
-
-#: Units at the head of each ranking whose explanation is published beside the drawn ones.
-EXPLAINED_HEAD = 500
 
 
 @dataclass(frozen=True)
@@ -83,7 +72,10 @@ class RunChoices:
 
 @dataclass
 class RunResult:
-    """What a run made; the summary and the tests read it."""
+    """What a run made; the summary and the tests read it.
+
+    ``use`` says what became of a model trained on labels that came with the data.
+    """
 
     report: LoadReport
     usual: DefaultAsOf
@@ -93,6 +85,7 @@ class RunResult:
     records: list[Record]
     metrics: Record
     bundle: str
+    use: Use = "kept"
 
     def release(self) -> None:
         """Let go of matrices and engine; what was sealed, reported and measured stays."""
@@ -127,25 +120,18 @@ def score_and_plan(
     tracker = Tracker(home.registry)
     unit = choices.unit or mapping.unit
     learnt = train_on_dataset(made, store, home, tracker)
-    scored: dict[str, ScoredUnit] = {}
-    for name in UNITS:
-        _tell(progress, f"score {name}", UNITS.index(name) / len(UNITS))
-        matrix = made.matrix(name)
-        if learnt and name == "institution":
-            folder, unfit = learnt.folder, ""
-        else:
-            folder, unfit = applicable_model(matrix, home, tracker)
-        scored[name] = score_unit(made, matrix, folder, choices.objective, unfit)
+    use: Use = "kept"
+    if learnt:
+        fresh = fresh_verdicts(home, "institution", lambda: store)
+        use = use_of_dataset_model(home, learnt, choices.lang, fresh)
+    scored = score_all(made, home, tracker, choices.objective, progress)
     facts = {name: unit_facts(made, name) for name in UNITS}
     designed = design_for(
         scored[unit], facts[unit], _framed(made, facts[unit], choices.frame_from), choices.plan
     )
     _tell(progress, "explain", 0.0)
-    distributions = {
-        name: measure(scored[name].matrix, _groups(name, facts[name]), report.currency)
-        for name in UNITS
-    }
-    records = _records(made, scored, distributions, unit, drawn_units(designed))
+    distributions = typical(made, scored, facts)
+    records = explained(made, scored, distributions, {unit: drawn_units(designed)})
     measured = learnt.metrics if learnt and unit == "institution" else None
     metrics = _metrics(measured or champion_metrics(scored[unit], tracker), scored[unit])
     _tell(progress, "write", 0.0)
@@ -167,18 +153,11 @@ def score_and_plan(
     if choices.identified:
         write_identified(home, made.store, sealed, scores, facts[unit], reasons, choices.lang)
     _tell(progress, "publish", 0.5)
-    version = write_bundle(
-        home.root,
-        model_folders={name: scored[name].folder for name in UNITS},
-        made=made,
-        claim_names=scored["claim"].matrix.names,
-        scores=pa.concat_tables([scored[name].table for name in UNITS]),
-        records=records,
-        distributions=distributions,
-        draws=sealed.plan.draws,
+    version = publish(
+        home, made, scored, records, distributions, sealed.plan.draws, choices.objective
     )
     _tell(progress, "done", 1.0)
-    return RunResult(report, usual, made, scored, sealed, records, metrics, version.version)
+    return RunResult(report, usual, made, scored, sealed, records, metrics, version, use)
 
 
 def _tell(progress: Progress | None, step: str, share: float) -> None:
@@ -191,33 +170,6 @@ def _framed(made: Build, facts: pa.Table, start: date | None) -> npt.NDArray[np.
     if start is None:
         return np.ones(facts.num_rows, dtype=np.bool_)
     return np.asarray(facts["known_us"].to_numpy() >= cut(start, made.zone))
-
-
-def _groups(unit: str, facts: pa.Table) -> list[str]:
-    """Return the peer group of each unit, in the order of ``facts``."""
-    names = [n for n in ("institution_class", "claim_type") if n in facts.column_names]
-    return [peer_group(unit, row) for row in facts.select(names).to_pylist()]
-
-
-def _records(
-    made: Build,
-    scored: Mapping[str, ScoredUnit],
-    distributions: Mapping[str, Distributions],
-    listed: str,
-    drawn: Sequence[str],
-) -> list[Record]:
-    """Explain the ``drawn`` units of the ``listed`` kind and the head of each ranking."""
-    records: list[Record] = []
-    for name, unit in scored.items():
-        head = unit.table["risk_rank"].to_numpy() <= EXPLAINED_HEAD
-        if name == listed:
-            head |= np.isin(unit.matrix.unit_ids, drawn)
-        rows = np.flatnonzero(head)
-        part = unit.matrix.take(rows)
-        hits, facts = material(made, name, [str(unit_id) for unit_id in part.unit_ids])
-        table = unit.table.take(pa.array(rows))
-        records += explain(unit.model, part, table, hits, facts, distributions[name])
-    return records
 
 
 def _metrics(learnt: Record | None, scored: ScoredUnit) -> Record:

@@ -3,6 +3,11 @@
 A win promotes. Anything else takes a reason, and the record says that it was an override. Where
 approvers are configured, two of their signatures are needed whatever the gate says. A rollback
 needs neither, since it returns to what was approved before; it is recorded.
+
+A model that ``jihe run`` trains on labels that come with the data passes the same gate, on its
+out-of-fold scores. Nobody is there to be asked, so the run states the reason where the gate does
+not decide; where the gate says that the model is worse than what needs no verdict, or where people
+have to sign, it stays challenger.
 """
 
 from __future__ import annotations
@@ -10,18 +15,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from claims.contracts import Lang
-from jihe.approvals import Approval, approvers_digest, need_approvals
+from jihe.approvals import Approval, ApprovalError, approvers_digest, need_approvals
 from jihe.gate import Fresh, Judgement, judge
 from jihe.home import Home
 from jihe.judgement_words import verdict_sentence
 from jihe.texts import say
+from jihe.training import DATASET, FIRST_GATE, LABELS_FROM, Learnt
 from sampling import store, trail
+from training import apply
 from training.tracking import Registered, RegistryError, Tracker, registered_name
 
 ACTOR = "data_scientist"
+#: Who acts where a run promotes what it has trained, with nobody there to be asked.
+RUN = "run"
 
 
 class NotBetterError(ValueError):
@@ -42,7 +51,9 @@ class Promoted:
     override: bool
 
 
-def promote_challenger(home: Home, unit: str, reason: str, lang: Lang, fresh: Fresh) -> Promoted:
+def promote_challenger(
+    home: Home, unit: str, reason: str, lang: Lang, fresh: Fresh, actor: str = ACTOR
+) -> Promoted:
     """Promote the challenger of ``unit``.
 
     Raises NotBetterError where it does not win and no reason is given, ApprovalError where
@@ -66,9 +77,44 @@ def promote_challenger(home: Home, unit: str, reason: str, lang: Lang, fresh: Fr
     }  # fmt: skip
     if tracker.challenger(name) != entry:
         raise RegistryError(say("challenger_changed", lang, version=entry.model_version))
-    with _recorded(home, "model_promoted", unit, details):
+    with _recorded(home, "model_promoted", unit, details, actor):
         promoted = tracker.promote(name)
     return Promoted(promoted, judgement, approvals, override)
+
+
+#: What became of a model that a run trained; each but the first is told by a text of its name.
+Use = Literal["kept", "dataset_won", "dataset_override", "dataset_worse", "dataset_waits",
+              "dataset_unapproved"]  # fmt: skip
+
+
+def use_of_dataset_model(home: Home, learnt: Learnt, lang: Lang, fresh: Fresh) -> Use:
+    """Promote the model that a run has just trained on a dataset's labels, if it may be.
+
+    One that was registered before is left as people left it. One that would replace a model trained
+    on verdicts of inspections waits for a person.
+    """
+    tracker, unit = Tracker(home.registry), str(learnt.trained.about["unit"])
+    if not learnt.new or tracker.challenger(registered_name(unit)) != learnt.registered:
+        return "kept"
+    judgement = judge(unit, tracker, fresh)
+    if _learnt_from_inspections(judgement.champion, tracker):
+        return "dataset_waits"
+    measured: Any = learnt.metrics.get(FIRST_GATE, {})
+    contests = [*judgement.contests.values(), *measured.values()]
+    if any(record["verdict"] == "worse" for record in contests):
+        return "dataset_worse"
+    try:
+        reason = "" if judgement.verdict == "win" else say("dataset_reason", lang)
+        done = promote_challenger(home, unit, reason, lang, fresh, RUN)
+    except ApprovalError:
+        return "dataset_unapproved"
+    return "dataset_override" if done.override else "dataset_won"
+
+
+def _learnt_from_inspections(champion: Registered | None, tracker: Tracker) -> bool:
+    if champion is None or apply.load(tracker.folder(champion)).kind == "cold_start":
+        return False
+    return tracker.metrics(champion).get(LABELS_FROM) != DATASET
 
 
 def roll_back(home: Home, unit: str, reason: str = "") -> tuple[Registered, Registered]:
@@ -88,12 +134,14 @@ def roll_back(home: Home, unit: str, reason: str = "") -> tuple[Registered, Regi
 
 
 @contextmanager
-def _recorded(home: Home, action: str, unit: str, details: Mapping[str, Any]) -> Iterator[None]:
+def _recorded(
+    home: Home, action: str, unit: str, details: Mapping[str, Any], actor: str = ACTOR
+) -> Iterator[None]:
     """Write a record that stands only if what is done within succeeds."""
     engine = store.open_store(home.ledger_url)
     try:
         with store.writing(engine) as connection:
-            trail.append(connection, ACTOR, action, unit, details)
+            trail.append(connection, actor, action, unit, details)
             yield
     finally:
         engine.dispose()

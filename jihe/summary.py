@@ -193,6 +193,13 @@ def show_files(home: Path, lang: Lang, vault: Path | None = None) -> None:
     console.out.print(say("open_pages", lang, home=home, vault=prefix), soft_wrap=True)
 
 
+def show_use(result: RunResult, home: Path, lang: Lang) -> None:
+    """Print what became of a model that was trained on labels that came with the data."""
+    if result.use != "kept":
+        text = say(result.use, lang, home=home, reason=say("dataset_reason", lang))
+        console.out.print(text, soft_wrap=True, markup=False)
+
+
 def show_run(result: RunResult, home: Path, lang: Lang) -> None:
     """Print the whole summary of a run."""
     show_load(result.report, home, lang)
@@ -200,5 +207,6 @@ def show_run(result: RunResult, home: Path, lang: Lang) -> None:
     show_not_run(result, lang)
     show_list(result, lang)
     show_metrics(result.metrics, lang)
+    show_use(result, home, lang)
     show_seal(result, home, lang)
     show_files(home, lang)

@@ -19,6 +19,7 @@ from features.matrix import Matrix
 from jihe.experiments import RISK_EXPERIMENTS, experiment
 from jihe.home import Home
 from jihe.labelled import dataset_labels, verdict_labels
+from jihe.scores import misfit
 from jihe.subgroup_facts import attributes
 from jihe.verdict_designs import VerdictDesign, evidence_of, verdict_designs
 from sampling.ledger import Ledger
@@ -27,21 +28,26 @@ from training.config import ExperimentConfig
 from training.evaluate import Judged
 from training.gate import compare_parts
 from training.subgroups import subgroups
-from training.tracking import Registered, Tracker
+from training.tracking import Registered, RegistryError, Tracker, registered_name
 from training.train import Trained, train_cold_start, train_supervised
 
 #: Explained rows in the SHAP summary plot.
 SUMMARY_ROWS = 2_000
-#: Key of the metrics record under which the comparison with the baselines stands.
+#: Key of the metrics record under which the comparison of a first model stands.
 FIRST_GATE = "first_model_gate"
+#: The opponent that is the ranking before any verdict.
+COLD_START = "cold_start"
+#: Key of the metrics record that says where the labels are from, and what it says of a dataset's.
+LABELS_FROM, DATASET = "labels_from", "dataset"
 
 
 @dataclass(frozen=True)
 class Learnt:
-    """A trained model and its entry in the registry."""
+    """A trained model and its entry in the registry; ``new`` where it was not registered before."""
 
     trained: Trained
     registered: Registered
+    new: bool = True
 
     @property
     def folder(self) -> Path:
@@ -99,7 +105,8 @@ def train_on_dataset(
     matrix = made.matrix("institution")
     config = experiment(RISK_EXPERIMENTS["institution"], "institution")
     tracker.record(train_cold_start(matrix, config, home.models), config)
-    return _train(matrix, labels, config, home, tracker, made.as_of, made, {})
+    told = {LABELS_FROM: DATASET}
+    return _train(matrix, labels, config, home, tracker, made.as_of, made, {}, told)
 
 
 def _train(
@@ -111,21 +118,26 @@ def _train(
     cut_date: date,
     made: Build,
     designs: Mapping[str, VerdictDesign],
+    origin: Mapping[str, object] | None = None,
 ) -> Learnt:
     trained = train_supervised(matrix, labels, config, home.models, cut_date)
-    gate = _first_gate(trained, config, designs)
-    told = {**trained.metrics, **gate, **_groups(trained, config, made)}
+    model = apply.load(trained.folder)
+    name = registered_name(config.unit)
+    anomaly = _before_verdicts(trained, model, matrix, tracker, name)
+    gate = _first_gate(trained, config, designs, anomaly)
+    told = {**trained.metrics, **gate, **_groups(trained, config, made), **(origin or {})}
     trained = replace(trained, metrics=told)
     drawn = {}
     if trained.judged is not None and trained.log_odds is not None:
         drawn = plots.draw_all(trained.judged, trained.log_odds, config.evaluation.tie_seed)
-    model = apply.load(trained.folder)
     if model.risk_model is not None:
         step = max(1, len(matrix) // SUMMARY_ROWS)
         drawn["shap_summary"] = plots.shap_summary(
             model.risk_model.boosters, matrix.values[::step], matrix.names
         )
-    return Learnt(trained, tracker.record(trained, config, drawn, made.store.version))
+    known = {entry.model_version for entry in tracker.versions(name)}
+    entry = tracker.record(trained, config, drawn, made.store.version)
+    return Learnt(trained, entry, trained.model_version not in known)
 
 
 def _groups(trained: Trained, config: ExperimentConfig, made: Build) -> dict[str, object]:
@@ -142,20 +154,53 @@ def _groups(trained: Trained, config: ExperimentConfig, made: Build) -> dict[str
 
 
 def _first_gate(
-    trained: Trained, config: ExperimentConfig, designs: Mapping[str, VerdictDesign]
+    trained: Trained,
+    config: ExperimentConfig,
+    designs: Mapping[str, VerdictDesign],
+    anomaly: npt.NDArray[np.float64] | None,
 ) -> dict[str, object]:
-    """Return how the model does beside each baseline, out of fold: what a first model is judged by.
+    """Return how the model does out of fold beside what needs no verdict: a first model's gate.
 
-    Each verdict's score comes from trees, detector weight and calibration that had not seen it.
+    Each verdict's score comes from trees, detector weight and calibration that had not seen it. The
+    baselines and ``anomaly``, the score of the cold start, saw no verdict at all.
     """
-    if trained.judged is None or trained.log_odds is None:
+    if trained.judged is None or trained.log_odds is None or anomaly is None:
         return {}
     evidence = evidence_of(trained.judged, designs)
+    opponents = {**baselines(trained.judged), COLD_START: anomaly}
     found = {
         name: compare_parts(evidence, score.astype(np.float64), trained.log_odds, config.gate)
-        for name, score in baselines(trained.judged).items()
+        for name, score in opponents.items()
     }
     return {FIRST_GATE: found}
+
+
+def _before_verdicts(
+    trained: Trained, model: apply.FittedModel, matrix: Matrix, tracker: Tracker, name: str
+) -> npt.NDArray[np.float64] | None:
+    """Return the cold start's score of each judged row, in their order."""
+    if trained.judged is None:
+        return None
+    try:
+        champion: apply.FittedModel | None = apply.load(tracker.champion_folder(name))
+    except RegistryError:
+        champion = None  # nothing is in use yet
+    place = {str(unit_id): row for row, unit_id in enumerate(matrix.unit_ids)}
+    rows = np.array([place[str(unit_id)] for unit_id in trained.judged.unit_ids], dtype=np.intp)
+    return before_verdicts(champion, model, matrix.take(rows))
+
+
+def before_verdicts(
+    champion: apply.FittedModel | None, challenger: apply.FittedModel, matrix: Matrix
+) -> npt.NDArray[np.float64]:
+    """Return the anomaly score that ranks where no verdict was learnt from.
+
+    That is the score of the cold start in use where it fits; else that of the challenger's own
+    detector, which is what a cold start made on the same day would be.
+    """
+    held = champion is not None and champion.kind == "cold_start" and not misfit(champion, matrix)
+    model = champion if held and champion is not None else challenger
+    return model.score(matrix.values).anomaly_score
 
 
 def baselines(judged: Judged) -> dict[str, npt.NDArray[np.int64]]:

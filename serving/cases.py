@@ -78,6 +78,11 @@ class Cases:
         row = self._one("SELECT plans FROM draws WHERE unit = ? AND unit_id = ?", unit, unit_id)
         return [] if row is None else json.loads(row[0])
 
+    def all_plans(self) -> list[str]:
+        """Return every plan that drew a unit."""
+        rows = self._db.execute("SELECT DISTINCT plans FROM draws")
+        return sorted({plan for (plans,) in rows for plan in json.loads(plans)})
+
     def close(self) -> None:
         """Close the file."""
         self._db.close()

@@ -51,6 +51,7 @@ def write_bundle(
     records: Sequence[Record],
     distributions: Mapping[str, Distributions],
     draws: pa.Table | None = None,
+    objective: str = "probability",
 ) -> BundleVersion:
     """Publish a bundle under ``home`` and make it the current one.
 
@@ -63,6 +64,7 @@ def write_bundle(
         records: explanation records of the units that are to have one.
         distributions: unit -> what is typical.
         draws: rows under the contract ``draws``; None where no plan was drawn.
+        objective: what lists are ranked by once there are verdicts.
 
     Raises BundleError where something does not belong together or names an identity, RecordError
     where a record does not add up; nothing is published then.
@@ -80,7 +82,7 @@ def write_bundle(
             partial / "distributions.json", {u: d.to_dict() for u, d in distributions.items()}
         )
         _write_json(partial / "rules.json", _rule_parameters(made))
-        _write_json(partial / MANIFEST, _manifest(partial, made, versions))
+        _write_json(partial / MANIFEST, _manifest(partial, made, versions, objective))
         version = digest_of((partial / MANIFEST).read_bytes())
         _settle(partial, root / version)
     finally:
@@ -140,7 +142,9 @@ def _rule_parameters(made: Build) -> dict[str, Any]:
     }
 
 
-def _manifest(folder: Path, made: Build, versions: Mapping[str, Any]) -> dict[str, Any]:
+def _manifest(
+    folder: Path, made: Build, versions: Mapping[str, Any], objective: str
+) -> dict[str, Any]:
     files = {
         path.relative_to(folder).as_posix(): file_digest(path)
         for path in sorted(folder.rglob("*"))
@@ -153,6 +157,7 @@ def _manifest(folder: Path, made: Build, versions: Mapping[str, Any]) -> dict[st
         "currency": str(made.store.meta["currency"]),
         "time_zone": made.zone,
         "claims_fingerprint": made.store.fingerprint,
+        "objective": objective,
         "versions": dict(versions),
         "not_run": sorted(item.name for item in made.not_run),
     }

@@ -1,4 +1,4 @@
-"""Plots of an evaluation, as PNG bytes; the numbers behind them are records, these are for looking.
+"""Plots of an evaluation; the numbers behind them are records, these are for looking.
 
 In: judged units with log-odds that their verdicts had no part in. Out: precision over recall, the
 reliability curve with the Venn-Abers band, the gain of money over what is inspected, and the burden
@@ -20,6 +20,7 @@ from training.calibration_check import Bin, reliability_curve, venn_abers_band
 from training.canvas import AMOUNT, MODEL, PALE, RULES, both, canvas
 from training.evaluate import Judged
 from training.metrics import put_in_order
+from training.plot import Plot
 from training.shap_plot import PlotError, shap_summary, tree_explainer_values
 
 __all__ = ["PlotError", "burden", "draw_all", "gain", "precision_recall", "reliability",
@@ -38,7 +39,7 @@ _NAMES = {
 
 def draw_all(
     judged: Judged, log_odds: Floats, tie_seed: int, *, calibrated: bool = True
-) -> dict[str, bytes]:
+) -> dict[str, Plot]:
     """Return the plots of an evaluation by name; a score that is no log-odds has no calibration."""
     drawn = {
         "precision_recall": precision_recall(judged, log_odds, tie_seed),
@@ -47,14 +48,14 @@ def draw_all(
     return drawn | ({"calibration": reliability(judged, log_odds)} if calibrated else {})
 
 
-def precision_recall(judged: Judged, log_odds: Floats, tie_seed: int) -> bytes:
+def precision_recall(judged: Judged, log_odds: Floats, tie_seed: int) -> Plot:
     """Draw precision over recall, beside sorting by amount and rules only."""
     title = both("What is found, at what precision", "查全率与查准率", " · ")
     x = both(
         "Recall: share of all confirmed cases that is found", "查全率：查出的案件占全部应查实案件"
     )
     y = both("Precision: share of inspected cases confirmed", "查准率：检查后查实的比例")
-    with canvas(x, y, title) as (axes, png):
+    with canvas(x, y, title) as (axes, sheet):
         for name, score in _rankings(judged, log_odds):
             found, taken = _running(judged, score, tie_seed)
             _line(axes, name, found / found[-1], found / taken, step=True)
@@ -64,10 +65,10 @@ def precision_recall(judged: Judged, log_odds: Floats, tie_seed: int) -> bytes:
         axes.set(xlim=(0, 1), ylim=(0, 1.02))
         _percent(axes)
         axes.legend(loc="upper right")
-    return png.getvalue()
+    return sheet.plot()
 
 
-def gain(judged: Judged, log_odds: Floats, tie_seed: int) -> bytes:
+def gain(judged: Judged, log_odds: Floats, tie_seed: int) -> Plot:
     """Draw the share of confirmed money found over the share inspected, with what is possible.
 
     Where a confirmed amount is unknown the cases themselves are counted.
@@ -86,7 +87,7 @@ def gain(judged: Judged, log_odds: Floats, tie_seed: int) -> bytes:
         if money
         else both("Share of confirmed cases found", "查出案件占全部查实案件")
     )
-    with canvas(x, y, title) as (axes, png):
+    with canvas(x, y, title) as (axes, sheet):
         best = (both("best possible", "理论上限", " · "), worth, "#333333", ":")
         for label, score, colour, style in (*_styled(judged, log_odds), best):
             found, taken = _running(judged, score, tie_seed, worth)
@@ -98,10 +99,10 @@ def gain(judged: Judged, log_odds: Floats, tie_seed: int) -> bytes:
         axes.set(xlim=(0, 1), ylim=(0, 1.02), xticks=[0, 0.01, 0.05, 0.1, 0.25, 0.5, 1])
         _percent(axes)
         axes.legend(loc="lower right")
-    return png.getvalue()
+    return sheet.plot()
 
 
-def reliability(judged: Judged, log_odds: Floats, bins: int = 10) -> bytes:
+def reliability(judged: Judged, log_odds: Floats, bins: int = 10) -> Plot:
     """Draw the confirmed share over the predicted probability, with the Venn-Abers band."""
     columns = judged.labels, log_odds, judged.weights
     curve = reliability_curve(*columns, judged.groups, _RESAMPLES, _SEED, bins)
@@ -109,7 +110,7 @@ def reliability(judged: Judged, log_odds: Floats, bins: int = 10) -> bytes:
     title = both("Is 30 % really 30 %?", "30%真的是30%吗？", " · ")
     x = both("Predicted probability of a confirmed finding", "预测的查实概率")
     y = both("Share confirmed", "实际查实比例")
-    with canvas(x, y, title) as (axes, png):
+    with canvas(x, y, title) as (axes, sheet):
         axes.plot([0, 1], [0, 1], ls=":", c=PALE, lw=1.5, label=both("perfect", "完全一致", " · "))
         axes.fill_between(
             [p.predicted for p in band], [p.lower for p in band], [p.upper for p in band],
@@ -125,10 +126,10 @@ def reliability(judged: Judged, log_odds: Floats, bins: int = 10) -> bytes:
         axes.set(xlim=(0, top), ylim=(0, top), xticks=ticks, yticks=ticks)
         _percent(axes)
         axes.legend(loc="upper left")
-    return png.getvalue()
+    return sheet.plot()
 
 
-def burden(record: Mapping[str, Any], labels: Sequence[tuple[str, str]], capacity: int) -> bytes:
+def burden(record: Mapping[str, Any], labels: Sequence[tuple[str, str]], capacity: int) -> Plot:
     """Draw each group's burden with its interval: 1 is its share of the frame.
 
     Args:
@@ -144,7 +145,7 @@ def burden(record: Mapping[str, Any], labels: Sequence[tuple[str, str]], capacit
         f"占{capacity:,}次检查的比例÷占全部对象的比例（1为均等）",
     )
     size = (8.2, 1.6 + 0.32 * len(rows))
-    with canvas(x, "", title, size) as (axes, png):
+    with canvas(x, "", title, size) as (axes, sheet):
         axes.axvline(1.0, ls=":", c=PALE, lw=1.5)
         for place, row in enumerate(rows):
             low, high = row.get("intervals", {}).get("burden") or (row["burden"], row["burden"])
@@ -155,7 +156,7 @@ def burden(record: Mapping[str, Any], labels: Sequence[tuple[str, str]], capacit
         axes.set_yticks(range(len(rows)), named)
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.set_xlim(left=0)
-    return png.getvalue()
+    return sheet.plot()
 
 
 def _bars(axes: Axes, curve: Sequence[Bin], label: str) -> float:

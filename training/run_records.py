@@ -14,13 +14,14 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from claims.contracts import LANGS
 from training.canonical import canonical_json
 from training.config import ExperimentConfig
 from training.model_card import render
+from training.registered import Registered
 
 _PACKAGES = ("claims", "features", "training", "sampling", "serving", "jihe")
 _SOURCES = (".py", ".toml", ".sql")
@@ -68,6 +69,31 @@ def tags_of(
         "model_version": model_version,
         "config_hash": config.hash,
         "code_version": code_version(),
+    }
+
+
+def evaluation_tags(
+    about: Mapping[str, Any],
+    judged: Registered,
+    config: ExperimentConfig,
+    record: Mapping[str, Any],
+) -> dict[str, str]:
+    """Return the tags of a run that judges a registered model: the model's, and on what."""
+    told = ("verdicts_from", "verdicts_before", "store_version", "as_of_date")
+    tags = {f"evaluation.{key}": str(record[key]) for key in told if key in record}
+    tags |= {"run_kind": "evaluation", "evaluates_run": judged.run_id}
+    return tags_of(about, judged.model_version, config) | tags
+
+
+def version_tags(
+    about: Mapping[str, Any], model_version: str, config: ExperimentConfig, folder: PurePosixPath
+) -> dict[str, str]:
+    """Return the tags of a registered version; ``folder`` is its model folder below the home."""
+    return {
+        "model_version": model_version,
+        "kind": str(about["kind"]),
+        "config_hash": config.hash,
+        "artifact_path": str(folder),
     }
 
 

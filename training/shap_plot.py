@@ -1,6 +1,6 @@
 """The SHAP summary of a model's trees, drawn by the shap library once it agrees with LightGBM.
 
-In: boosters, values and feature names. Out: PNG bytes. SHAP values are computed by the shap library
+In: boosters, values and feature names. Out: a plot. SHAP values are computed by the shap library
 and compared with LightGBM's own on a sample first; if they differ, nothing is drawn.
 """
 
@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from training.boosters import Boosters
 from training.canvas import both, canvas
+from training.plot import Plot
 
 Floats = npt.NDArray[np.float64]
 
@@ -28,9 +29,7 @@ class PlotError(ValueError):
     """A plot would show something that is not so."""
 
 
-def shap_summary(
-    boosters: Boosters, values: Floats, names: Sequence[str], shown: int = 20
-) -> bytes:
+def shap_summary(boosters: Boosters, values: Floats, names: Sequence[str], shown: int = 20) -> Plot:
     """Draw SHAP values of the trees, one dot per row and feature.
 
     Raises PlotError when the shap library and LightGBM disagree by more than 1e-6.
@@ -40,11 +39,13 @@ def shap_summary(
     gap = np.abs(contributions[sample] - boosters.contributions(values[sample])).max(initial=0.0)
     if not gap <= _SAME:
         raise PlotError(f"shap and LightGBM disagree on contributions by {gap:.3g}.")
-    with canvas("", "", size=(8.0, 6.0)) as (axes, png):
+    # What no row knows has nothing to show, and the shap library warns of its empty colours.
+    known = [int(column) for column in np.flatnonzero(~np.isnan(values).all(axis=0))]
+    with canvas("", "", size=(8.0, 6.0)) as (axes, sheet):
         _shap().summary_plot(
-            contributions,
-            values,
-            feature_names=list(names),
+            contributions[:, known],
+            values[:, known],
+            feature_names=[names[column] for column in known],
             max_display=shown,
             show=False,
             plot_size=None,
@@ -55,7 +56,7 @@ def shap_summary(
         axes.set_xlabel(label, fontsize=10)
         # shap has laid out the sheet already, before this label was there.
         plt.gcf().set_layout_engine("tight")
-    return png.getvalue()
+    return sheet.plot()
 
 
 def tree_explainer_values(boosters: Boosters, values: Floats) -> Floats:

@@ -2,12 +2,13 @@
 
 In: a trained model folder, its config, metrics and plots. Out: a run that says everything needed to
 repeat it, and a registered version whose source is the plain folder: no MLmodel file, no flavour,
-nothing pickled; what is loaded later is verified by training.apply, not by MLflow.
+nothing pickled; what is loaded later is verified by training.apply, not by MLflow. Files lie beside
+the store that is open (training.run_files), so a registry can be copied, moved and restored.
 
-Registry. One registered model per unit. Its first version becomes ``champion``; a later one becomes
-``challenger`` until it is promoted. Promotion keeps the previous champion in a tag, so that it can
-be rolled back. Only MlflowClient is used: the fluent API would record the user's name and the path
-of the script.
+Registry. One registered model per unit. A cold start becomes ``champion`` where there is none; a
+trained model becomes ``challenger`` until it is promoted, the first one too. Promotion keeps the
+previous champion in a tag, so that it can be rolled back. Only MlflowClient is used: the fluent API
+would record the user's name and the path of the script.
 """
 
 from __future__ import annotations
@@ -15,55 +16,39 @@ from __future__ import annotations
 import json
 import logging
 import os
-import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+# Else MLflow's own experiment would keep the folder of whoever made the store first.
+os.environ.setdefault("_MLFLOW_SERVER_ARTIFACT_ROOT", "mlflow-artifacts:/")
 
 from mlflow import MlflowClient
-from mlflow.artifacts import download_artifacts
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
+from training import run_records
 from training.config import ExperimentConfig
 from training.model_files import read_model
-from training.run_records import files_of, flat_numbers, flat_params, metrics_bytes, tags_of
+from training.plot import Plot, plot_files
+from training.registered import CHALLENGER, CHAMPION, Registered, RegistryError, registered_name
+from training.run_files import MODEL, address, model_folder, read_metrics, run_path, write_run
 from training.train import Trained
 
-CHAMPION, CHALLENGER = "champion", "challenger"
+__all__ = ["CHALLENGER", "CHAMPION", "Registered", "RegistryError", "Tracker", "registered_name"]
+
 _PREVIOUS = "previous_champion"
-_FOLDER = "model"
+Record = Mapping[str, Any]
 # Creating the store reports every schema migration as news.
 for _logger in ("mlflow", "alembic"):
     logging.getLogger(_logger).setLevel(logging.WARNING)
-
-
-class RegistryError(ValueError):
-    """The registry does not hold what was asked for."""
-
-
-@dataclass(frozen=True)
-class Registered:
-    """A version in the registry: MLflow's number, our digest, and its aliases."""
-
-    name: str
-    number: str
-    model_version: str
-    aliases: tuple[str, ...]
-    run_id: str
-
-
-def registered_name(unit: str) -> str:
-    """Return the name under which models of ``unit`` are registered."""
-    return f"jihe-{unit}"
 
 
 class Tracker:
@@ -90,7 +75,7 @@ class Tracker:
         self,
         trained: Trained,
         config: ExperimentConfig,
-        plots: Mapping[str, bytes] | None = None,
+        plots: Mapping[str, Plot] | None = None,
         data_version: str = "",
     ) -> Registered:
         """Log a run and register its model; a model already registered is returned as it is.
@@ -101,18 +86,20 @@ class Tracker:
         known = self._by_digest(name, trained.model_version)
         if known is not None:
             return known
-        first = self._ensure_model(name)
-        tags = tags_of(trained.about, trained.model_version, config)
+        self._ensure_model(name)
+        tags = run_records.tags_of(trained.about, trained.model_version, config)
         tags |= {"data_version": data_version} if data_version else {}
         with self._run(f"{config.name}-{trained.model_version}", config) as run_id:
             self._log(run_id, tags, trained.metrics, config)
-            self.client.log_artifacts(run_id, str(trained.folder), _FOLDER)
-            self._log_files(run_id, files_of(trained.about, trained.metrics, config), plots or {})
+            files = run_records.files_of(trained.about, trained.metrics, config)
+            self._write(run_id, config, files, plots, trained.folder)
             registered = self._register(name, run_id, trained, config)
-        alias = CHAMPION if first else CHALLENGER
-        # A cold start never challenges: it learnt nothing that a champion could lose to.
-        if first or trained.about["kind"] != "cold_start":
-            self.client.set_registered_model_alias(name, alias, registered.version)
+        # A cold start never challenges: it learnt nothing that a champion could lose to. What has
+        # learnt never comes into use unjudged, not even where nothing is in use.
+        if trained.about["kind"] != "cold_start":
+            self.client.set_registered_model_alias(name, CHALLENGER, registered.version)
+        elif self._alias(name, CHAMPION) is None:
+            self.client.set_registered_model_alias(name, CHAMPION, registered.version)
         return self._describe(self.client.get_model_version(name, registered.version))
 
     def record_search(
@@ -122,18 +109,14 @@ class Tracker:
         metrics: Mapping[str, float],
         files: Mapping[str, bytes],
     ) -> str:
-        """Log a search for better settings of ``config``; return the run's id. Nothing registers.
-
-        ``files`` are logged by name.
-        """
-        tags = {**facts, "kind": "search"}
+        """Log a search for better settings, files by name; return its id. Nothing registers."""
         with self._run(f"{config.name}-search", config) as run_id:
             self.client.log_batch(
                 run_id,
                 metrics=[Metric(key, value, 0, 0) for key, value in metrics.items()],
-                tags=[RunTag(key, value) for key, value in tags.items()],
+                tags=[RunTag(key, value) for key, value in {**facts, "kind": "search"}.items()],
             )
-            self._log_files(run_id, files, {})
+            self._write(run_id, config, files)
         return run_id
 
     def record_evaluation(
@@ -141,20 +124,18 @@ class Tracker:
         entry: Registered,
         config: ExperimentConfig,
         metrics: Mapping[str, Any],
-        plots: Mapping[str, bytes],
+        plots: Mapping[str, Plot],
     ) -> str:
         """Log how a registered model did on later verdicts, as a run beside its own; return its id.
 
         The registry is left as it is: an evaluation promotes nothing.
         """
         about = json.loads((self.folder(entry) / "model.json").read_bytes())
-        tags = tags_of(about, entry.model_version, config)
-        told = ("verdicts_from", "verdicts_before", "store_version", "as_of_date")
-        tags |= {f"evaluation.{key}": str(metrics[key]) for key in told if key in metrics}
-        tags |= {"run_kind": "evaluation", "evaluates_run": entry.run_id}
+        tags = run_records.evaluation_tags(about, entry, config, metrics)
         with self._run(f"evaluation-{entry.model_version}", config) as run_id:
             self._log(run_id, tags, metrics, config)
-            self._log_files(run_id, {"metrics.json": metrics_bytes(metrics)}, plots)
+            files = {"metrics.json": run_records.metrics_bytes(metrics)}
+            self._write(run_id, config, files, plots)
         return run_id
 
     def promote(self, name: str) -> Registered:
@@ -195,10 +176,7 @@ class Tracker:
         return self._alias(name, CHALLENGER)
 
     def previous(self, name: str) -> Registered:
-        """Return the champion that the present one replaced.
-
-        Raises RegistryError when none is known.
-        """
+        """Return the champion that the present one replaced; RegistryError when none is known."""
         number = self.client.get_registered_model(name).tags.get(_PREVIOUS)
         if number is None:
             raise RegistryError(f"{name} has no previous champion; nothing was promoted over one.")
@@ -215,32 +193,30 @@ class Tracker:
         return self.folder(self.champion(name))
 
     def folder(self, registered: Registered) -> Path:
-        """Return the model folder of a version, verified against its digest.
-
-        The folder beside the store is preferred, so a store restored elsewhere keeps working.
-        """
-        version = self.client.get_model_version(registered.name, registered.number)
-        beside = self.home / version.tags.get("artifact_path", "")
-        folder = beside if (beside / "manifest.json").is_file() else self._fetch(version)
+        """Return the model folder of a version beside the store, verified against its digest."""
+        folder = model_folder(self.home, *self._place(registered))
         read_model(folder, registered.model_version)
         return folder
 
     def metrics(self, registered: Registered) -> dict[str, Any]:
         """Return the metrics record that was logged with a version; empty at cold start."""
-        run = self.client.get_run(registered.run_id)
-        place = f"{run.info.artifact_uri}/metrics.json"
-        path = download_artifacts(artifact_uri=place, tracking_uri=self.uri)
-        record: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
-        return record
+        return read_metrics(self.home, *self._place(registered))
 
-    def _fetch(self, version: ModelVersion) -> Path:
-        try:
-            return Path(download_artifacts(artifact_uri=version.source, tracking_uri=self.uri))
-        except (MlflowException, OSError) as error:
-            raise RegistryError(
-                f"The files of {version.name} version {version.version} are gone; restore the "
-                "artifacts folder from a backup."
-            ) from error
+    def _place(self, registered: Registered) -> tuple[str, str]:
+        """Return where a version's model folder is below the home, and what to call it."""
+        version = self.client.get_model_version(registered.name, registered.number)
+        return version.tags.get("artifact_path", ""), f"{version.name} version {version.version}"
+
+    def _write(
+        self,
+        run_id: str,
+        config: ExperimentConfig,
+        files: Mapping[str, bytes],
+        plots: Mapping[str, Plot] | None = None,
+        model: Path | None = None,
+    ) -> None:
+        folder = self.home / run_path(config.name, run_id)
+        write_run(folder, {**files, **plot_files(plots or {}, "plots/")}, model)
 
     @contextmanager
     def _run(self, name: str, config: ExperimentConfig) -> Iterator[str]:
@@ -255,63 +231,41 @@ class Tracker:
 
     def _experiment(self, config: ExperimentConfig) -> str:
         found = self.client.get_experiment_by_name(config.name)
-        if found is not None:
+        if found is not None and found.artifact_location == address(config.name):
             return str(found.experiment_id)
-        place = self.home / "artifacts" / config.name
-        return str(self.client.create_experiment(config.name, artifact_location=place.as_uri()))
+        if found is not None:  # made where addresses were still those of one folder of one machine
+            aside = f"{config.name}-{found.experiment_id}"
+            self.client.rename_experiment(found.experiment_id, aside)
+        return str(self.client.create_experiment(config.name, address(config.name)))
 
     def _log(
-        self,
-        run_id: str,
-        tags: Mapping[str, str],
-        metrics: Mapping[str, Any],
-        config: ExperimentConfig,
+        self, run_id: str, tags: Mapping[str, str], metrics: Record, config: ExperimentConfig
     ) -> None:
         self.client.log_batch(
             run_id,
-            metrics=[Metric(k, v, 0, 0) for k, v in flat_numbers(metrics).items()],
-            params=[Param(k, v) for k, v in flat_params(asdict(config)).items()],
+            metrics=[Metric(k, v, 0, 0) for k, v in run_records.flat_numbers(metrics).items()],
+            params=[Param(k, v) for k, v in run_records.flat_params(asdict(config)).items()],
             tags=[RunTag(k, v) for k, v in tags.items()],
         )
-
-    def _log_files(
-        self, run_id: str, files: Mapping[str, bytes], plots: Mapping[str, bytes]
-    ) -> None:
-        with tempfile.TemporaryDirectory() as scratch:
-            if plots:
-                (Path(scratch) / "plots").mkdir()
-            drawn = {f"plots/{name}.png": png for name, png in plots.items()}
-            for name, content in {**files, **drawn}.items():
-                (Path(scratch) / name).write_bytes(content)
-            self.client.log_artifacts(run_id, scratch)
 
     def _register(
         self, name: str, run_id: str, trained: Trained, config: ExperimentConfig
     ) -> ModelVersion:
-        source = f"{self.client.get_run(run_id).info.artifact_uri}/{_FOLDER}"
-        tags = {
-            "model_version": trained.model_version,
-            "kind": str(trained.about["kind"]),
-            "config_hash": config.hash,
-            "artifact_path": f"artifacts/{config.name}/{run_id}/artifacts/{_FOLDER}",
-        }
+        source = f"{self.client.get_run(run_id).info.artifact_uri}/{MODEL}"
+        folder = run_path(config.name, run_id) / MODEL
+        tags = run_records.version_tags(trained.about, trained.model_version, config, folder)
         return self.client.create_model_version(name, source, run_id, tags=tags)
 
-    def _ensure_model(self, name: str) -> bool:
-        """Create the registered model where it is new; return whether it has no champion."""
+    def _ensure_model(self, name: str) -> None:
+        """Create the registered model where it is new."""
         try:
             self.client.create_registered_model(name)
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-        return self._alias(name, CHAMPION) is None
 
     def _by_digest(self, name: str, digest: str) -> Registered | None:
-        found = [v for v in self.client.search_model_versions(f"name='{name}'")
-                 if v.tags.get("model_version") == digest]  # fmt: skip
-        return (
-            self._describe(self.client.get_model_version(name, found[0].version)) if found else None
-        )
+        return next((e for e in self.versions(name) if e.model_version == digest), None)
 
     def _alias(self, name: str, alias: str) -> Registered | None:
         try:

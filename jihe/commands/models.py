@@ -44,11 +44,13 @@ def train(
     from claims.store import open_store
     from features.build import build
     from features.parameters import read_book
+    from jihe.commands.promotion import show_judgement
+    from jihe.gate import fresh_verdicts, judge
     from jihe.home import Home
     from jihe.summary import show_metrics
     from jihe.training import train_on_verdicts, training_as_of
     from training.config import load_config
-    from training.tracking import Tracker
+    from training.tracking import CHALLENGER, Tracker
 
     chosen = replace(load_config(config), unit=unit.value) if config else None
     cut_date = day_of(as_of, "--as-of") or datetime.now(UTC).date() + timedelta(days=2)
@@ -57,12 +59,14 @@ def train(
         store = open_store(home, version, day_of(as_known_on, "--as-known-on"))
         day = training_as_of(place, unit.value, cut_date)
         made = build(store, day, tell, read_book(place.parameters))
-        learnt = train_on_verdicts(
-            made, unit.value, place, Tracker(place.registry), cut_date, chosen
-        )
+        tracker = Tracker(place.registry)
+        learnt = train_on_verdicts(made, unit.value, place, tracker, cut_date, chosen)
     show_metrics(learnt.metrics, lang_of(lang))
     entry = learnt.registered
     console.out.print(
         say("trained", lang_of(lang), version=entry.model_version, unit=unit.value,
             alias=", ".join(entry.aliases))
     )  # fmt: skip
+    if CHALLENGER in entry.aliases:
+        fresh = fresh_verdicts(place, unit.value, lambda: store)
+        show_judgement(judge(unit.value, tracker, fresh), lang_of(lang))

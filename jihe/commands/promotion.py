@@ -1,4 +1,4 @@
-"""``compare``, ``approve``, ``promote``, ``rollback``: how a model comes into use."""
+"""``compare``, ``approve``, ``promote``, ``rollback``, ``publish``: how a model comes into use."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from claims.contracts import Lang as LangCode
+from claims.contracts import table
 from jihe import console
 from jihe.commands.options import (
     Form,
@@ -32,6 +33,8 @@ from jihe.texts import say
 if TYPE_CHECKING:
     from claims.store import StoreVersion
     from jihe.gate import Judgement
+    from jihe.home import Home
+    from jihe.publishing import Republished
 
 ReasonOption = Annotated[str, option("reason")]
 
@@ -42,6 +45,7 @@ def register(app: typer.Typer) -> None:
     app.command("approve", help=told("approve"))(approve)
     app.command("promote", help=told("promote"))(promote)
     app.command("rollback", help=told("rollback"))(rollback)
+    app.command("publish", help=told("publish"))(publish)
 
 
 def compare(
@@ -65,10 +69,10 @@ def compare(
     if form is Form.json:
         sys.stdout.write(json.dumps(judgement.to_dict(), sort_keys=True) + "\n")
         return
-    _show(judgement, language)
+    show_judgement(judgement, language)
 
 
-def _show(judgement: Judgement, lang: LangCode) -> None:
+def show_judgement(judgement: Judgement, lang: LangCode) -> None:
     """Print which verdicts judge, the figures of every contest, and the verdict."""
     from jihe import judgement_words as words
 
@@ -148,7 +152,10 @@ def promote(
     names = ", ".join(a.approver.name for a in done.approvals or ())
     key = "promoted_unapproved" if done.approvals is None else "promoted_approved"
     console.out.print(say(key, language, names=names, path=place.approvers), soft_wrap=True)
-    _told_next(home, unit.value, done.registered.model_version, language)
+    console.out.print(
+        say("promoted", language, version=done.registered.model_version, unit=unit.value)
+    )
+    _publish(place, language)
 
 
 def rollback(
@@ -162,15 +169,50 @@ def rollback(
     from jihe.promotion import roll_back
 
     language = lang_of(lang)
-    entry, before = roll_back(Home(home), unit.value, reason)
+    place = Home(home)
+    entry, before = roll_back(place, unit.value, reason)
     console.out.print(say("rolled_back", language, version=before.model_version))
-    _told_next(home, unit.value, entry.model_version, language)
+    console.out.print(say("promoted", language, version=entry.model_version, unit=unit.value))
+    _publish(place, language)
 
 
-def _told_next(home: Path, unit: str, version: str, lang: LangCode) -> None:
-    """Say what is in use now, and how lists and pages come to use it."""
-    console.out.print(say("promoted", lang, version=version, unit=unit))
-    console.out.print(say("promoted_next", lang, home=home), soft_wrap=True, markup=False)
+def publish(home: HomeOption = Path(), lang: Lang = Language.en) -> None:
+    """Score again with the models in use and publish: same claims, same day, same drawn cases."""
+    from jihe.home import Home
+    from jihe.publishing import republish
+
+    language = lang_of(lang)
+    with console.progress("jihe publish") as tell:
+        done = republish(Home(home), tell)
+    _show_published(done, language)
+
+
+def _publish(home: Home, lang: LangCode) -> None:
+    """Publish with the new champion, where anything was published before."""
+    from jihe.publishing import is_published, republish
+
+    if not is_published(home):
+        text = say("promoted_next", lang, home=home.root)
+        console.out.print(text, soft_wrap=True, markup=False)
+        return
+    text = say("publishing", lang, home=home.root)
+    console.out.print(text, soft_wrap=True, markup=False)
+    with console.progress("jihe publish") as tell:
+        done = republish(home, tell)
+    _show_published(done, lang)
+
+
+def _show_published(done: Republished, lang: LangCode) -> None:
+    """Print which bundle is served from now on, and by which models."""
+    console.out.print(say("published", lang, bundle=done.bundle, day=done.as_of), soft_wrap=True)
+    units = table("scores").columns["unit"].values
+    for name, now in done.now.items():
+        before, why = done.before.get(name, ""), done.unfit.get(name, "")
+        key = "published_same" if before == now else "published_model"
+        facts = {"unit": units[name].text(lang), "now": now, "before": before, "why": why}
+        console.out.print(say(key, lang, **facts), soft_wrap=True)
+        if why:
+            console.out.print(say("published_unfit", lang, **facts), soft_wrap=True, markup=False)
 
 
 def _store(home: Path, version: str | None, as_known_on: str | None) -> Callable[[], StoreVersion]:

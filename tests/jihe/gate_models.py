@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -9,11 +10,14 @@ from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
+import sqlalchemy as sa
 
 from features.matrix import Matrix
 from jihe.gate import Judgement, judge
+from jihe.home import Home
 from jihe.judged_units import JudgedUnits
 from jihe.training import FIRST_GATE
+from sampling import store, trail
 from training.config import ExperimentConfig, parse_config
 from training.evaluate import Judged
 from training.tracking import Registered, RegistryError, Tracker
@@ -142,3 +146,13 @@ def compared_before(**verdicts: str) -> dict[str, Any]:
             for name, verdict in verdicts.items()
         }
     }
+
+
+def trail_of(home: Home) -> list[dict[str, Any]]:
+    """Return the records of a home's trail, whose chain must hold."""
+    engine = store.open_store(home.ledger_url)
+    with engine.connect() as connection:
+        assert trail.verify(connection) == []
+        rows = connection.execute(sa.select(trail.trail_table)).mappings().all()
+    engine.dispose()
+    return [{"actor": r["actor"], "action": r["action"], **json.loads(r["details"])} for r in rows]

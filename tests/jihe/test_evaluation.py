@@ -78,7 +78,9 @@ def test_a_model_is_judged_on_what_came_after_its_cut(home: Path, evaluated: Eva
     for told in record["subgroups"].values():
         assert sum(group["n"] for group in told["groups"]) == record["n"]
     files = {path.name for path in evaluated.folder.iterdir()}
-    assert files == {"metrics.json", "precision_recall.png", "gain.png", "burden.png"}
+    plots = {f"{name}.{form}" for name in ("precision_recall", "gain", "burden")
+             for form in ("png", "svg")}  # fmt: skip
+    assert files == {"metrics.json", *plots}
     written = json.loads((evaluated.folder / "metrics.json").read_text("utf-8"))
     assert written["average_precision"] == record["average_precision"]
 

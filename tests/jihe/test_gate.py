@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -28,8 +29,10 @@ from tests.jihe.gate_models import (
     labels_of,
     small_config,
 )
+from training import apply
+from training.gate_metrics import average_precision
 from training.tracking import RegistryError, Tracker
-from training.train import train_supervised
+from training.train import train_cold_start, train_supervised
 
 # --- who judges --------------------------------------------------------------------------------
 
@@ -87,7 +90,7 @@ def test_a_first_model_meets_the_baselines_out_of_fold_unless_new_verdicts_are_e
     assert few.basis == "out_of_fold"
     many = judgement_of(Registry(world, dict(entries), stored), world.fresh())
     assert (many.basis, many.verdict) == ("new_verdicts", "win")
-    assert list(many.contests) == ["sort_by_amount", "rules_only"]
+    assert list(many.contests) == ["sort_by_amount", "rules_only", "cold_start"]
     nothing = judgement_of(Registry(world, dict(entries)))
     assert (nothing.basis, nothing.verdict) == ("new_verdicts", "insufficient")
 
@@ -97,7 +100,46 @@ def test_a_champion_of_other_rules_cannot_be_applied_so_the_challenger_is_a_firs
 ) -> None:
     told = judgement_of(Registry(world, {"champion": "old", "challenger": "good"}), world.fresh())
     assert told.first == "first_champion_unfit"
-    assert list(told.contests) == ["sort_by_amount", "rules_only"]
+    assert list(told.contests) == ["sort_by_amount", "rules_only", "cold_start"]
+
+
+@pytest.mark.parametrize(("champion", "by"), [
+    ("cold", "cold"), ("old_cold", "good"), ("old", "good"), ("", "good"),
+])  # fmt: skip
+def test_a_first_model_meets_the_ranking_before_any_verdict(
+    world: World, tmp_path: Path, champion: str, by: str
+) -> None:
+    """That is the cold start in use; where it does not fit, what one of today would be."""
+    matrix = world.matrix
+    # Another county's features: a cold start that ranks otherwise.
+    other = replace(matrix, values=np.random.default_rng(8).lognormal(size=matrix.values.shape))
+    old = replace(other, rules_version="r0")
+    folders = {
+        **world.folders,
+        "cold": train_cold_start(other, small_config(), tmp_path).folder,
+        "old_cold": train_cold_start(old, small_config(), tmp_path).folder,
+    }
+    known = World(matrix, world.outcome, folders)
+    entries = {"challenger": "good"} | ({"champion": champion} if champion else {})
+    told = judgement_of(Registry(known, entries), world.fresh())
+    part = world.fresh()
+    score = apply.load(folders[by]).score(part.matrix.values).anomaly_score
+    wanted = average_precision(score, part.judged.labels, part.judged.weights).value
+    assert told.contests["cold_start"]["champion"] == pytest.approx(wanted, abs=1e-12)
+    others = {
+        average_precision(
+            apply.load(folders[name]).score(part.matrix.values).anomaly_score,
+            part.judged.labels, part.judged.weights,
+        ).value
+        for name in ("cold", "good")
+    }  # fmt: skip
+    assert len(others) == 2
+
+
+def test_losing_to_the_cold_start_alone_is_no_win(world: World) -> None:
+    stored = compared_before(sort_by_amount="win", rules_only="win", cold_start="worse")
+    told = judgement_of(Registry(world, {"champion": "cold", "challenger": "good"}, stored))
+    assert (told.basis, told.verdict) == ("out_of_fold", "worse")
 
 
 def test_a_challenger_that_does_not_fit_the_features_of_today_is_refused(world: World) -> None:
@@ -204,3 +246,21 @@ def test_every_verdict_is_told_in_both_languages(world: World, lang: Lang) -> No
     assert [len(row) for row in capacity_rows(told[3], lang)] == [5, 5]
     if lang == "zh":
         assert all(any("一" <= letter <= "鿿" for letter in text) for text in sentences)
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize(("effective", "n", "more", "shown", "verdicts"), [
+    (49.97, 400, 1, "49.9", "9"), (12.0, 600, 38, "12.0", "1,900"), (0.0, 80, 50, "0.0", ""),
+])  # fmt: skip
+def test_what_is_wanting_is_told_in_confirmed_cases_and_in_verdicts(
+    world: World, lang: Lang, effective: float, n: int, more: int, shown: str, verdicts: str
+) -> None:
+    """1 more x 400 verdicts / 49.97 = 8.005, so 9; 38 x 600 / 12 = 1,900."""
+    stored = compared_before(sort_by_amount="insufficient")
+    stored[FIRST_GATE]["sort_by_amount"] |= {
+        "why": "positives", "effective_positives": effective, "n": n, "more_positives": more,
+    }  # fmt: skip
+    said = verdict_sentence(judgement_of(Registry(world, {"challenger": "good"}, stored)), lang)
+    assert re.findall(r"[\d.,]*\d", said) == [
+        str(n), shown, "50", str(more), *([verdicts] if verdicts else [])
+    ]  # fmt: skip

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import date
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from claims.contracts import Lang
 from jihe import promotion
@@ -16,8 +14,7 @@ from jihe.approvals import ApprovalError
 from jihe.home import Home
 from jihe.judged_units import JudgedUnits
 from jihe.promotion import NotBetterError, promote_challenger, roll_back
-from sampling import store, trail
-from tests.jihe.gate_models import Registry, World
+from tests.jihe.gate_models import Registry, World, trail_of
 from training.tracking import RegistryError
 
 
@@ -30,22 +27,13 @@ def promote(home: Home, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     return run
 
 
-def _trail(home: Home) -> list[dict[str, Any]]:
-    engine = store.open_store(home.ledger_url)
-    with engine.connect() as connection:
-        assert trail.verify(connection) == []
-        rows = connection.execute(sa.select(trail.trail_table)).mappings().all()
-    engine.dispose()
-    return [{"action": r["action"], **json.loads(r["details"])} for r in rows]
-
-
 def test_a_win_promotes_and_the_record_says_what_it_won(
     world: World, home: Home, promote: Callable[..., Any]
 ) -> None:
     registry = Registry(world, {"champion": "poor", "challenger": "good"})
     done = promote(registry, world.fresh())
     assert (done.override, done.approvals, registry.entries) == (False, None, {"champion": "good"})
-    (kept,) = _trail(home)
+    (kept,) = trail_of(home)
     assert kept["action"] == "model_promoted"
     assert (kept["override"], kept["reason"], kept["approvers"]) == (False, "", "none configured")
     assert kept["gate"]["verdict"] == "win"
@@ -61,10 +49,10 @@ def test_without_a_win_a_reason_is_needed_and_recorded_as_an_override(
     with pytest.raises(NotBetterError, match="--reason"):
         promote(registry, world.fresh(), reason="  ", lang=lang)
     assert registry.entries["champion"] == "good"
-    assert _trail(home) == []
+    assert trail_of(home) == []
     done = promote(registry, world.fresh(), reason="a new scheme that no rule sees", lang=lang)
     assert done.override
-    (kept,) = _trail(home)
+    (kept,) = trail_of(home)
     assert (kept["override"], kept["reason"]) == (True, "a new scheme that no rule sees")
     assert kept["gate"]["verdict"] == "worse"
 
@@ -75,7 +63,7 @@ def test_nothing_is_recorded_that_did_not_happen(
     registry = Registry(world, {"champion": "poor", "challenger": "good"}, broken=True)
     with pytest.raises(RegistryError, match="full"):
         promote(registry, world.fresh())
-    assert _trail(home) == []
+    assert trail_of(home) == []
 
 
 def test_a_challenger_that_changed_while_it_was_judged_is_not_promoted(
@@ -90,7 +78,7 @@ def test_a_challenger_that_changed_while_it_was_judged_is_not_promoted(
     monkeypatch.setattr(promotion, "Tracker", lambda _home: registry)
     with pytest.raises(RegistryError, match="no longer the challenger"):
         promote_challenger(home, "claim", "", "en", fresh)
-    assert _trail(home) == []
+    assert trail_of(home) == []
 
 
 def test_with_approvers_a_win_is_not_enough(
@@ -104,7 +92,7 @@ def test_with_approvers_a_win_is_not_enough(
     with pytest.raises(ApprovalError, match="needs 2 approvals and has 0"):
         promote(registry, world.fresh(), reason="in a hurry")
     assert registry.entries["champion"] == "poor"
-    assert _trail(home) == []
+    assert trail_of(home) == []
 
 
 def test_a_rollback_is_recorded(world: World, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,12 +100,12 @@ def test_a_rollback_is_recorded(world: World, home: Home, monkeypatch: pytest.Mo
     monkeypatch.setattr(promotion, "Tracker", lambda _home: registry)
     back, before = roll_back(home, "claim", "too many false leads")
     assert (back.model_version, before.model_version) == ("v0", world.folders["good"].name)
-    (kept,) = _trail(home)
+    (kept,) = trail_of(home)
     assert kept == {
-        "action": "model_rolled_back", "model_version": "v0",
+        "actor": "data_scientist", "action": "model_rolled_back", "model_version": "v0",
         "instead_of": world.folders["good"].name, "reason": "too many false leads",
     }  # fmt: skip
     registry.before = ""
     with pytest.raises(RegistryError, match="previous"):
         roll_back(home, "claim")
-    assert len(_trail(home)) == 1
+    assert len(trail_of(home)) == 1

@@ -102,8 +102,8 @@ def test_settings_are_searched_written_logged_and_trained_with(home: Home) -> No
     (run,) = tracker.client.search_runs(experiments)
     assert run.data.tags["search"] == found["search"]
     assert run.data.metrics["value_of_the_best"] == pytest.approx(found["value_of_the_best"])
-    logged = {file.path for file in tracker.client.list_artifacts(run.info.run_id)}
-    assert logged == {"trials.json", file.name}
+    (folder,) = home.registry.glob(f"artifacts/*/{run.info.run_id}/artifacts")
+    assert {path.name for path in folder.iterdir()} == {"trials.json", file.name}
     assert tracker.challenger("jihe-claim") is None
 
     trained = runner.invoke(
@@ -113,6 +113,13 @@ def test_settings_are_searched_written_logged_and_trained_with(home: Home) -> No
     (entry,) = tracker.versions("jihe-claim")
     run = tracker.client.get_run(entry.run_id)
     assert run.data.tags["config_hash"] == config.hash
+    # The first model of a home is compared, and waits.
+    assert entry.aliases == ("challenger",)
+    opponents = {"sort_by_amount", "rules_only", "cold_start"}
+    assert set(tracker.metrics(entry)[jihe.training.FIRST_GATE]) == opponents
+    said = " ".join(trained.output.split())
+    assert "compared with both baselines and with the ranking before any verdict" in said
+    assert "cold start" in said.rpartition("compared with both baselines")[2]
 
 
 def test_a_search_that_was_stopped_goes_on(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

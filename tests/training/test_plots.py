@@ -1,13 +1,15 @@
-"""Plots: PNG, the same bytes for the same inputs, and only what is so."""
+"""Plots: PNG and SVG, the same bytes for the same inputs, and only what is so."""
 
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from defusedxml.ElementTree import fromstring
 
 from training import canvas, plots, shap_plot
 from training.apply import load
@@ -17,7 +19,12 @@ def test_same_inputs_same_bytes(world):
     trained = world.supervised
     drawn = plots.draw_all(trained.judged, trained.log_odds, 1)
     assert set(drawn) == {"precision_recall", "calibration", "gain"}
-    assert all(png.startswith(b"\x89PNG") and len(png) > 5000 for png in drawn.values())
+    for plot in drawn.values():
+        assert plot.png.startswith(b"\x89PNG")
+        assert len(plot.png) > 5000
+        assert fromstring(plot.svg).tag == "{http://www.w3.org/2000/svg}svg"
+        # No day, no version of a program, and letters as outlines: no font is needed to read it.
+        assert not re.search(rb"<dc:date>|matplotlib v|<text|font-family", plot.svg, re.IGNORECASE)
     assert plots.draw_all(trained.judged, trained.log_odds, 1) == drawn
     assert plots.draw_all(trained.judged, -trained.log_odds, 1) != drawn
 
@@ -27,14 +34,22 @@ def test_the_shap_library_agrees_with_what_is_stored(world):
     values = world.matrix.values[:80]
     ours = boosters.contributions(values)
     assert np.abs(plots.tree_explainer_values(boosters, values) - ours).max() <= 1e-6
-    png = plots.shap_summary(boosters, values, world.matrix.names)
-    assert png == plots.shap_summary(boosters, values, world.matrix.names)
+    drawn = plots.shap_summary(boosters, values, world.matrix.names)
+    assert drawn == plots.shap_summary(boosters, values, world.matrix.names)
+
+
+def test_a_feature_that_no_row_knows_is_left_out(world):
+    """The shap library would warn of it, and a warning fails the test."""
+    boosters = load(world.supervised.folder).risk_model.boosters
+    values = world.matrix.values[:40].copy()
+    values[:, 4] = np.nan
+    assert plots.shap_summary(boosters, values, world.matrix.names).png.startswith(b"\x89PNG")
 
 
 def test_no_label_of_the_shap_summary_is_cut_off(world):
     boosters = load(world.supervised.folder).risk_model.boosters
-    png = plots.shap_summary(boosters, world.matrix.values[:80], world.matrix.names)
-    picture = plt.imread(io.BytesIO(png))
+    drawn = plots.shap_summary(boosters, world.matrix.values[:80], world.matrix.names)
+    picture = plt.imread(io.BytesIO(drawn.png))
     edges = (picture[0], picture[-1], picture[:, 0], picture[:, -1])
     assert all((edge == 1.0).all() for edge in edges)
 
@@ -57,7 +72,7 @@ def test_without_a_chinese_font_labels_are_english(world, monkeypatch):
     assert set(plots.draw_all(trained.judged, trained.log_odds, 1)) == {
         "precision_recall", "calibration", "gain"
     }  # fmt: skip
-    assert plots.gain(trained.judged, trained.log_odds, 1).startswith(with_font[:8])
+    assert plots.gain(trained.judged, trained.log_odds, 1).png.startswith(with_font.png[:8])
 
 
 def test_a_score_without_probability_has_no_calibration_plot(world):
@@ -84,5 +99,5 @@ def test_the_burden_of_told_groups_is_drawn():
         {"group": "(merged)", "n": 4},
     ]
     record = {"level": {"groups": groups, "merged": ["c"], "suppressed": True}}
-    png = plots.burden(record, [("Level", "a"), ("Level", "b")], 100)
-    assert png.startswith(b"\x89PNG")
+    plot = plots.burden(record, [("Level", "a"), ("Level", "b")], 100)
+    assert plot.png.startswith(b"\x89PNG")
