@@ -90,7 +90,7 @@ STUDIES: Mapping[str, Callable[[Prepared, ExperimentConfig], Mapping[str, Mappin
 
 def means(of_seeds: Sequence[Mapping[str, Mapping[str, float]]]) -> list[str]:
     """Return lines of a table: mean and range over the seeds."""
-    names = sorted({name for one in of_seeds for name in one}, key=list(of_seeds[0]).index)
+    names = list({name: None for one in of_seeds for name in one})
     lines = []
     for name in names:
         cells = []
