@@ -7,9 +7,12 @@ here: every length is a number of the record.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+Reason = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -34,14 +37,35 @@ class Strip:
     value: float
 
 
+#: Reasons that are told at once; the others are one bar and open on demand.
+LEADING = 8
 _MARGIN = 0.04
 _THINNEST = 0.6
 
 
+def leading(reasons: Sequence[Reason]) -> tuple[list[Reason], list[Reason]]:
+    """Return the reasons that move the score most and the others, each in the order given.
+
+    One reason alone is not left over: it would take as much room as its own bar.
+    """
+    if len(reasons) <= LEADING + 1:
+        return list(reasons), []
+    by_size = sorted(reasons, key=lambda r: (-abs(r["contribution"]), r["reason_code"]))
+    told = {reason["reason_code"] for reason in by_size[:LEADING]}
+    shown = [reason for reason in reasons if reason["reason_code"] in told]
+    return shown, [reason for reason in reasons if reason["reason_code"] not in told]
+
+
 def waterfall(record: Mapping[str, Any]) -> list[Step]:
-    """Return the steps that lead from 0 over base, reasons and calibration to the score."""
+    """Return the steps that lead from 0 over base, reasons and calibration to the score.
+
+    The reasons that are not among the leading ones are one step, ``rest``.
+    """
+    shown, others = leading(record["reasons"])
     parts = [("base", "", record["base_value"])]
-    parts += [("reason", r["reason_code"], r["contribution"]) for r in record["reasons"]]
+    parts += [("reason", r["reason_code"], r["contribution"]) for r in shown]
+    if others:
+        parts.append(("rest", "", math.fsum(r["contribution"] for r in others)))
     if record["score_name"] != "anomaly_score":
         parts.append(("calibration", "", record["calibration"]))
     spans, reached = [], 0.0

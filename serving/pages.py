@@ -20,7 +20,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from claims.contracts import LANGS, Lang, table
 from serving import guards
-from serving.chart import strip, waterfall
+from serving.chart import leading, strip, waterfall
 from serving.facts import fact_rows, line_rows, list_facts
 from serving.languages import COOKIE as LANG_COOKIE
 from serving.languages import language
@@ -122,10 +122,13 @@ async def show_case(request: Request, unit: str, unit_id: str) -> Response:
     if record is None:
         raise HTTPException(404)
     lang = language(request)
+    shown, others = leading(record["reasons"])
     return _page(
         request,
         "case.html",
         record=record,
+        shown=shown,
+        others=others,
         facts=fact_rows(record, lang),
         lines=line_rows(record, lang),
         plans=cases.plans(unit, unit_id),

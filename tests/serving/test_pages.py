@@ -20,7 +20,7 @@ from claims.vault import pseudonym_key
 from serving import guards
 from serving.api import create_app
 from serving.bundle import current_version, digest_of, file_digest
-from serving.chart import strip, waterfall
+from serving.chart import LEADING, leading, strip, waterfall
 from serving.languages import _accepted
 from serving.publish import make_current
 
@@ -186,7 +186,25 @@ def test_the_waterfall_is_the_record(world) -> None:
         assert steps[-1].amount == record["score"]
         assert all(s.left >= 0 and s.left + s.width <= 100.7 for s in steps)
         reasons = [s.reason_code for s in steps if s.kind == "reason"]
-        assert reasons == [r["reason_code"] for r in record["reasons"]]
+        assert reasons == [r["reason_code"] for r in leading(record["reasons"])[0]]
+
+
+@pytest.mark.parametrize("count", [LEADING + 1, LEADING + 5])
+def test_reasons_beyond_the_leading_are_one_bar(count: int) -> None:
+    sizes = {f"r{n}": (-1) ** n * 0.5 * (n + 1) for n in range(count)}
+    reasons = [{"reason_code": code, "contribution": sizes[code]} for code in sorted(sizes)]
+    shown, others = leading(reasons)
+    assert sorted(r["reason_code"] for r in shown + others) == sorted(sizes)
+    assert len(others) == (0 if count == LEADING + 1 else 5)
+    least = min(abs(r["contribution"]) for r in shown)
+    assert all(abs(r["contribution"]) < least for r in others)
+    record = {
+        "score_name": "anomaly_score", "base_value": 0.0, "reasons": reasons,
+        "score": sum(sizes.values()),
+    }  # fmt: skip
+    steps = waterfall(record)
+    assert sum(s.amount for s in steps[:-1]) == pytest.approx(record["score"])
+    assert [s.kind for s in steps].count("rest") == (1 if others else 0)
 
 
 def test_a_waterfall_by_hand() -> None:
