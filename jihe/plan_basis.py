@@ -30,8 +30,9 @@ from jihe.planning import PlanChoices, design_for
 from jihe.scores import ScoredUnit, applicable_model, score_unit
 from jihe.units import unit_facts
 from sampling.design import Design, DesignError, design_faults
-from sampling.drawing.certificate import SCORE_KEYS, design_of
+from sampling.drawing.certificate import SCORE_KEYS
 from sampling.drawing.certificate_form import design_form_faults
+from sampling.drawing.designs import design_of
 from sampling.faults import Fault, checked
 from sampling.frame import Frame, read_frame
 from serving.distributions import measure, peer_group

@@ -26,7 +26,8 @@ from jihe.outputs import plan_folder, recover, show_newest
 from jihe.plan_basis import FACTS_FILE, SCORES_FILE, Basis, reasons_by_unit, reasons_of
 from jihe.planning import Sealed, write_lists
 from sampling.committee import draw_plan, reveal_part, seal_plan, void_plan
-from sampling.drawing.certificate import CERTIFICATE_FILE, certificate_bytes, design_of, sign
+from sampling.drawing.certificate import CERTIFICATE_FILE, certificate_bytes, sign
+from sampling.drawing.designs import design_of
 from sampling.drawing.draw import DRAW_FILE, draw, write_draw
 from sampling.drawing.seal import Contributor, PublicNumber, day_begins, derive_seed
 from sampling.drawing.signing import load_or_create_signing_key, public_hex
