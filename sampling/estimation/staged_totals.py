@@ -5,11 +5,11 @@ institutions. Out: a `StagedTotals`: total overpaid, rate of findings, what came
 reader must know.
 
 Chances by size: Horvitz-Thompson with the variance of Sen, Yates and Grundy
-(`estimation.pps_estimate`). Two stages: `estimation.two_stage`. Institutions without enough verdicts
-are made up for within response cells (`sampling.staged_weights`); by size the a that answered count
-as a simple random sample of the n drawn, so that pi_k becomes pi_k a/n and pi_kl becomes
-pi_kl a(a-1)/(n(n-1)): two-phase sampling, Saerndal, Swensson and Wretman, Model Assisted Survey
-Sampling (1992), section 9.3. Where strata were joined, values are multiplied as in
+(`estimation.pps_estimate`). Two stages: `estimation.two_stage`. Institutions without enough
+verdicts are made up for within response cells (`sampling.staged_weights`); by size the a that
+answered count as a simple random sample of the n drawn, so that pi_k becomes pi_k a/n and pi_kl
+becomes pi_kl a(a-1)/(n(n-1)): two-phase sampling, Saerndal, Swensson and Wretman, Model Assisted
+Survey Sampling (1992), section 9.3. Where strata were joined, values are multiplied as in
 `estimation.verdict_sample`, so that totals keep their weights.
 """
 
