@@ -102,6 +102,15 @@ def one_left(n: int, certain: int) -> Fault:
     )  # fmt: skip
 
 
+def too_long(n: int, units: int) -> Fault:
+    """Return the fault of a design whose chances would be written with too many digits."""
+    return Fault(
+        "PPS_LONG", f"Drawing {n} of {units} units by size gives chances of more than 4,000 "
+        "digits; draw fewer, or draw from strata.",
+        f"按规模从{units}个对象中抽取{n}个，入样概率将超过4000位数字；请减少抽取数，或改为分层抽取。",
+    )  # fmt: skip
+
+
 def not_by_size(unit_id: str, chance: float, wanted: float) -> Fault:
     """Return the fault of a weight that gives another chance than the size."""
     return Fault(

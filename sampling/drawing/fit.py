@@ -24,10 +24,14 @@ from sampling.drawing.designs import (
     own_faults,
 )
 from sampling.drawing.draw import match_faults
-from sampling.drawing.pps_draw import WEIGHTS_FILE, exact_inclusion, weights_hash
+from sampling.drawing.pps import memory_faults
+from sampling.drawing.pps_draw import WEIGHTS_FILE, exact_inclusion, sample_sum, weights_hash
 from sampling.drawing.pps_faults import size_faults, weight_faults
 from sampling.faults import Fault
 from sampling.frame import Frame, frame_hash
+
+LONGEST_CHANCE = 4_000
+"""Digits of the longest chance; programs may refuse to read decimal numbers of more than that."""
 
 TOLERANCE = Fraction(1, 10**6)
 """How far a chance may be from that of the size: weights are whole numbers, found in floats."""
@@ -81,7 +85,11 @@ def _pps_faults(frame: Frame, design: PpsDesign, beside: Beside) -> list[Fault]:
     certain = sum(1 for w in beside.weights if w == 0)
     if design.capacity - certain == 1:
         faults.append(say.one_left(design.capacity, certain))
-    return faults + _size_rule_faults(ids, sizes, beside.weights, design.capacity)
+    open_ = [w for w in beside.weights if w]
+    faults += memory_faults(open_, design.capacity - certain)
+    if not faults and sample_sum(beside.weights, design.capacity) >= 10**LONGEST_CHANCE:
+        faults.append(say.too_long(design.capacity, len(frame)))
+    return faults or _size_rule_faults(ids, sizes, beside.weights, design.capacity)
 
 
 def _size_rule_faults(

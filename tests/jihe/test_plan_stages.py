@@ -7,8 +7,10 @@ import json
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
+import numpy as np
 import openpyxl
 import pytest
 from typer.testing import CliRunner
@@ -21,10 +23,12 @@ from jihe.estimates import combined_estimates
 from jihe.home import Home
 from jihe.plan_basis import Basis
 from jihe.plan_report import plan_report_html
+from jihe.plan_rows import plan_rows
 from jihe.planning import PlanChoices
 from jihe.staged_basis import Stages, basis_by
 from jihe.staged_estimates import StagedEstimates, estimates_of
 from jihe.staged_words import show_staged
+from jihe.verdict_designs import evidence_of, verdict_designs
 from sampling.design import Design
 from sampling.drawing.certificate import read_certificate
 from sampling.drawing.designs import TwoStageDesign, design_record
@@ -185,8 +189,24 @@ def _estimates_and_report(home: Path, kind: str) -> None:
         assert not any(unit in html for unit in found.plan.draws["unit_id"].to_pylist())
         assert ("weights.tsv" in html) == ("pps" in kind)
         assert ("takes.tsv" in html) == (kind != "pps")
+    (row,) = plan_rows(home)
+    units = 12 if kind == "pps" else 58
+    assert (row["unit"], row["frame_units"]) == (found.plan.draws["unit"][0].as_py(), units)
+    _two_stages_say_nothing_to_the_gate(home, kind)
     with pytest.raises(EstimateError, match="estimated alone"):
         combined_estimates(home, ["P0001", "P0002"])
+
+
+def _two_stages_say_nothing_to_the_gate(home: Path, kind: str) -> None:
+    unit = "institution" if kind == "pps" else "claim"
+    designs = verdict_designs(Home(home), unit)
+    ids = np.array(sorted(designs), dtype=np.str_)
+    judged = SimpleNamespace(
+        unit_ids=ids, labels=np.ones(len(ids)), weights=np.full(len(ids), 2.0),
+        overpaid=np.ones(len(ids)),
+    )  # fmt: skip
+    weights = evidence_of(cast(Any, judged), designs).weights
+    assert set(weights) == ({2.0} if kind == "pps" else {0.0})
 
 
 def test_an_estimate_needs_the_sealed_weights(tmp_path: Path, clock: type[_Clock]) -> None:

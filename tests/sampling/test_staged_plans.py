@@ -249,6 +249,31 @@ def test_what_cannot_be_drawn_by_size_is_refused_by_name() -> None:
         plan_by_size(frame, 2)
 
 
+def test_chances_that_are_too_long_to_read_are_refused_before_the_sealing() -> None:
+    """Weights of some 57 digits: chances of 80 draws have 4,500, which int() would not read."""
+    n, units = 80, 90
+    frame = make_frame("institution", [f"{i:02d}" for i in range(units)], ["all"] * units,
+                       [100] * units)  # fmt: skip
+    design, beside = plan_by_size(frame, n)
+    assert fit_faults(frame, design, beside) == []
+    large = Beside(weights=tuple(w * 10**49 for w in beside.weights or ()))
+    design = PpsDesign("institution", n, weights_hash(frame, large.weights or ()))
+    faults = fit_faults(frame, design, large)
+    assert [f.code for f in faults] == ["PPS_LONG"]
+    assert "80 of 90" in faults[0].en
+    assert faults[0].zh
+
+
+def test_a_frame_too_large_for_exact_sums_is_refused_before_the_sealing() -> None:
+    units, n = 200, 190
+    frame = make_frame("institution", [f"{i:03d}" for i in range(units)], ["all"] * units,
+                       [100] * units)  # fmt: skip
+    weights = (10**3999,) * units
+    design = PpsDesign("institution", n, weights_hash(frame, weights))
+    faults = fit_faults(frame, design, Beside(weights=weights))
+    assert [f.code for f in faults] == ["PPS_LARGE"]
+
+
 def test_claims_and_institutions_must_be_each_other_s(tmp_path: Path) -> None:
     frame, claims = small.institutions(strata=True), small.claims_frame()
     first = small.stratified(frame, 6)
