@@ -186,7 +186,8 @@ def _estimates_and_report(home: Path, kind: str) -> None:
         assert total in said.get()
         assert total in html
         assert "<script" not in html
-        assert not any(unit in html for unit in found.plan.draws["unit_id"].to_pylist())
+        body = html.split("</style>")[1]
+        assert not any(unit in body for unit in found.plan.draws["unit_id"].to_pylist())
         assert ("weights.tsv" in html) == ("pps" in kind)
         assert ("takes.tsv" in html) == (kind != "pps")
     (row,) = plan_rows(home)
