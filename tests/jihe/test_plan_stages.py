@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -187,7 +188,8 @@ def _estimates_and_report(home: Path, kind: str) -> None:
         assert total in html
         assert "<script" not in html
         body = html.split("</style>")[1]
-        assert not any(unit in body for unit in found.plan.draws["unit_id"].to_pylist())
+        units = found.plan.draws["unit_id"].to_pylist()
+        assert not any(re.search(rf"\b{unit}\b", body) for unit in units)
         assert ("weights.tsv" in html) == ("pps" in kind)
         assert ("takes.tsv" in html) == (kind != "pps")
     (row,) = plan_rows(home)
