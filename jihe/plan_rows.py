@@ -48,11 +48,11 @@ def _row(
     plan_id: str, sealed_at: str, settled: Mapping[str, Any], **more: object
 ) -> dict[str, object]:
     design = design_of(settled)
-    staged = isinstance(design, TwoStageDesign)
+    units = design.claims if isinstance(design, TwoStageDesign) else settled["frame"]["units"]
     return {
         "plan_id": plan_id,
         "sealed_at": sealed_at[:19] + "+00:00",
         "unit": listed_unit(design),
-        "frame_units": design.claims if staged else settled["frame"]["units"],
+        "frame_units": units,
         **more,
     }
