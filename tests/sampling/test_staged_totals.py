@@ -166,6 +166,8 @@ def test_the_random_part_alone_is_unbiased() -> None:
             found = {r["unit_id"]: CLAIMS[r["psu_id"]][int(r["unit_id"][1:])] for r in rows}
             made = staged_totals("P0001", design, 4, _table(rows), _verdicts(found))
             assert made.random is not None
+            twice = 4 / 2 * sum(sum(CLAIMS[names[k]]) for k in first)
+            assert made.random.estimate == pytest.approx(twice)
             total, count = total + made.random.estimate, count + 1
     assert len(takes) == 4
     assert total / count == pytest.approx(TRUTH_CLAIMS)
@@ -237,7 +239,7 @@ def _totals(ledger: Ledger, what: Any, plan: Any) -> StagedTotals:
     return staged_totals(plan.plan_id, what.design, 12, plan.draws, outcomes, sized)
 
 
-@pytest.mark.parametrize("silent", ["none", "one", "institution", "all but one"])
+@pytest.mark.parametrize("silent", ["none", "one", "institution", "all but one", "stratum"])
 def test_the_ledger_s_weights_give_the_same_total(
     inspected: tuple[Ledger, Any, Any], silent: str
 ) -> None:
@@ -247,7 +249,13 @@ def test_the_ledger_s_weights_give_the_same_total(
     psus = {r["psu_id"] or r["unit_id"] for r in rows}
     big = max(psus, key=lambda u: (small.CLAIMS[u], u))
     mine = [r["unit_id"] for r in rows if (r["psu_id"] or r["unit_id"]) == big]
-    missing = {"none": [], "one": mine[:1], "institution": mine, "all but one": mine[1:]}[silent]
+    small_one = [r["unit_id"] for r in rows if small.STRATA[r["psu_id"] or r["unit_id"]] == "b"]
+    kept = next(r["psu_id"] for r in rows if r["unit_id"] in small_one)
+    missing = {
+        "none": [], "one": mine[:1], "institution": mine, "all but one": mine[1:],
+        "stratum": [r["unit_id"] for r in rows if r["unit_id"] in small_one
+                    and r["psu_id"] != kept],
+    }[silent]  # fmt: skip
     amounts = _append(ledger, plan, set(missing))
     made = _totals(ledger, what, plan)
     outcomes = ledger.outcomes(plan_id=plan.plan_id).to_pylist()
@@ -262,6 +270,11 @@ def test_the_ledger_s_weights_give_the_same_total(
     assert all(n.en and n.zh for n in made.notes)
     if silent == "none" and made.by_size and made.kind == "pps":
         assert all(r["final_weight"] == pytest.approx(r["base_weight"]) for r in outcomes)
+    if silent == "stratum" and not made.by_size:
+        assert "ESTIMATE_JOINED" in codes
+        psus = {r["stratum"]: r for r in rows}
+        bases = {n: r["stratum_size"] / r["stratum_draws"] for n, r in psus.items()}
+        assert len(set(bases.values())) == 2
     if silent == "all but one" and made.kind == "two_stage":
         assert "ESTIMATE_SILENT" in codes
         (lone,) = (r for r in outcomes if r["unit_id"] == mine[0])
