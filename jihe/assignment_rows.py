@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from claims.contracts import table
 from claims.store import StoreVersion
 from jihe.assignment_settings import Settings
+from sampling.drawing.designs import listed_unit
 from sampling.faults import Fault, checked
 from sampling.inspectors.assignment_problem import AssignmentError, Inspector, Job
 from sampling.ledger import Plan
@@ -74,7 +75,7 @@ def cases_of(store: StoreVersion, plan: Plan) -> list[Case]:
         AssignmentError: with every drawn unit that the store does not know.
     """
     ids = plan.draws["unit_id"].to_pylist()
-    unit = str(plan.certificate["frame"]["unit"])
+    unit = listed_unit(plan.design)
     if unit == "institution":
         return [Case(one, institution_id=one) for one in ids]
     source = {"claim": "claims", "insured": "insured", "doctor": "doctors"}[unit]

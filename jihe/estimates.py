@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from jihe.home import Home
 from jihe.sealed_scores import frame_known
+from sampling.design import Design
 from sampling.estimation.combination import added_totals, disagreement, pooled_total
 from sampling.estimation.estimate import Estimate, EstimateError, estimate
 from sampling.estimation.intervals import Estimated
@@ -78,7 +79,7 @@ class CombinedEstimates:
 
 
 def plan_estimates(home: Path, plan_id: str) -> PlanEstimates:
-    """Estimate a plan's total and rate; raises LedgerError or EstimateError."""
+    """Estimate total and rate of a stratified plan; raises LedgerError or EstimateError."""
     place = Home(home)
     ledger = Ledger(place.ledger_url)
     try:
@@ -86,10 +87,13 @@ def plan_estimates(home: Path, plan_id: str) -> PlanEstimates:
         outcomes = ledger.outcomes(plan_id=plan_id)
     finally:
         ledger.close()
+    design = plan.design
+    if not isinstance(design, Design):
+        raise EstimateError([_alone(plan_id)])
     known = frame_known(place.plan(plan_id), plan.certificate)
-    totals = plan_totals(plan_id, plan.design, plan.draws, outcomes, known)
+    totals = plan_totals(plan_id, design, plan.draws, outcomes, known)
     try:
-        random = estimate(plan.design, plan.draws, outcomes, "random")
+        random = estimate(design, plan.draws, outcomes, "random")
     except EstimateError:
         random = None
     return PlanEstimates(plan, totals, random)
@@ -159,6 +163,14 @@ def _how(plans: Sequence[PlanEstimates]) -> How:
     shared = [(a, b, len(units[a] & units[b])) for a, b in combinations(sorted(units), 2)]
     checked([_overlap(a, b, n) for a, b, n in shared if n], CombineError)
     return "added"
+
+
+def _alone(plan_id: str) -> Fault:
+    return Fault(
+        "COMBINE_ALONE", f"Plan '{plan_id}' was drawn by size or in two stages; such a plan is "
+        "estimated alone, with --plan, and is not combined with others.",
+        f"计划“{plan_id}”按规模或分两阶段抽取，只能用 --plan 单独估计，不与其他计划合并。",
+    )  # fmt: skip
 
 
 def _no_year(year: int, years: Sequence[int]) -> Fault:

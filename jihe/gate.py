@@ -132,14 +132,18 @@ def fresh_verdicts(
     """Return how to get a unit's new verdicts; the store is opened and built only if there are any.
 
     Claims are built as of now. Persons and institutions are built as of the day on which the plan
-    that chose them had scored them.
+    that chose them had scored them. Verdicts of two stages are left out: the gate's interval takes
+    cases for drawn one by one, and they come by institutions.
     """
     # Two days: whatever the zone, no verdict known by now is left out.
     known_before = (now or datetime.now(UTC)).date() + timedelta(days=2)
 
     def found(known_from: date) -> list[JudgedUnits]:
         designs = verdict_designs(home, unit, known_before).values()
-        plans = {d.plan_id for d in designs if d.plan_id and d.first_day >= known_from}
+        plans = {
+            d.plan_id for d in designs
+            if d.plan_id and not d.clustered and d.first_day >= known_from
+        }  # fmt: skip
         parts = []
         for day, of_day in sorted(_days(home, unit, plans, known_before).items()):
             made = build(store(), day, None, read_book(home.parameters))

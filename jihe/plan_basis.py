@@ -8,13 +8,15 @@ records of its units by the same model on the same version of the store. No seed
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -29,9 +31,11 @@ from jihe.home import Home
 from jihe.planning import PlanChoices, design_for
 from jihe.scores import ScoredUnit, applicable_model, score_unit
 from jihe.units import unit_facts
-from sampling.design import Design, DesignError, design_faults
-from sampling.drawing.certificate import SCORE_KEYS, design_of
+from sampling.design import DesignError
+from sampling.drawing.beside import NOTHING, Beside, read_beside
+from sampling.drawing.certificate import SCORE_KEYS
 from sampling.drawing.certificate_form import design_form_faults
+from sampling.drawing.designs import AnyDesign, design_of, listed_unit, own_faults
 from sampling.faults import Fault, checked
 from sampling.frame import Frame, read_frame
 from serving.distributions import measure, peer_group
@@ -50,19 +54,21 @@ class Basis:
     """A frame and what is to be drawn from it, with what the lists will say of its units."""
 
     frame: Frame
-    design: Design
+    design: AnyDesign
     score_version: Mapping[str, str | date]
     scores: pa.Table | None = None
     facts: pa.Table | None = None
     store_version: str = ""
+    beside: Beside = NOTHING
 
     def write(self, folder: Path) -> None:
-        """Write scores, facts and their origin beside the seal, where there are any."""
+        """Write what the design rests on; scores, facts and their origin, where there are any."""
+        self.beside.write(self.frame, folder)
         if self.scores is None or self.facts is None:
             return
         pq.write_table(self.scores, folder / SCORES_FILE, compression="zstd")
         pq.write_table(self.facts, folder / FACTS_FILE, compression="zstd")
-        origin = {"store_version": self.store_version, "unit": self.frame.unit}
+        origin = {"store_version": self.store_version, "unit": listed_unit(self.design)}
         (folder / BASIS_FILE).write_text(json.dumps(origin) + "\n", encoding="utf-8")
 
 
@@ -71,37 +77,55 @@ def basis_of_home(
     progress: Progress | None = None,
 ) -> Basis:  # fmt: skip
     """Score the units of the store in force and design a plan over them."""
-    store = open_store(home.root)
-    day = as_of or default_as_of(store).day
-    made = build(store, day, progress, read_book(home.parameters))
-    try:
-        matrix = made.matrix(unit)
-        folder, unfit = applicable_model(matrix, home, Tracker(home.registry))
-        scored = score_unit(made, matrix, folder, unfit=unfit)
+    with built(home, as_of, progress) as made:
+        scored = score_of(home, made, unit)
         facts = unit_facts(made, unit)
-        start = cut(frame_from, made.zone) if frame_from else None
-        chosen = np.ones(facts.num_rows, dtype=np.bool_)
-        if start is not None:
-            chosen = np.asarray(facts["known_us"].to_numpy() >= start)
+        chosen = known_from(made, facts, frame_from)
         designed = design_for(scored, facts, chosen, choices)
         kept = pa.array(np.flatnonzero(chosen))
         return Basis(
             designed.frame, designed.design, designed.score_version, scored.table.take(kept),
-            facts.take(kept), store.version,
+            facts.take(kept), made.store.version,
         )  # fmt: skip
+
+
+@contextmanager
+def built(home: Home, as_of: date | None, progress: Progress | None) -> Iterator[Build]:
+    """Yield the features of the store in force."""
+    store = open_store(home.root)
+    day = as_of or default_as_of(store).day
+    made = build(store, day, progress, read_book(home.parameters))
+    try:
+        yield made
     finally:
         made.con.close()
 
 
-def basis_of_files(frame_path: Path, design_path: Path) -> Basis:
+def score_of(home: Home, made: Build, unit: str) -> ScoredUnit:
+    """Return the scores of every unit of a kind by the model that applies."""
+    matrix = made.matrix(unit)
+    folder, unfit = applicable_model(matrix, home, Tracker(home.registry))
+    return score_unit(made, matrix, folder, unfit=unfit)
+
+
+def known_from(made: Build, facts: pa.Table, frame_from: date | None) -> npt.NDArray[np.bool_]:
+    """Return which units became known from a local day on; all without one."""
+    if frame_from is None:
+        return np.ones(facts.num_rows, dtype=np.bool_)
+    return np.asarray(facts["known_us"].to_numpy() >= cut(frame_from, made.zone))
+
+
+def basis_of_files(frame_path: Path, design_path: Path, beside_path: Path | None = None) -> Basis:
     """Take a frame and a design as they stand in files.
 
     Args:
         frame_path: ``frame.tsv``.
         design_path: JSON object with ``design`` and ``scores`` as in a certificate.
+        beside_path: folder of the files on which a design by size or in two stages rests; that of
+            the frame if absent.
 
     Raises:
-        FrameError, DesignError: where a file is not as docs/sampling-spec.md says.
+        FrameError, DesignError, BesideError: where a file is not as docs/sampling-spec.md says.
     """
     frame = read_frame(frame_path)
     try:
@@ -111,8 +135,9 @@ def basis_of_files(frame_path: Path, design_path: Path) -> Basis:
     except (KeyError, TypeError, RecursionError, json.JSONDecodeError, UnicodeDecodeError):
         raise DesignError([_no_design(design_path.name)]) from None
     made = design_of({"frame": {"unit": frame.unit}, "design": design})
-    checked(design_faults(made), DesignError)
-    return Basis(frame, made, scores)
+    checked(own_faults(made), DesignError)
+    beside = read_beside(made, beside_path or frame_path.parent, frame)
+    return Basis(frame, made, scores, beside=beside)
 
 
 def reasons_of(home: Home, folder: Path, drawn: Sequence[str]) -> list[Record]:

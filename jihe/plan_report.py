@@ -20,6 +20,8 @@ from claims.contracts import Lang
 from jihe.estimates import PlanEstimates
 from jihe.plan_report_view import view
 from jihe.plan_report_words import say
+from jihe.staged_estimates import StagedEstimates
+from jihe.staged_report_view import staged_view
 
 _HERE = Path(__file__).parent
 POLICY = "default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'"
@@ -34,17 +36,23 @@ def _templates() -> Environment:
     )  # fmt: skip
 
 
-def plan_report_html(found: PlanEstimates, currency: str, lang: Lang) -> str:
+def plan_report_html(found: PlanEstimates | StagedEstimates, currency: str, lang: Lang) -> str:
     """Return the page."""
     style = (_HERE / "static" / "plan_report.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return _templates().get_template("plan_report.html").render(
-        view(found, currency, lang), t=partial(_text, lang), lang=lang,
+    if isinstance(found, StagedEstimates):
+        name, page = "staged_report.html", staged_view(found, currency, lang)
+    else:
+        name, page = "plan_report.html", view(found, currency, lang)
+    return _templates().get_template(name).render(
+        page, t=partial(_text, lang), lang=lang,
         policy=POLICY.format(style=digest), style=Markup(style),  # noqa: S704  our own file
     )  # fmt: skip
 
 
-def write_plan_report(found: PlanEstimates, path: Path, currency: str, lang: Lang) -> None:
+def write_plan_report(
+    found: PlanEstimates | StagedEstimates, path: Path, currency: str, lang: Lang
+) -> None:
     """Write the page; it appears whole or not at all."""
     html = plan_report_html(found, currency, lang)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -5,21 +5,19 @@ In: the estimates of a plan. Out: one dictionary for the template.
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections.abc import Mapping
 from typing import Any
 
 from claims.contracts import Lang
 from jihe import console
 from jihe.estimate_words import METHODS, class_name, interval_text, method_name
 from jihe.estimates import PlanEstimates
-from jihe.plan_report_words import disposition_name, say, stratum_name
-from sampling.drawing.certificate import certificate_bytes, verify
+from jihe.plan_report_seal import disposition_rows, seal_facts
+from jihe.plan_report_words import say, stratum_name
+from sampling.design import Design
 from sampling.estimation.intervals import Quantity
 from sampling.estimation.plan_totals import PlanTotals, bootstrap_seed
 from sampling.estimation.verdict_sample import StratumReturn
-from sampling.outcome_rows import DISPOSITIONS
 
 Record = dict[str, Any]
 _WIDTH = 640
@@ -32,7 +30,7 @@ def view(found: PlanEstimates, currency: str, lang: Lang) -> Record:
     return {
         "plan_id": found.plan_id, "unit": say(f"unit_{kind}", lang),
         "noun": say(f"noun_{kind}", lang), "units": _count(certificate["frame"]["units"]),
-        "design": _design(found, lang), "seal": _seal(found, lang),
+        "design": _design(found, lang), "seal": seal_facts(found.plan, lang),
         "returned": _returned(found, lang), "headline": _headline(totals, currency, lang),
         "chart": _chart(totals, currency, lang), "methods": _methods(totals, currency, lang),
         "formulas": _formulas(totals, currency, lang), "cells": _cells(totals, currency, lang),
@@ -52,6 +50,7 @@ def view(found: PlanEstimates, currency: str, lang: Lang) -> Record:
 
 def _design(found: PlanEstimates, lang: Lang) -> Record:
     design = found.plan.design
+    assert isinstance(design, Design)  # noqa: S101 - others have a page of their own
     rows = [
         {
             "name": stratum_name(s.name, lang), "code": s.name, "N": _count(s.units),
@@ -68,30 +67,9 @@ def _design(found: PlanEstimates, lang: Lang) -> Record:
     }  # fmt: skip
 
 
-def _seal(found: PlanEstimates, lang: Lang) -> Record:
-    c = found.plan.certificate
-    scores: Mapping[str, str] = c["scores"]
-    return {
-        "sealed_at": c["seal"]["sealed_at"].replace("T", " ").split(".")[0] + " UTC",
-        "drawn_on": found.plan.drawn_on.isoformat(), "mode": say(f"mode_{c['seal']['mode']}", lang)
-        if c["seal"]["mode"] == "single_person" else c["seal"]["mode"],
-        "note": c["seal"]["note"].get(lang, ""), "frame": c["frame"]["sha256"],
-        "list": c["list"]["sha256"], "seed": c["seed"],
-        "seed_hash": hashlib.sha256(bytes.fromhex(c["seed"])).hexdigest(),
-        "certificate": hashlib.sha256(certificate_bytes(c)).hexdigest(),
-        "key": c["public_key"], "signed": verify(c), "as_of": scores["as_of_date"],
-        "model": scores["model_version"], "rules": scores["rules_version"],
-        "catalogue": scores["catalogue_version"],
-    }  # fmt: skip
-
-
 def _returned(found: PlanEstimates, lang: Lang) -> Record:
     basis, given = found.totals.basis, found.totals.verdicts.dispositions
-    rows = [
-        {"name": disposition_name(name, lang), "count": _count(given[name]),
-         "final": value.label is not None}
-        for name, value in DISPOSITIONS.items() if given.get(name)
-    ]  # fmt: skip
+    rows = disposition_rows(given, lang)
     waiting = basis.drawn - sum(given.values())
     return {
         "rows": rows, "waiting": _count(waiting) if waiting else "", "drawn": _count(basis.drawn),

@@ -8,6 +8,7 @@ from typing import Any
 
 from claims.contracts import Lang
 from jihe.home import Home
+from sampling.drawing.designs import TwoStageDesign, design_of, listed_unit
 from sampling.ledger import Ledger
 from sampling.seal_store import seal_ids, sealed_plan
 
@@ -46,10 +47,12 @@ def plan_rows(root: Path, lang: Lang = "en") -> list[dict[str, object]]:
 def _row(
     plan_id: str, sealed_at: str, settled: Mapping[str, Any], **more: object
 ) -> dict[str, object]:
+    design = design_of(settled)
+    units = design.claims if isinstance(design, TwoStageDesign) else settled["frame"]["units"]
     return {
         "plan_id": plan_id,
         "sealed_at": sealed_at[:19] + "+00:00",
-        "unit": settled["frame"]["unit"],
-        "frame_units": settled["frame"]["units"],
+        "unit": listed_unit(design),
+        "frame_units": units,
         **more,
     }

@@ -1,9 +1,10 @@
 """A committee's plan from sealing to draw, with its files.
 
 In: a home, and one step of the protocol (`sampling.committee`). Out: the plan, and its folder
-``plans/P…``: at the sealing the frame, the sealed record and the public version, at the draw the
-list, the certificate and the planner's and inspectors' lists. As with ``jihe run`` the files are
-written before the ledger commits, so that what the ledger knows has its files.
+``plans/P…``: at the sealing the frame with what lies beside it, the sealed record and the public
+version, at the draw the list, the certificate and the planner's and inspectors' lists. As with
+``jihe run`` the files are written before the ledger commits, so that what the ledger knows has its
+files.
 """
 
 from __future__ import annotations
@@ -26,10 +27,13 @@ from jihe.outputs import plan_folder, recover, show_newest
 from jihe.plan_basis import FACTS_FILE, SCORES_FILE, Basis, reasons_by_unit, reasons_of
 from jihe.planning import Sealed, write_lists
 from sampling.committee import draw_plan, reveal_part, seal_plan, void_plan
-from sampling.drawing.certificate import CERTIFICATE_FILE, certificate_bytes, design_of, sign
-from sampling.drawing.draw import DRAW_FILE, draw, write_draw
+from sampling.drawing.beside import read_beside
+from sampling.drawing.certificate import CERTIFICATE_FILE, certificate_bytes, sign
+from sampling.drawing.designs import design_of
+from sampling.drawing.draw import DRAW_FILE, write_draw
 from sampling.drawing.seal import Contributor, PublicNumber, day_begins, derive_seed
 from sampling.drawing.signing import load_or_create_signing_key, public_hex
+from sampling.drawing.staged_draw import draw_by
 from sampling.faults import SamplingError
 from sampling.frame import FRAME_FILE, read_frame, write_frame
 from sampling.ledger import Ledger, Plan
@@ -76,7 +80,7 @@ def seal(
         return seal_plan(
             ledger, basis.frame, basis.design, contributors, number,
             score_version=basis.score_version, public_key=public_hex(key), sealed_at=now,
-            actor=ACTOR, before_commit=files,
+            actor=ACTOR, beside=basis.beside, before_commit=files,
         )  # fmt: skip
     finally:
         ledger.close()
@@ -110,6 +114,7 @@ def draw_sealed(home: Home, plan_id: str, value: str, now: datetime, lang: Lang)
         with writing(ledger.engine):  # nobody else is between files and commit
             recover(home, known_plans(ledger), ledger.plan_ids())
         frame = read_frame(source / FRAME_FILE)
+        beside = read_beside(design_of(sealed.record), source, frame)
         # What is dear is computed before the ledger's lock is held, from a preview of the draw.
         begun = now >= day_begins(date.fromisoformat(sealed.day))
         open_ = begun and sealed.state == "revealed"
@@ -121,14 +126,16 @@ def draw_sealed(home: Home, plan_id: str, value: str, now: datetime, lang: Lang)
             recover(home, known_plans(ledger), ledger.plan_ids())
             with plan_folder(home, plan_id) as folder:
                 write_frame(frame, folder / FRAME_FILE)
+                beside.write(frame, folder)
                 write_draw(plan.draws, folder / DRAW_FILE)
                 (folder / CERTIFICATE_FILE).write_bytes(certificate_bytes(plan.certificate))
                 (folder / PUBLIC_FILE).write_bytes(public_bytes(public_of_plan(plan, key)))
                 _write_lists(Sealed(plan, frame, source), source, records, folder, lang)
 
         plan = draw_plan(
-            ledger, plan_id, frame, value, key, now=now, actor=ACTOR, before_commit=files
-        )
+            ledger, plan_id, frame, value, key, now=now, actor=ACTOR, beside=beside,
+            before_commit=files,
+        )  # fmt: skip
         show_newest(home, ledger.plan_ids)
         return plan
 
@@ -171,7 +178,9 @@ def _explained(home: Home, source: Path, sealed: SealedPlan, value: str) -> list
     try:
         seed = derive_seed([sealed.parts[name].part for name in sealed.contributors], value)
         frame = read_frame(source / FRAME_FILE)
-        preview = draw(frame, design_of(sealed.record), seed, sealed.plan_id)
+        design = design_of(sealed.record)
+        beside = read_beside(design, source, frame)
+        preview = draw_by(frame, design, beside, seed, sealed.plan_id)
     except SamplingError:
         return []  # the draw itself says what is wrong
     return list(reasons_of(home, source, preview["unit_id"].to_pylist()))

@@ -22,6 +22,7 @@ from jihe.labelled import dataset_labels, verdict_labels
 from jihe.scores import misfit
 from jihe.subgroup_facts import attributes
 from jihe.verdict_designs import VerdictDesign, evidence_of, verdict_designs
+from sampling.drawing.designs import listed_unit
 from sampling.ledger import Ledger
 from training import apply, plots
 from training.config import ExperimentConfig
@@ -225,6 +226,6 @@ def training_as_of(home: Home, unit: str, cut_date: date) -> date:
     days = [
         date.fromisoformat(plan.certificate["scores"]["as_of_date"])
         for plan in plans
-        if plan.plan_id in judged and plan.certificate["frame"]["unit"] == unit
+        if plan.plan_id in judged and listed_unit(plan.design) == unit
     ]
     return max(days, default=cut_date)

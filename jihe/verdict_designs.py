@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from jihe.home import Home
+from sampling.drawing.designs import TwoStageDesign
 from sampling.ledger import LOCAL_ZONE, Ledger, Plan
 from sampling.outcome_rows import has_label
 from training.evaluate import Judged
@@ -26,13 +27,15 @@ RANDOM = "random"
 class VerdictDesign:
     """What chose a unit's latest case, and the local day of that case's first final verdict.
 
-    Plan and stratum are empty where no plan chose the case.
+    Plan and stratum are empty where no plan chose the case. ``clustered`` says that the case was
+    drawn within a drawn institution, with others of it.
     """
 
     first_day: date
     channel: str
     plan_id: str
     stratum: str
+    clustered: bool = False
 
 
 #: What stands for a verdict that came with a dataset.
@@ -51,6 +54,7 @@ def verdict_designs(
     finally:
         ledger.close()
     strata = {case: name for plan in plans for case, name in _strata(plan).items()}
+    clustered = {plan.plan_id for plan in plans if isinstance(plan.design, TwoStageDesign)}
     first_days = _first_days(history)
     latest: dict[str, Mapping[str, Any]] = {}
     for row in sorted(current, key=lambda r: (r["known_at"], r["case"])):
@@ -62,18 +66,24 @@ def verdict_designs(
             row["channel"],
             row["plan_id"] or "",
             strata.get(row["case"], ""),
+            row["plan_id"] in clustered,
         )
         for unit_id, row in latest.items()
     }
 
 
 def evidence_of(judged: Judged, designs: Mapping[str, VerdictDesign]) -> Evidence:
-    """Return judged rows with the design behind each, as training.gate takes them."""
+    """Return judged rows with the design behind each, as training.gate takes them.
+
+    The gate's variance takes cases of a stratum for drawn one by one. Those of two stages come by
+    institutions, so that its interval would be too short: they get no weight there.
+    """
     rows = [designs.get(str(unit_id), NO_DESIGN) for unit_id in judged.unit_ids]
+    alone = np.array([not row.clustered for row in rows], dtype=np.bool_)
     return Evidence(
         judged.unit_ids,
         judged.labels,
-        judged.weights,
+        np.where(alone, judged.weights, 0.0),
         judged.overpaid,
         np.array([row.plan_id for row in rows], dtype=np.str_),
         np.array([row.stratum for row in rows], dtype=np.str_),

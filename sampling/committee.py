@@ -19,11 +19,13 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sampling import store, trail
-from sampling.design import Design
 from sampling.drawing import seal_faults as say
+from sampling.drawing.beside import NOTHING, Beside
 from sampling.drawing.cases import number_cases
-from sampling.drawing.certificate import design_of, make_certificate, settled_record, sign, utc_text
-from sampling.drawing.draw import DrawError, draw, match_faults
+from sampling.drawing.certificate import make_certificate, settled_record, sign, utc_text
+from sampling.drawing.designs import AnyDesign, design_of
+from sampling.drawing.draw import DrawError
+from sampling.drawing.fit import all_faults
 from sampling.drawing.seal import (
     Contributor,
     PublicNumber,
@@ -35,6 +37,7 @@ from sampling.drawing.seal import (
     record_sha256,
     value_faults,
 )
+from sampling.drawing.staged_draw import draw_by
 from sampling.faults import Fault, checked
 from sampling.frame import Frame, frame_hash
 from sampling.ledger import Ledger, Plan, read_plan
@@ -51,21 +54,22 @@ from sampling.seal_store import (
 
 
 def seal_plan(
-    ledger: Ledger, frame: Frame, design: Design, contributors: Sequence[Contributor],
+    ledger: Ledger, frame: Frame, design: AnyDesign, contributors: Sequence[Contributor],
     number: PublicNumber, *, score_version: Mapping[str, str | date], public_key: str,
-    sealed_at: datetime, actor: str,
+    sealed_at: datetime, actor: str, beside: Beside = NOTHING,
     before_commit: Callable[[SealedPlan], None] | None = None,
 ) -> SealedPlan:  # fmt: skip
     """Seal a plan under the next number; nothing is drawn.
 
+    ``beside`` is what a design by size or in two stages rests on beside the frame.
     ``before_commit`` is given the plan before it is stored; where it raises, nothing is.
 
     Raises:
         SealError: if the protocol is not kept, or a commitment was sealed in any plan before.
-        DrawError: if the design was not made for the frame.
+        DrawError: if the design was not made for the frame, or breaks a rule.
     """
     settled = settled_record(frame, design, score_version, public_key)
-    checked(match_faults(frame, design), DrawError)
+    checked(all_faults(frame, design, beside), DrawError)
     with store.writing(ledger.engine) as connection:
         checked(used_before(connection, contributors), SealError)
         plan_no = next_number(connection)
@@ -109,7 +113,8 @@ def reveal_part(
 
 def draw_plan(
     ledger: Ledger, plan_id: str, frame: Frame, value: str, key: Ed25519PrivateKey, *,
-    now: datetime, actor: str, before_commit: Callable[[Plan], None] | None = None,
+    now: datetime, actor: str, beside: Beside = NOTHING,
+    before_commit: Callable[[Plan], None] | None = None,
 ) -> Plan:  # fmt: skip
     """Derive the seed and draw, once.
 
@@ -135,7 +140,7 @@ def draw_plan(
         else:
             checked(_draw_faults(sealed, frame, value, now), SealError)
             checked(tampered(connection, sealed), SealError)
-            plan = _draw(connection, sealed, frame, value, key, now, actor)
+            plan = _draw(connection, sealed, frame, beside, value, key, now, actor)
         if plan and before_commit:
             before_commit(plan)
     checked(_voided(sealed), SealError)
@@ -161,13 +166,13 @@ def void_plan(
 
 
 def _draw(
-    connection: sa.Connection, sealed: SealedPlan, frame: Frame, value: str,
+    connection: sa.Connection, sealed: SealedPlan, frame: Frame, beside: Beside, value: str,
     key: Ed25519PrivateKey, now: datetime, actor: str,
 ) -> Plan:  # fmt: skip
     record = sealed.record
     seed = derive_seed([sealed.parts[name].part for name in sealed.contributors], value)
     design = design_of(record)
-    drawn = draw(frame, design, seed, sealed.plan_id)
+    drawn = draw_by(frame, design, beside, seed, sealed.plan_id)
     sealed_at = datetime.fromisoformat(record["sealed_at"])
     certificate = sign(make_certificate(
         frame, design, seed, drawn, plan_id=sealed.plan_id, score_version=record["scores"],

@@ -24,12 +24,12 @@ from sampling import store, trail
 from sampling.design import Design
 from sampling.drawing.cases import number_cases
 from sampling.drawing.certificate import (
-    design_of,
     make_certificate,
     parse_certificate,
     sign,
     utc_text,
 )
+from sampling.drawing.designs import AnyDesign, design_of
 from sampling.drawing.draw import draw
 from sampling.drawing.signing import public_hex
 from sampling.faults import Fault, SamplingError, checked
@@ -42,7 +42,7 @@ from sampling.outcome_rows import (
     outcomes_table,
     sort_outcomes,
 )
-from sampling.plan_store import certified, design_hash, insert_plan, next_number
+from sampling.plan_store import CHANCES, certified, design_hash, insert_plan, next_number
 
 DEFAULT_URL = "sqlite:///jihe.db"
 LOCAL_ZONE = ZoneInfo("Asia/Shanghai")
@@ -68,8 +68,8 @@ class Plan:
     created: bool = False
 
     @property
-    def design(self) -> Design:
-        """The integers of the draw."""
+    def design(self) -> AnyDesign:
+        """The design of the draw."""
         return design_of(self.certificate)
 
     @property
@@ -204,8 +204,9 @@ class Ledger:
             strata = [dict(r) for r in connection.execute(sa.select(store.strata)).mappings()]
             case_strata = sa.select(store.draws.c.case, store.draws.c.stratum)
             of_case = {r.case: r.stratum for r in connection.execute(case_strata)}
+            stages = [dict(r) for r in connection.execute(sa.select(store.chances)).mappings()]
         current = current_rows(rows)
-        return outcomes_table(rows if history else current, current, strata, of_case)
+        return outcomes_table(rows if history else current, current, strata, of_case, stages)
 
     def head(self) -> trail.Head:
         """Return the head of the trail, to be anchored outside the database."""
@@ -236,8 +237,11 @@ def read_plan(connection: sa.Connection, plan_id: str) -> Plan:
     if row is None:
         have = connection.scalars(sa.select(store.plans.c.plan_id)).all()
         raise LedgerError([say.no_plan(plan_id, have)])
-    joined = store.draws.join(store.strata)
-    wanted = [*store.draws.c, store.strata.c.stratum_size, store.strata.c.stratum_draws]
+    joined = store.draws.join(store.strata).join(
+        store.chances, store.draws.c.case == store.chances.c.case, isouter=True
+    )
+    wanted = [*store.draws.c, store.strata.c.stratum_size, store.strata.c.stratum_draws,
+              *(store.chances.c[name] for name in CHANCES)]  # fmt: skip
     query = sa.select(*wanted).select_from(joined).where(store.draws.c.plan_id == plan_id)
     rows = [dict(r) for r in connection.execute(query).mappings()]
     rows.sort(key=lambda r: r["unit_id"].encode())

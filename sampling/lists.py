@@ -100,6 +100,7 @@ def write_planner_lists(
     columns, rows = _joined(draws, cases, extra)
     csv_path, xlsx_path = folder / LIST_CSV, folder / LIST_XLSX
     csv_path.write_bytes(_csv_bytes(columns, rows))
+    columns, rows = _for_people(columns, rows)
     by_anomaly = pc.any(pc.equal(extra["rank_by"], "anomaly_score")).as_py()
     notes = [*_NOTES[lang], *([_BY_ANOMALY[lang]] if by_anomaly else [])]
     _write_xlsx("list" if lang == "en" else "名单", columns, rows, notes, xlsx_path, lang, drawn_on)
@@ -162,8 +163,10 @@ def _joined(
     taken = {c.name for c in VERDICT_COLUMNS}
     faults = [_taken(n) for n in extra.column_names if n in taken]
     checked(faults, ListError)
+    empty = {n for n in draws.column_names if draws[n].null_count == draws.num_rows}
     more = [_RANK_BY if c.name == "rank_by" else c for c in describe(extra) if c.name not in own]
-    columns = [CASE, *_DRAW_COLUMNS, *more, *VERDICT_COLUMNS]
+    drawn = [c for c in _DRAW_COLUMNS if c.name not in empty]
+    columns = [CASE, *drawn, *more, *VERDICT_COLUMNS]
     source = {c.name: extra[c.name].to_pylist() for c in more}
     source |= {n: draws[n].to_pylist() for n in draws.column_names}
     source |= {"case": list(cases), "size": draws["size_minor"].to_pylist()}
@@ -190,6 +193,14 @@ def _rows_of(draws: pa.Table, given: Any, name: str) -> pa.Table:
     faults += [_row_fault(name, u, "has no row", "没有行") for u in drawn if u not in place]
     checked(faults, ListError)
     return given.take(pa.array([place[u] for u in drawn], pa.int64()))
+
+
+def _for_people(
+    columns: Sequence[ListColumn], rows: Sequence[Sequence[Any]]
+) -> tuple[list[ListColumn], list[list[Any]]]:
+    """Leave out the exact chances by size: whole numbers of hundreds of digits."""
+    kept = [i for i, c in enumerate(columns) if not c.name.startswith("chance_")]
+    return [columns[i] for i in kept], [[row[i] for i in kept] for row in rows]
 
 
 def _with_rank_by(rows: pa.Table) -> pa.Table:

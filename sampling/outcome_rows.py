@@ -15,6 +15,8 @@ from typing import Any
 import pyarrow as pa
 
 from claims.contracts import table
+from sampling.chances import inclusion
+from sampling.staged_weights import StagedCase, staged_final_weights
 from sampling.weights import Response, final_weights
 
 DISPOSITIONS = table("outcomes").columns["disposition"].values
@@ -83,7 +85,7 @@ def current_rows(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 def draws_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     """Return a plan's drawn list as its contract says."""
     contract = table("draws")
-    full = [{**r, "inclusion_prob": r["stratum_draws"] / r["stratum_size"]} for r in rows]
+    full = [{**r, **inclusion(r)} for r in rows]
     arrays = {
         name: pa.array([r[name] for r in full], column.arrow)
         for name, column in contract.columns.items()
@@ -94,19 +96,28 @@ def draws_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
 def outcomes_table(
     rows: Sequence[Mapping[str, Any]], current: Sequence[Mapping[str, Any]],
     strata: Sequence[Mapping[str, Any]], stratum_of: Mapping[str, str],
+    stages: Sequence[Mapping[str, Any]] = (),
 ) -> pa.Table:  # fmt: skip
     """Return ``rows`` as the ``outcomes`` contract says.
+
+    ``stages`` holds the chances of cases that were drawn by size or in two stages.
 
     The final weight stands only on current rows with a final verdict: an open case, or a verdict
     that was replaced, stands for nobody.
     """
     probs = {(s["plan_id"], s["stratum"]): s["stratum_draws"] / s["stratum_size"] for s in strata}
     weights = _weights(current, strata, stratum_of)
+    staged = {s["case"]: s for s in stages}
+    staged_weights = _staged_weights(current, strata, stratum_of, stages)
     standing = {id(row) for row in current}
     full = []
     for row in rows:
         key = (row["plan_id"], stratum_of.get(row["case"], ""))
         prob = probs.get(key) if row["plan_id"] is not None else None
+        weight = weights.get(key)
+        if row["case"] in staged:
+            prob = inclusion(staged[row["case"]])["inclusion_prob"]
+            weight = staged_weights.get(row["case"])
         final = id(row) in standing and has_label(row["disposition"])
         full.append({
             **row,
@@ -114,7 +125,7 @@ def outcomes_table(
             "known_at": datetime.fromisoformat(row["known_at"]),
             "inclusion_prob": prob,
             "base_weight": None if prob is None else 1 / prob,
-            "final_weight": weights.get(key) if final and prob is not None else None,
+            "final_weight": weight if final and prob is not None else None,
         })  # fmt: skip
     contract = table("outcomes")
     arrays = {
@@ -122,6 +133,25 @@ def outcomes_table(
         for name, column in contract.columns.items()
     }
     return contract.conform(pa.table(arrays))
+
+
+def _staged_weights(
+    current: Sequence[Mapping[str, Any]], strata: Sequence[Mapping[str, Any]],
+    stratum_of: Mapping[str, str], stages: Sequence[Mapping[str, Any]],
+) -> dict[str, float]:  # fmt: skip
+    """Return the final weight by case of plans by size or in two stages."""
+    answered = {row["case"] for row in current if has_label(row["disposition"])}
+    by_plan: dict[str, list[StagedCase]] = {}
+    for s in stages:
+        row = {**s, "stratum": stratum_of[s["case"]]}
+        one = StagedCase.of(s["case"], row, answered=s["case"] in answered)
+        by_plan.setdefault(s["plan_id"], []).append(one)
+    found: dict[str, float] = {}
+    for plan_id, cases in by_plan.items():
+        sizes = {s["stratum"]: (s["stratum_size"], s["stratum_draws"])
+                 for s in strata if s["plan_id"] == plan_id}  # fmt: skip
+        found |= {c: float(w) for c, w in staged_final_weights(cases, sizes).items()}
+    return found
 
 
 def _weights(

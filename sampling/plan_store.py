@@ -15,8 +15,9 @@ import rfc8785
 import sqlalchemy as sa
 
 from sampling import store
-from sampling.design import Design
+from sampling.design import Design, Stratum
 from sampling.drawing.certificate import certificate_bytes
+from sampling.drawing.designs import AnyDesign, TwoStageDesign, design_record
 
 
 def next_number(connection: sa.Connection) -> int:
@@ -27,7 +28,7 @@ def next_number(connection: sa.Connection) -> int:
 
 def insert_plan(
     connection: sa.Connection, number: int, hashes: Mapping[str, str],
-    certificate: Mapping[str, Any], design: Design, drawn: pa.Table, cases: Sequence[str],
+    certificate: Mapping[str, Any], design: AnyDesign, drawn: pa.Table, cases: Sequence[str],
 ) -> None:  # fmt: skip
     """Insert a drawn plan with its strata and its list."""
     plan_id = certificate["plan_id"]
@@ -38,17 +39,42 @@ def insert_plan(
     connection.execute(sa.insert(store.strata), [
         {"plan_id": plan_id, "stratum": s.name, "stratum_size": s.units,
          "stratum_draws": s.draws, "floor": s.floor, "take_all": s.take_all}
-        for s in design.strata
+        for s in strata_of(design, certificate, drawn)
     ])  # fmt: skip
     columns = ["plan_id", "unit", "unit_id", "stratum", "tag", "random_number", "size_minor"]
     connection.execute(sa.insert(store.draws), [
         {**row, "case": case}
         for row, case in zip(drawn.select(columns).to_pylist(), cases, strict=True)
     ])  # fmt: skip
+    if drawn["chance_numerator"].null_count == 0:
+        connection.execute(sa.insert(store.chances), [
+            {**row, "plan_id": plan_id, "case": case}
+            for row, case in zip(drawn.select(CHANCES).to_pylist(), cases, strict=True)
+        ])  # fmt: skip
 
 
-def design_hash(design: Design) -> str:
+CHANCES = ["chance_numerator", "chance_denominator", "psu_id", "psu_size", "psu_draws"]
+"""Columns of a drawn list that only designs by size and in two stages fill."""
+
+
+def strata_of(
+    design: AnyDesign, certificate: Mapping[str, Any], drawn: pa.Table
+) -> Sequence[Stratum]:
+    """Return the strata of the first, or only, stage; by size the whole frame is one."""
+    first = design.first if isinstance(design, TwoStageDesign) else design
+    if isinstance(first, Design):
+        return first.strata
+    units = drawn["psu_id" if isinstance(design, TwoStageDesign) else "unit_id"].to_pylist()
+    by_chance = {u for u, t in zip(units, drawn["tag"].to_pylist(), strict=True) if t == "random"}
+    name = drawn["stratum"][0].as_py()
+    return (Stratum(name, certificate["frame"]["units"], first.capacity, len(by_chance), False),)
+
+
+def design_hash(design: AnyDesign) -> str:
     """Return the SHA-256 of a design: two draws of one seed must have the same."""
+    if not isinstance(design, Design):
+        written: dict[str, Any] = {"unit": design.unit, "design": design_record(design)}
+        return hashlib.sha256(rfc8785.dumps(written)).hexdigest()
     record: dict[str, Any] = {
         "unit": design.unit, "capacity": design.capacity,
         "shares": [str(design.random_share), str(design.take_all_share)],

@@ -16,8 +16,9 @@ from typing import Any
 import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sampling.drawing.certificate import certificate_bytes, sign, verify
-from sampling.drawing.certificate_form import COMMITTEE_VERSION, NUMBER_FIELDS, plan_number
+from sampling.drawing.certificate import by_committee, certificate_bytes, sign, verify
+from sampling.drawing.certificate_form import NUMBER_FIELDS, plan_number
+from sampling.drawing.designs import PPS, TWO_STAGE
 from sampling.drawing.field_forms import Check, count, hex_digits, moment, plain_text, record_faults
 from sampling.drawing.seal import record_sha256, sealed_in
 from sampling.faults import Fault, SamplingError, checked
@@ -27,7 +28,9 @@ from sampling.seal_store import SealedPlan
 from sampling.trail import Head
 
 PUBLIC_FILE = "public.json"
-PUBLIC_VERSION = "jihe-public-1"
+PUBLIC_VERSION, KIND_PUBLIC_VERSION = "jihe-public-1", "jihe-public-2"
+"""The second is that of designs by size or in two stages."""
+
 STATES = ("sealed", "revealed", "drawn", "void")
 
 
@@ -36,7 +39,7 @@ def _hashes(value: Any) -> bool:
 
 
 _FIELDS: Mapping[str, Check] = {
-    "version": lambda v: v == PUBLIC_VERSION,
+    "version": lambda v: v in (PUBLIC_VERSION, KIND_PUBLIC_VERSION),
     "plan_id": plan_number,
     "mode": lambda v: v in ("committee", "single_person"),
     "state": lambda v: v in STATES,
@@ -46,14 +49,14 @@ _FIELDS: Mapping[str, Check] = {
     "frame.units": count,
     "frame.sha256": hex_digits(64),
     "counts.capacity": count,
-    "counts.random": count,
-    "counts.strata": count,
     "trail.sequence": count,
     "trail.hash": hex_digits(64),
     "public_key": hex_digits(64),
     "signature": hex_digits(128),
 }
 _COMMITTEE: Mapping[str, Check] = {"commitments": _hashes, **NUMBER_FIELDS}
+_STRATA: Mapping[str, Check] = {"counts.random": count, "counts.strata": count}
+_KIND: Mapping[str, Check] = {"design": lambda v: v in (PPS, TWO_STAGE)}
 _DRAWN: Mapping[str, Check] = {"list.units": count, "list.sha256": hex_digits(64)}
 _VOID: Mapping[str, Check] = {"void": plain_text}
 
@@ -76,7 +79,7 @@ def public_of_plan(plan: Plan, key: Ed25519PrivateKey) -> dict[str, Any]:
     certificate = plan.certificate
     seal = certificate["seal"]
     more = {"sealed_sha256": hashlib.sha256(certificate_bytes(certificate)).hexdigest()}
-    if certificate["version"] == COMMITTEE_VERSION:
+    if by_committee(certificate):
         more = _of_record(sealed_in(certificate))
     return sign({
         **_body(certificate, seal["mode"], "drawn", seal["sealed_at"]), **more,
@@ -109,6 +112,7 @@ def public_faults(public: Mapping[str, Any]) -> list[Fault]:
     """Return every field of a public version that is missing, unknown or ill-formed."""
     wanted = dict(_FIELDS)
     wanted |= _COMMITTEE if public.get("mode") == "committee" else {}
+    wanted |= _KIND if public.get("version") == KIND_PUBLIC_VERSION else _STRATA
     wanted |= _DRAWN if public.get("state") == "drawn" else {}
     wanted |= _VOID if public.get("state") == "void" else {}
     return record_faults(public, wanted, {})
@@ -123,7 +127,7 @@ def public_differences(public: Mapping[str, Any], certificate: Mapping[str, Any]
             "after it was signed.", "公开信息的签名无效：签名后被改动。", column="signature",
         ))  # fmt: skip
     seal = certificate["seal"]
-    committee = certificate["version"] == COMMITTEE_VERSION
+    committee = by_committee(certificate)
     want: dict[str, Any] = {
         "plan_id": certificate["plan_id"], "mode": seal["mode"], "sealed_at": seal["sealed_at"],
         "public_key": certificate["public_key"], "frame": certificate["frame"],
@@ -138,21 +142,33 @@ def public_differences(public: Mapping[str, Any], certificate: Mapping[str, Any]
 
 
 def _body(settled: Mapping[str, Any], mode: str, state: str, sealed_at: str) -> dict[str, Any]:
-    strata = settled["design"]["strata"]
     return {
-        "version": PUBLIC_VERSION,
         "plan_id": settled["plan_id"],
         "mode": mode,
         "state": state,
         "sealed_at": sealed_at,
         "frame": settled["frame"],
+        "public_key": settled["public_key"],
+        **_counts(settled["design"]),
+    }
+
+
+def _counts(design: Mapping[str, Any]) -> dict[str, Any]:
+    """Return version and counts; of two stages the number of claims depends on the first's draw."""
+    if "kind" in design:
+        capacity = design.get("first", design)["capacity"]
+        return {
+            "version": KIND_PUBLIC_VERSION, "design": design["kind"],
+            "counts": {"capacity": capacity},
+        }  # fmt: skip
+    strata = design["strata"]
+    return {
+        "version": PUBLIC_VERSION,
         "counts": {
-            "capacity": settled["design"]["capacity"],
-            "random": sum(s["floor"] for s in strata),
+            "capacity": design["capacity"], "random": sum(s["floor"] for s in strata),
             "strata": len(strata),
         },
-        "public_key": settled["public_key"],
-    }
+    }  # fmt: skip
 
 
 def _of_record(record: Mapping[str, Any]) -> dict[str, Any]:

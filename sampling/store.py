@@ -56,6 +56,18 @@ draws = sa.Table(
     sa.UniqueConstraint("plan_id", "unit", "unit_id"),
     sa.ForeignKeyConstraint(["plan_id", "stratum"], ["strata.plan_id", "strata.stratum"]),
 )  # fmt: skip
+chances = sa.Table(
+    "chances", metadata,
+    sa.Column("case", sa.Text, sa.ForeignKey("draws.case"), primary_key=True),
+    sa.Column("plan_id", sa.Text, nullable=False),
+    sa.Column("chance_numerator", sa.Text, nullable=False),
+    sa.Column("chance_denominator", sa.Text, nullable=False),
+    sa.Column("psu_id", sa.Text),
+    sa.Column("psu_size", sa.BigInteger),
+    sa.Column("psu_draws", sa.BigInteger),
+)  # fmt: skip
+"""Of cases drawn by size or in two stages: exact chance, institution, its claims and draws."""
+
 seals = sa.Table(
     "seals", metadata,
     sa.Column("plan_no", sa.Integer, primary_key=True, autoincrement=False),

@@ -21,12 +21,12 @@ def plan_report(
 ) -> None:
     """Write the report of one plan: design, seal, what came back, the total and its limits."""
     from claims.store import open_store
-    from jihe.estimates import plan_estimates
     from jihe.plan_report import write_plan_report
     from jihe.print_pdf import PrintError, print_pdf
+    from jihe.staged_estimates import estimates_of
 
     language = lang_of(lang)
-    found = plan_estimates(home, plan)
+    found = estimates_of(home, plan)
     write_plan_report(found, out, str(open_store(home).meta["currency"]), language)
     console.out.print(say("report_written", language, path=out), soft_wrap=True)
     if pdf is None:

@@ -25,6 +25,7 @@ from jihe.commands.options import (
 from jihe.texts import say
 
 if TYPE_CHECKING:
+    from jihe.staged_basis import Stages
     from sampling.drawing.seal import Contributor
 
 PartFile = Annotated[Path, option("part_file", "--part", dir_okay=False)]
@@ -35,6 +36,13 @@ class Alphabet(StrEnum):
 
     decimal = "decimal"
     hexadecimal = "hexadecimal"
+
+
+class Chances(StrEnum):
+    """How institutions are drawn: alike within strata, or by size."""
+
+    strata = "strata"
+    size = "size"
 
 
 def register(plan_app: typer.Typer) -> None:
@@ -79,14 +87,20 @@ def seal(
     design: Annotated[
         Path | None, option("sealed_design", "--design", exists=True, dir_okay=False)
     ] = None,
+    beside: Annotated[
+        Path | None, option("beside", "--beside", exists=True, file_okay=False)
+    ] = None,
+    chances: Annotated[Chances, option("chances", "--chances")] = Chances.strata,
+    claims_each: Annotated[str | None, option("claims_each", "--claims-each")] = None,
     home: HomeOption = Path(),
     lang: Lang = Language.en,
 ) -> None:
     """Seal frame, design, commitments and a future public number; nothing is drawn."""
     from jihe import plan_sealing
     from jihe.home import Home
-    from jihe.plan_basis import basis_of_files, basis_of_home
+    from jihe.plan_basis import basis_of_files
     from jihe.planning import PlanChoices
+    from jihe.staged_basis import Stages, basis_by
     from sampling.drawing.seal import PublicNumber, record_sha256
 
     day = day_of(number_day, "--number-day")
@@ -97,13 +111,14 @@ def seal(
     if (frame is None) != (design is None):
         raise typer.BadParameter("name both or neither", param_hint="--frame, --design")
     if frame and design:
-        basis = basis_of_files(frame, design)
+        basis = basis_of_files(frame, design, beside)
     else:
-        choices = PlanChoices(capacity, random_share)
+        stages = Stages(chances is Chances.size, claims_each)
+        _fitting(unit.value, stages, lang)
         with console.progress("jihe plan seal") as tell:
-            basis = basis_of_home(
-                place, unit.value, choices, day_of(as_of, "--as-of"),
-                day_of(frame_from, "--frame-from"), tell,
+            basis = basis_by(
+                place, unit.value, PlanChoices(capacity, random_share), stages,
+                day_of(as_of, "--as-of"), day_of(frame_from, "--frame-from"), tell,
             )  # fmt: skip
     sealed = plan_sealing.seal(place, basis, people, number, datetime.now(UTC))
     language = lang_of(lang)
@@ -117,6 +132,14 @@ def seal(
         (say("sealed_hash", language), record_sha256(sealed.record)),
         (say("public_file", language), place.plan(sealed.plan_id) / "public.json"),
     ])  # fmt: skip
+
+
+def _fitting(unit: str, stages: Stages, lang: Language) -> None:
+    """Refuse a kind of unit that can't be drawn as was asked."""
+    wanted = "claim" if stages.each else "institution"
+    if (stages.each or stages.by_size) and unit != wanted:
+        key = "stages_want_claims" if stages.each else "size_wants_institutions"
+        raise typer.BadParameter(say(key, lang_of(lang)), param_hint="--unit")
 
 
 def reveal(
@@ -158,9 +181,11 @@ def draw(
         typer.confirm(say("confirm_number", language, number=number, source=source), abort=True)
     drawn = plan_sealing.draw_sealed(place, plan, number, datetime.now(UTC), language)
     certificate = drawn.certificate
+    psus = set(drawn.draws["psu_id"].to_pylist()) - {None}
     console.out.print(
-        say("plan_drawn_now", language, plan=plan, drawn=drawn.draws.num_rows,
-            units=certificate["frame"]["units"], hash=certificate["list"]["sha256"]),
+        say("plan_drawn_stages" if psus else "plan_drawn_now", language, plan=plan,
+            drawn=drawn.draws.num_rows, units=certificate["frame"]["units"],
+            institutions=len(psus), hash=certificate["list"]["sha256"]),
         soft_wrap=True,
     )  # fmt: skip
     console.out.print(certificate["seal"]["note"][language], soft_wrap=True)

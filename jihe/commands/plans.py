@@ -66,15 +66,20 @@ def replay(
     list: Annotated[Path | None, option("compared_list", "--list", exists=True)] = None,
     key: Annotated[str | None, option("public_key", "--key")] = None,
     public: Annotated[Path | None, option("public_file", "--public", exists=True)] = None,
+    beside: Annotated[
+        Path | None, option("beside", "--beside", exists=True, file_okay=False)
+    ] = None,
     lang: Lang = Language.en,
 ) -> None:
     """Repeat a draw from its certificate and frame, and say where anything differs."""
     from sampling.drawing.draw import list_hash
     from sampling.drawing.replay import replay as replay_draw
 
-    beside = certificate.with_name("draw.tsv")
-    compared = list or (beside if beside.exists() else None)
-    result = replay_draw(certificate, frame, compared, trusted_key=key, public_path=public)
+    usual = certificate.with_name("draw.tsv")
+    compared = list or (usual if usual.exists() else None)
+    result = replay_draw(
+        certificate, frame, compared, trusted_key=key, public_path=public, beside_path=beside
+    )
     language = lang_of(lang)
     if not result.ok or result.drawn is None:
         console.out.print(say("replay_differs", language))
@@ -104,17 +109,23 @@ def plan_estimate(
     """Say what the verdicts of a plan, or of several, tell about the whole."""
     from claims.store import open_store
     from jihe.estimate_words import show_combined, show_plan
-    from jihe.estimates import combined_estimates, plan_estimates, plans_of_year
+    from jihe.estimates import combined_estimates, plans_of_year
+    from jihe.staged_estimates import StagedEstimates, estimates_of
+    from jihe.staged_words import show_staged
 
     if bool(plan) == (year is not None):
         raise typer.BadParameter(say("plan_or_year", lang_of(lang)), param_hint="--plan, --year")
     plan_ids = plans_of_year(home, year) if year is not None else list(dict.fromkeys(plan or []))
     if len(plan_ids) == 1:
-        one = plan_estimates(home, plan_ids[0])
+        found = estimates_of(home, plan_ids[0])
         if format is Form.json:
-            console.out.print_json(json.dumps(one.to_dict(), default=str))
+            console.out.print_json(json.dumps(found.to_dict(), default=str))
             return
-        show_plan(one, str(open_store(home).meta["currency"]), lang_of(lang))
+        currency = str(open_store(home).meta["currency"])
+        if isinstance(found, StagedEstimates):
+            show_staged(found, currency, lang_of(lang))
+        else:
+            show_plan(found, currency, lang_of(lang))
         return
     several = combined_estimates(home, plan_ids, skip_unfinished=year is not None)
     if format is Form.json:

@@ -1,9 +1,9 @@
 """The certificate of a draw: all that an outsider needs, with the frame, to repeat it.
 
 In: frame, design, seed, drawn list and the version of the scores. Out: a JSON object in RFC 8785
-form, signed with Ed25519 over the RFC 8785 bytes of everything but the signature. Probabilities
-appear as the integers n_h and N_h, shares as decimal text: no float is in it. The fields are those
-of docs/sampling-spec.md.
+form, signed with Ed25519 over the RFC 8785 bytes of everything but the signature. Probabilities are
+whole numbers (n_h and N_h, or the hash of the weights), shares decimal text: no float is in it. The
+fields are those of docs/sampling-spec.md.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,14 @@ import pyarrow as pa
 import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sampling.design import Design, Stratum
 from sampling.drawing.certificate_form import (
     COMMITTEE_VERSION,
+    KIND_VERSION,
     SINGLE_VERSION,
     CertificateError,
     form_faults,
 )
+from sampling.drawing.designs import AnyDesign, design_record
 from sampling.drawing.draw import list_hash
 from sampling.drawing.signing import public_hex, signature_holds
 from sampling.faults import Fault, checked
@@ -46,13 +46,15 @@ MODE_NOTES: Mapping[str, Mapping[str, str]] = {
 }
 """What each way of making the seed means."""
 
-_VERSIONS = {SINGLE_VERSION: "single_person", COMMITTEE_VERSION: "committee"}
+_VERSIONS = {
+    SINGLE_VERSION: "single_person", COMMITTEE_VERSION: "committee", KIND_VERSION: "committee"
+}  # fmt: skip
 
 SCORE_KEYS = ("as_of_date", "catalogue_version", "model_version", "rules_version")
 
 
 def make_certificate(
-    frame: Frame, design: Design, seed: bytes, draws: pa.Table, *, plan_id: str,
+    frame: Frame, design: AnyDesign, seed: bytes, draws: pa.Table, *, plan_id: str,
     score_version: Mapping[str, str | date], sealed_at: datetime, public_key: str,
     opened: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
@@ -73,7 +75,10 @@ def make_certificate(
     Raises:
         CertificateError: with every field that is not as the specification wants it.
     """
+    settled = settled_record(frame, design, score_version, public_key)
     version = SINGLE_VERSION if opened is None else COMMITTEE_VERSION
+    if "kind" in settled["design"]:
+        version = KIND_VERSION
     mode = _VERSIONS[version]
     certificate: dict[str, Any] = {
         "version": version,
@@ -82,14 +87,14 @@ def make_certificate(
                  **(opened or {})},
         "seed": seed.hex(),
         "list": {"units": draws.num_rows, "sha256": list_hash(draws)},
-        **settled_record(frame, design, score_version, public_key),
+        **settled,
     }  # fmt: skip
     checked(certificate_faults(certificate, signed=False), CertificateError)
     return certificate
 
 
 def settled_record(
-    frame: Frame, design: Design, score_version: Mapping[str, str | date], public_key: str
+    frame: Frame, design: AnyDesign, score_version: Mapping[str, str | date], public_key: str
 ) -> dict[str, Any]:
     """Return the fields of a certificate that are settled before there is a seed."""
     return {
@@ -112,6 +117,11 @@ def sign(certificate: Mapping[str, Any], key: Ed25519PrivateKey) -> dict[str, An
             "证书中的公钥与签名密钥不符。",
         )])  # fmt: skip
     return {**certificate, "signature": key.sign(signed_bytes(certificate)).hex()}
+
+
+def by_committee(certificate: Mapping[str, Any]) -> bool:
+    """Return whether a committee made the seed."""
+    return _VERSIONS.get(certificate["version"]) == "committee"
 
 
 def verify(certificate: Mapping[str, Any]) -> bool:
@@ -178,19 +188,6 @@ def certificate_faults(certificate: Mapping[str, Any], *, signed: bool) -> list[
     return faults
 
 
-def design_of(certificate: Mapping[str, Any]) -> Design:
-    """Return the design that a certificate or a sealed record holds."""
-    record = certificate["design"]
-    strata = tuple(
-        Stratum(s["stratum"], s["N_h"], s["n_h"], s["floor"], s["take_all"])
-        for s in record["strata"]
-    )
-    return Design(
-        certificate["frame"]["unit"], record["capacity"], Decimal(record["random_share"]),
-        Decimal(record["take_all_share"]), strata,
-    )  # fmt: skip
-
-
 def utc_text(moment: datetime) -> str:
     """Return an aware time as UTC text to the microsecond, ``2026-01-31T08:00:00.000000Z``."""
     if moment.utcoffset() is None:
@@ -200,20 +197,6 @@ def utc_text(moment: datetime) -> str:
         )])  # fmt: skip
     naive = moment.astimezone(UTC).replace(tzinfo=None)
     return naive.isoformat(timespec="microseconds") + "Z"
-
-
-def design_record(design: Design) -> dict[str, Any]:
-    """Return the design as a certificate writes it."""
-    return {
-        "capacity": design.capacity,
-        "random_share": f"{design.random_share:f}",
-        "take_all_share": f"{design.take_all_share:f}",
-        "strata": [
-            {"stratum": s.name, "N_h": s.units, "n_h": s.draws, "floor": s.floor,
-             "take_all": s.take_all}
-            for s in design.strata
-        ],
-    }  # fmt: skip
 
 
 def _not_json(detail: str) -> Fault:

@@ -27,6 +27,10 @@ from sampling.frame import Frame
 
 DRAW_FILE = "draw.tsv"
 SEED_BYTES = 32
+_LINE = ("unit", "unit_id", "stratum", "tag", "stratum_draws", "stratum_size", "random_number")
+_SIZE_LINE = (*_LINE[:4], "chance_numerator", "chance_denominator", "random_number")
+_STAGED_LINE = ("unit", "unit_id", "psu_id", *_SIZE_LINE[2:6], "psu_draws", "psu_size",
+                "random_number")  # fmt: skip
 _BLOCK = 64
 _INNER = bytes(x ^ 0x36 for x in range(256))
 _OUTER = bytes(x ^ 0x5C for x in range(256))
@@ -80,7 +84,7 @@ def draw(frame: Frame, design: Design, seed: bytes, plan_id: str) -> pa.Table:
     by_name = {s.name: s for s in design.strata}
     strata = [by_name[name] for name in names]
     numbers = random_numbers(seed, frame.unit, frame.unit_ids)
-    rank = _rank_in_stratum(numbers, codes, len(strata))
+    rank = rank_in_stratum(numbers, codes, len(strata))
     limit = np.array([s.draws for s in strata], dtype=np.int64)
     rows = np.flatnonzero(rank < limit[codes])
     return _table(frame, strata, codes[rows], rank[rows], numbers[rows], rows, plan_id)
@@ -107,15 +111,19 @@ def match_faults(frame: Frame, design: Design) -> list[Fault]:
     return faults
 
 
+def line_columns(draws: pa.Table) -> tuple[str, ...]:
+    """Return the columns of a line of ``draw.tsv``: the chance is always two whole numbers."""
+    if draws["psu_id"].null_count == 0:
+        return _STAGED_LINE
+    return _LINE if draws["chance_numerator"].null_count else _SIZE_LINE
+
+
 def draw_bytes(draws: pa.Table) -> bytes:
     """Return the canonical bytes of a drawn list, as in ``draw.tsv``.
 
-    UTF-8 lines ``unit TAB unit_id TAB stratum TAB tag TAB n_h TAB N_h TAB number LF`` sorted by
-    bytes; the number is 16 hex digits.
+    UTF-8 lines of the columns that `line_columns` names, sorted by bytes.
     """
-    columns = ("unit", "unit_id", "stratum", "tag", "stratum_draws", "stratum_size",
-               "random_number")  # fmt: skip
-    texts = [draws.column(c).combine_chunks().cast(pa.large_string()) for c in columns]
+    texts = [draws.column(c).combine_chunks().cast(pa.large_string()) for c in line_columns(draws)]
     lines = pc.binary_join_element_wise(*texts, pa.scalar("\t", pa.large_string())).to_pylist()
     return b"".join(line + b"\n" for line in sorted(line.encode() for line in lines))
 
@@ -130,7 +138,7 @@ def write_draw(draws: pa.Table, path: Path) -> None:
     path.write_bytes(draw_bytes(draws))
 
 
-def _rank_in_stratum(
+def rank_in_stratum(
     numbers: npt.NDArray[np.uint64], codes: npt.NDArray[np.int64], strata: int
 ) -> npt.NDArray[np.int64]:
     """Return each unit's place, from 0, by number within its stratum.

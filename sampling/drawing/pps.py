@@ -34,7 +34,7 @@ from sampling.drawing.pps_faults import (
     too_large,
     weight_faults,
 )
-from sampling.faults import checked
+from sampling.faults import Fault, checked
 
 Floats = npt.NDArray[np.float64]
 
@@ -173,11 +173,17 @@ def select(weights: Sequence[int], n: int, numbers: Sequence[int]) -> list[int]:
     return sorted(drawn)
 
 
-def _sums(weights: Sequence[int], n: int) -> list[list[int]]:
-    """Return R(r, units from i on) for r = 0..n and every i, in whole numbers."""
+def memory_faults(weights: Sequence[int], n: int) -> list[Fault]:
+    """Return the fault of n of these weights, none of them zero, whose sums would not fit."""
     bits = max((w.bit_length() for w in weights), default=0)
     if len(weights) * n * n * bits // 16 > _MEMORY:
-        raise PpsError([too_large(len(weights), n)])
+        return [too_large(len(weights), n)]
+    return []
+
+
+def _sums(weights: Sequence[int], n: int) -> list[list[int]]:
+    """Return R(r, units from i on) for r = 0..n and every i, in whole numbers."""
+    checked(memory_faults(weights, n), PpsError)
     rows = [[1] + [0] * n]
     for w in reversed(weights):
         last = rows[-1]

@@ -78,6 +78,12 @@ def exact_inclusion(weights: Sequence[int], n: int) -> list[Fraction]:
     ]
 
 
+def sample_sum(weights: Sequence[int], n: int) -> int:
+    """Return R(n - m, all), the denominator of every chance before it is reduced."""
+    left = n - sum(1 for w in weights if w == 0)
+    return _samples([w for w in weights if w], left)[left]
+
+
 def exact_joint(weights: Sequence[int], n: int, first: int, second: int) -> Fraction:
     """Return the chance that the units at two different places are drawn together."""
     chances = exact_inclusion(weights, n)

@@ -1,8 +1,9 @@
 """Repeat a draw from its certificate and frame, and say every way in which it differs.
 
-In: ``certificate.json``, ``frame.tsv`` and, if at hand, the published list (``draw.tsv`` or
-``list.csv``). Out: a `Replay` with the drawn units and one sentence per difference. Written for
-the sceptic: a difference is a result, not an exception; only an unreadable file raises.
+In: ``certificate.json``, ``frame.tsv`` with the files beside it on which the design rests, and, if
+at hand, the published list (``draw.tsv`` or ``list.csv``). Out: a `Replay` with the drawn units and
+one sentence per difference. Written for the sceptic: a difference is a result, not an exception;
+only an unreadable file raises.
 """
 
 from __future__ import annotations
@@ -18,19 +19,18 @@ from typing import Any
 import pyarrow as pa
 
 from sampling.columns import neutral
-from sampling.design import design_faults
-from sampling.drawing.certificate import design_of, read_certificate, verify
-from sampling.drawing.certificate_form import COMMITTEE_VERSION
-from sampling.drawing.draw import draw, draw_bytes, match_faults
+from sampling.drawing.beside import read_beside
+from sampling.drawing.certificate import by_committee, read_certificate, verify
+from sampling.drawing.designs import design_of, own_faults
+from sampling.drawing.draw import draw_bytes, line_columns
+from sampling.drawing.fit import fit_faults
 from sampling.drawing.replay_seal import seal_differences
+from sampling.drawing.staged_draw import draw_by
 from sampling.faults import Fault
 from sampling.frame import Frame, frame_hash, read_frame
 from sampling.public_version import public_differences, read_public
 
 _NAMED = 10
-_LIST_COLUMNS = (
-    "unit", "unit_id", "stratum", "tag", "stratum_draws", "stratum_size", "random_number",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +51,7 @@ class Replay:
 def replay(
     certificate_path: Path, frame_path: Path, list_path: Path | None = None, *,
     trusted_key: str | None = None, public_path: Path | None = None,
+    beside_path: Path | None = None,
 ) -> Replay:  # fmt: skip
     """Check the signature, the seal, the frame and the design, draw again and compare.
 
@@ -62,29 +63,33 @@ def replay(
             signature only shows that certificate and key belong together.
         public_path: ``public.json`` as it was shown at the sealing. Without it a committee's seal
             only shows that the certificate's own numbers belong together.
+        beside_path: folder of weights.tsv, claims.tsv and takes.tsv, for designs that rest on
+            them; that of the frame if absent.
 
     Raises:
         CertificateError: if the certificate cannot be read.
         FrameError: if the frame cannot be read.
         PublicError: if the public version cannot be read.
+        BesideError: if a file beside the frame is missing or cannot be read.
     """
     certificate = read_certificate(certificate_path)
     frame = read_frame(frame_path)
     differences = _key_differences(certificate, trusted_key) + _frame_differences(
         certificate, frame
     )
-    if certificate["version"] == COMMITTEE_VERSION:
+    if by_committee(certificate):
         differences += seal_differences(certificate)
     if public_path is not None:
         differences += public_differences(read_public(public_path), certificate)
     design = design_of(certificate)
-    differences += design_faults(design)
-    mismatch = match_faults(frame, design)
+    beside = read_beside(design, beside_path or frame_path.parent, frame)
+    differences += own_faults(design)
+    mismatch = fit_faults(frame, design, beside)
     differences += mismatch
     drawn = None
     if not mismatch:
         seed = bytes.fromhex(certificate["seed"])
-        drawn = draw(frame, design, seed, certificate["plan_id"])
+        drawn = draw_by(frame, design, beside, seed, certificate["plan_id"])
         differences += _draw_differences(certificate, drawn)
         if list_path is not None:
             differences += _list_differences(drawn, list_path)
@@ -152,7 +157,7 @@ def _list_differences(drawn: pa.Table, list_path: Path) -> list[Fault]:
     if list_path.suffix == ".csv":
         right = [tuple(neutral(t) for t in line.split("\t")) for line in _lines(drawn)]
         try:
-            given = _csv_rows(raw)
+            given = _csv_rows(raw, line_columns(drawn))
         except (UnicodeDecodeError, csv.Error, KeyError) as error:
             return [_unreadable(list_path.name, str(error))]
         same = sorted(given) == sorted(right)
@@ -170,9 +175,9 @@ def _lines(drawn: pa.Table) -> list[str]:
     return draw_bytes(drawn).decode().split("\n")[:-1]
 
 
-def _csv_rows(raw: bytes) -> list[tuple[str, ...]]:
+def _csv_rows(raw: bytes, columns: Sequence[str]) -> list[tuple[str, ...]]:
     rows = csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline=""), strict=True)
-    return [tuple(row[column] or "" for column in _LIST_COLUMNS) for row in rows]
+    return [tuple(row[column] or "" for column in columns) for row in rows]
 
 
 def _unit_differences(

@@ -27,11 +27,11 @@ import rfc8785
 
 from sampling.drawing import seal_faults as say
 from sampling.drawing.certificate_form import (
-    DESIGN_FIELDS,
     NUMBER_FIELDS,
-    STRATUM,
+    SETTLED_FIELDS,
+    design_checks,
+    order_faults,
     plan_number,
-    strata_order_faults,
 )
 from sampling.drawing.field_forms import (
     Check,
@@ -43,7 +43,9 @@ from sampling.drawing.field_forms import (
 )
 from sampling.faults import Fault, SamplingError, checked
 
-SEAL_VERSION = "jihe-seal-1"
+SEAL_VERSION, KIND_SEAL_VERSION = "jihe-seal-1", "jihe-seal-2"
+"""The second is that of designs by size or in two stages."""
+
 PART_BYTES = 32
 FEWEST_CONTRIBUTORS = 2
 SHORTEST_NUMBER = 5
@@ -62,7 +64,7 @@ _FIELDS: Mapping[str, Check] = {
     "sealed_at": moment,
     "contributors": filled_list,
     **NUMBER_FIELDS,
-    **DESIGN_FIELDS,
+    **SETTLED_FIELDS,
 }
 
 
@@ -132,7 +134,7 @@ def make_seal(
         SealError: with everything that is wrong.
     """
     record: dict[str, Any] = {
-        "version": SEAL_VERSION,
+        "version": seal_version(settled["design"]),
         "plan_id": plan_id,
         "sealed_at": sealed_at,
         "contributors": [
@@ -148,15 +150,22 @@ def make_seal(
     return record
 
 
+def seal_version(design: Mapping[str, Any]) -> str:
+    """Return the version of the sealed record of a design, as written."""
+    return KIND_SEAL_VERSION if "kind" in design else SEAL_VERSION
+
+
 def seal_faults(record: Mapping[str, Any]) -> list[Fault]:
     """Return every field of a sealed record that is not as specified, and every broken rule."""
-    lists = {"design.strata": STRATUM, "contributors": _CONTRIBUTOR}
-    faults = record_faults(record, _FIELDS, lists)
+    design, lists = design_checks(
+        record.get("design"), kinds=record.get("version") == KIND_SEAL_VERSION
+    )
+    faults = record_faults(record, {**_FIELDS, **design}, {**lists, "contributors": _CONTRIBUTOR})
     if faults:
         return faults
-    if record["version"] != SEAL_VERSION:
-        faults.append(say.version(record["version"], SEAL_VERSION))
-    faults += strata_order_faults(record["design"]["strata"])
+    if record["version"] not in (SEAL_VERSION, KIND_SEAL_VERSION):
+        faults.append(say.version(record["version"], f"{SEAL_VERSION}, {KIND_SEAL_VERSION}"))
+    faults += order_faults(record["design"])
     people = record["contributors"]
     if len(people) < FEWEST_CONTRIBUTORS:
         faults.append(say.too_few(len(people), FEWEST_CONTRIBUTORS))
@@ -188,7 +197,7 @@ def sealed_in(certificate: Mapping[str, Any]) -> dict[str, Any]:
     seal = certificate["seal"]
     number = {k: v for k, v in seal["public_number"].items() if k != "value"}
     return {
-        "version": SEAL_VERSION,
+        "version": seal_version(certificate["design"]),
         "plan_id": certificate["plan_id"],
         "sealed_at": seal["sealed_at"],
         "contributors": [

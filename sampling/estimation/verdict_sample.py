@@ -134,10 +134,10 @@ def verdict_sample(design: Design, draws: pa.Table, outcomes: pa.Table) -> Verdi
     verdicts = {r["unit_id"]: r for r in outcomes.select(_OUTCOME).to_pylist()}
     rows = draws.select(["unit_id", "stratum", "size_minor"]).to_pylist()
     answers = tuple(
-        (r["unit_id"], r["stratum"], r["size_minor"], _amount(verdicts.get(r["unit_id"])))
+        (r["unit_id"], r["stratum"], r["size_minor"], confirmed_amount(verdicts.get(r["unit_id"])))
         for r in rows
     )
-    confirmed = frozenset(u for u, *_ in answers if _label(verdicts.get(u)) == 1)
+    confirmed = frozenset(u for u, *_ in answers if label_of(verdicts.get(u)) == 1)
     strata = tuple(_returned(s, answers, confirmed) for s in design.strata)
     cells = _cells(strata)
     cell_of = {s.name: c.name for c in cells for s in c.strata}
@@ -156,13 +156,14 @@ def verdict_sample(design: Design, draws: pa.Table, outcomes: pa.Table) -> Verdi
 _OUTCOME = ["unit_id", "disposition", "overpaid_amount"]
 
 
-def _label(verdict: Mapping[str, Any] | None) -> int | None:
+def label_of(verdict: Mapping[str, Any] | None) -> int | None:
+    """Return 1 or 0 for a final verdict, None without one."""
     return None if verdict is None else DISPOSITIONS[verdict["disposition"]].label
 
 
-def _amount(verdict: Mapping[str, Any] | None) -> int | None:
+def confirmed_amount(verdict: Mapping[str, Any] | None) -> int | None:
     """Return what a final verdict confirmed, 0 where it confirmed nothing; None without one."""
-    label = _label(verdict)
+    label = label_of(verdict)
     return None if label is None or verdict is None else label * (verdict["overpaid_amount"] or 0)
 
 

@@ -49,7 +49,7 @@ def plain_rows(monkeypatch: pytest.MonkeyPatch) -> None:
 def _plan(unit: str, *ids: str) -> Plan:
     draws = pa.table({"unit_id": list(ids)})
     return cast(Plan, SimpleNamespace(
-        draws=draws, certificate={"frame": {"unit": unit}}, drawn_on=date(2026, 3, 1)
+        draws=draws, design=SimpleNamespace(unit=unit), drawn_on=date(2026, 3, 1)
     ))  # fmt: skip
 
 

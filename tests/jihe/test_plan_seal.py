@@ -88,7 +88,7 @@ def _refused(*arguments: object) -> SealError:
 @pytest.fixture
 def files(tmp_path: Path) -> tuple[Path, Path]:
     """Frame and design as files."""
-    from sampling.drawing.certificate import design_record
+    from sampling.drawing.designs import design_record
 
     basis = _basis()
     write_frame(basis.frame, tmp_path / "frame.tsv")

@@ -19,13 +19,13 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from sampling.drawing.certificate import (
     CertificateError,
     certificate_bytes,
-    design_of,
     make_certificate,
     parse_certificate,
     read_certificate,
     sign,
     verify,
 )
+from sampling.drawing.designs import design_of
 from sampling.drawing.replay import replay
 from sampling.drawing.signing import KeyFileError, load_or_create_signing_key, public_hex
 

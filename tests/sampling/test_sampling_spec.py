@@ -21,26 +21,26 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 PAGE = Path(__file__).parents[2] / "docs" / "sampling-spec.md"
 
 
-def _block(name: str) -> str:
+def block(name: str) -> str:
     found = re.findall(rf"^```{name}\n(.*?)\n```$", PAGE.read_text(encoding="utf-8"), re.M | re.S)
     assert len(found) == 1, name
     return found[0]
 
 
-def _bytes_block(name: str) -> bytes:
-    text = _block(name).replace("\n", "").replace("<TAB>", "\t").replace("<LF>", "\n")
+def bytes_block(name: str) -> bytes:
+    text = block(name).replace("\n", "").replace("<TAB>", "\t").replace("<LF>", "\n")
     return text.encode()
 
 
-def _number(seed: bytes, message: str) -> bytes:
+def keyed(seed: bytes, message: str) -> bytes:
     return hmac.digest(seed, message.encode("utf-8"), "sha256")[:8]
 
 
 def independent_replay(raw_certificate: bytes, raw_frame: bytes) -> tuple[bytes, list[str]]:
     """Steps 1 to 4 of the page; returns the lines of the draw and the cases."""
     certificate = json.loads(raw_certificate)
-    canonical = json.dumps(certificate, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    assert canonical.encode() == raw_certificate
+    whole = json.dumps(certificate, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert whole.encode() == raw_certificate
     signature = bytes.fromhex(certificate.pop("signature"))
     signed = json.dumps(certificate, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(certificate["public_key"]))
@@ -75,12 +75,12 @@ def independent_replay(raw_certificate: bytes, raw_frame: bytes) -> tuple[bytes,
         assert s["floor"] == floor
         assert min(s["N_h"], max(2, floor)) <= s["n_h"] <= s["N_h"]
         assert s["n_h"] == s["N_h"] or not s["take_all"]
-        units.sort(key=lambda u: (_number(seed, f"{unit}|{u}"), u.encode()))
+        units.sort(key=lambda u: (keyed(seed, f"{unit}|{u}"), u.encode()))
         for place, unit_id in enumerate(units[: s["n_h"]]):
             tag = "take_all" if s["take_all"] else "risk"
             tag = "random" if place < floor else tag
             fields = [unit, unit_id, s["stratum"], tag, str(s["n_h"]), str(s["N_h"]),
-                      _number(seed, f"{unit}|{unit_id}").hex()]  # fmt: skip
+                      keyed(seed, f"{unit}|{unit_id}").hex()]  # fmt: skip
             out.append("\t".join(fields).encode() + b"\n")
             drawn.append(unit_id)
     raw_draw = b"".join(sorted(out))
@@ -88,13 +88,13 @@ def independent_replay(raw_certificate: bytes, raw_frame: bytes) -> tuple[bytes,
     assert hashlib.sha256(raw_draw).hexdigest() == certificate["list"]["sha256"]
 
     drawn.sort(key=str.encode)
-    order = sorted(drawn, key=lambda u: (_number(seed, f"case|{unit}|{u}"), u.encode()))
+    order = sorted(drawn, key=lambda u: (keyed(seed, f"case|{unit}|{u}"), u.encode()))
     width = max(4, len(str(len(drawn))))
     cases = [f"{certificate['plan_id']}-{order.index(u) + 1:0{width}d}" for u in drawn]
     return raw_draw, cases
 
 
-def _canonical(record: dict) -> bytes:
+def canonical(record: dict) -> bytes:
     return json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
@@ -102,7 +102,7 @@ def sealed_record(certificate: dict) -> dict:
     """The sealed record, made from the certificate."""
     seal = certificate["seal"]
     return {
-        "version": "jihe-seal-1",
+        "version": "jihe-seal-2" if "kind" in certificate["design"] else "jihe-seal-1",
         "plan_id": certificate["plan_id"],
         "sealed_at": seal["sealed_at"],
         "contributors": [
@@ -133,7 +133,7 @@ def check_committee(certificate: dict) -> None:
     assert len(people) >= 2
     assert len({p["contributor"] for p in people}) == len(people)
     assert len({p["commitment"] for p in people}) == len(people)
-    record = hashlib.sha256(_canonical(sealed_record(certificate))).hexdigest()
+    record = hashlib.sha256(canonical(sealed_record(certificate))).hexdigest()
     assert record == seal["sha256"]
     day = datetime.fromisoformat(number["day"] + "T00:00:00+00:00") - timedelta(hours=8)
     sealed, drawn = (datetime.fromisoformat(seal[k]) for k in ("sealed_at", "drawn_at"))
@@ -148,55 +148,55 @@ def check_committee(certificate: dict) -> None:
 def check_public(raw: bytes, certificate: dict) -> None:
     """The comparison with public.json."""
     public = json.loads(raw)
-    assert _canonical(public) == raw
+    assert canonical(public) == raw
     signature = bytes.fromhex(public.pop("signature"))
     key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(certificate["public_key"]))
-    key.verify(signature, _canonical(public))
+    key.verify(signature, canonical(public))
     seal = certificate["seal"]
     sealed = sealed_record(certificate) if seal["mode"] == "committee" else certificate
-    assert public["sealed_sha256"] == hashlib.sha256(_canonical(sealed)).hexdigest()
+    assert public["sealed_sha256"] == hashlib.sha256(canonical(sealed)).hexdigest()
     assert (public["mode"], public["sealed_at"]) == (seal["mode"], seal["sealed_at"])
     for name in ("plan_id", "frame", "public_key", *(["list"] if "list" in public else [])):
         assert public[name] == certificate[name]
 
 
 def test_the_example_is_true() -> None:
-    raw_draw, cases = independent_replay(_block("certificate").encode(), _bytes_block("frame"))
-    assert raw_draw == _bytes_block("draw")
-    assert cases == _block("cases").split("\n")
-    assert hashlib.sha256(_bytes_block("frame")).hexdigest() == _block("frame-sha256")
-    assert hashlib.sha256(raw_draw).hexdigest() == _block("draw-sha256")
+    raw_draw, cases = independent_replay(block("certificate").encode(), bytes_block("frame"))
+    assert raw_draw == bytes_block("draw")
+    assert cases == block("cases").split("\n")
+    assert hashlib.sha256(bytes_block("frame")).hexdigest() == block("frame-sha256")
+    assert hashlib.sha256(raw_draw).hexdigest() == block("draw-sha256")
 
 
 def test_the_numbers_in_its_table_are_true() -> None:
     rows = re.findall(r"^\| `(\S+)` \| `(\S+)` \| `([0-9a-f]{16})` \|$", PAGE.read_text(), re.M)
     assert len(rows) == 6
-    seed = bytes.fromhex(_block("seed"))
-    strata = dict(line.split(b"\t")[1:3] for line in _bytes_block("frame").split(b"\n")[:-1])
+    seed = bytes.fromhex(block("seed"))
+    strata = dict(line.split(b"\t")[1:3] for line in bytes_block("frame").split(b"\n")[:-1])
     for unit_id, stratum, number in rows:
-        assert _number(seed, f"claim|{unit_id}").hex() == number
+        assert keyed(seed, f"claim|{unit_id}").hex() == number
         assert strata[unit_id.encode()] == stratum.encode()
 
 
 def test_the_signature_is_that_of_the_stated_key() -> None:
     # RFC 8032, section 7.1, test 1: this secret key has this public key.
-    key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(_block("secret-key")))
+    key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(block("secret-key")))
     public = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
     assert key.public_key().public_bytes_raw().hex() == public
-    assert json.loads(_block("certificate"))["public_key"] == public
+    assert json.loads(block("certificate"))["public_key"] == public
 
 
 def test_the_software_agrees_with_the_example(tmp_path: Path) -> None:
     from sampling.drawing.cases import number_cases
     from sampling.drawing.replay import replay
 
-    (tmp_path / "certificate.json").write_bytes(_block("certificate").encode())
-    (tmp_path / "frame.tsv").write_bytes(_bytes_block("frame"))
-    (tmp_path / "draw.tsv").write_bytes(_bytes_block("draw"))
+    (tmp_path / "certificate.json").write_bytes(block("certificate").encode())
+    (tmp_path / "frame.tsv").write_bytes(bytes_block("frame"))
+    (tmp_path / "draw.tsv").write_bytes(bytes_block("draw"))
     result = replay(*(tmp_path / n for n in ("certificate.json", "frame.tsv", "draw.tsv")))
     assert result.differences == ()
-    cases = number_cases(result.drawn, bytes.fromhex(_block("seed")))
-    assert cases == _block("cases").split("\n")
+    cases = number_cases(result.drawn, bytes.fromhex(block("seed")))
+    assert cases == block("cases").split("\n")
 
 
 def test_a_sealed_plan_repeats_independently(sealed: SimpleNamespace) -> None:
@@ -215,10 +215,10 @@ def test_the_independent_replay_can_fail(sealed: SimpleNamespace) -> None:
         independent_replay(raw, (folder / "frame.tsv").read_bytes()[:-1])
 
 
-def _leaves(value: object, prefix: str = "") -> set[str]:
+def leaves(value: object, prefix: str = "") -> set[str]:
     if isinstance(value, dict):
         start = f"{prefix}." if prefix else ""
-        return {p for k, v in value.items() for p in _leaves(v, start + k)}
+        return {p for k, v in value.items() for p in leaves(v, start + k)}
     return {prefix}
 
 
@@ -228,32 +228,32 @@ def test_every_field_of_the_page_is_in_the_certificate(sealed: SimpleNamespace) 
         line.split("|")[1] for line in table.split("\n") if line.startswith("| `")
     )))  # fmt: skip
 
-    assert _leaves(dict(sealed.plan.certificate)) == named
+    assert leaves(dict(sealed.plan.certificate)) == named
 
 
 def test_the_committee_s_example_is_true() -> None:
-    raw = _block("committee-certificate").encode()
-    raw_draw, cases = independent_replay(raw, _bytes_block("frame"))
-    assert raw_draw == _bytes_block("committee-draw")
-    assert cases == _block("committee-cases").split("\n")
+    raw = block("committee-certificate").encode()
+    raw_draw, cases = independent_replay(raw, bytes_block("frame"))
+    assert raw_draw == bytes_block("committee-draw")
+    assert cases == block("committee-cases").split("\n")
     certificate = json.loads(raw)
-    assert certificate["seed"] == _block("committee-seed")
+    assert certificate["seed"] == block("committee-seed")
     people = certificate["seal"]["contributors"]
-    assert [p["part"] for p in people] == _block("parts").split("\n")
-    assert [p["commitment"] for p in people] == _block("commitments").split("\n")
-    assert _canonical(sealed_record(certificate)).decode() == _block("sealed-record")
-    sealed = hashlib.sha256(_block("sealed-record").encode()).hexdigest()
-    assert sealed == _block("sealed-sha256") == certificate["seal"]["sha256"]
-    check_public(_block("public").encode(), certificate)
+    assert [p["part"] for p in people] == block("parts").split("\n")
+    assert [p["commitment"] for p in people] == block("commitments").split("\n")
+    assert canonical(sealed_record(certificate)).decode() == block("sealed-record")
+    sealed = hashlib.sha256(block("sealed-record").encode()).hexdigest()
+    assert sealed == block("sealed-sha256") == certificate["seal"]["sha256"]
+    check_public(block("public").encode(), certificate)
 
 
 def test_the_software_agrees_with_the_committee_s_example(tmp_path: Path) -> None:
     from sampling.drawing.replay import replay
 
-    (tmp_path / "certificate.json").write_bytes(_block("committee-certificate").encode())
-    (tmp_path / "frame.tsv").write_bytes(_bytes_block("frame"))
-    (tmp_path / "draw.tsv").write_bytes(_bytes_block("committee-draw"))
-    (tmp_path / "public.json").write_bytes(_block("public").encode())
+    (tmp_path / "certificate.json").write_bytes(block("committee-certificate").encode())
+    (tmp_path / "frame.tsv").write_bytes(bytes_block("frame"))
+    (tmp_path / "draw.tsv").write_bytes(bytes_block("committee-draw"))
+    (tmp_path / "public.json").write_bytes(block("public").encode())
     files = [tmp_path / n for n in ("certificate.json", "frame.tsv", "draw.tsv")]
     assert replay(*files, public_path=tmp_path / "public.json").differences == ()
 
@@ -293,4 +293,4 @@ def test_every_field_of_a_committee_is_on_the_page(drawn: SimpleNamespace) -> No
         line.split("|")[1] for table in tables for line in table.split("\n")
         if line.startswith("| `")
     )))  # fmt: skip
-    assert _leaves(dict(drawn.plan.certificate)) == named
+    assert leaves(dict(drawn.plan.certificate)) == named

@@ -1,0 +1,58 @@
+"""What a reader must know of an estimate from a plan by size or in two stages.
+
+In: counts. Out: faults or notes in English and Chinese.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sampling.estimation.estimate import FEW_POSITIVES, FEW_VERDICTS
+from sampling.faults import Fault
+
+
+def too_few(answered: int) -> Fault:
+    """Return why there is no estimate."""
+    return Fault(
+        "ESTIMATE_FEW", f"{answered} institutions have answered (with two final verdicts, or all "
+        "of their claims); an estimate needs at least two.",
+        f"已有足够最终结论（两个或全部结算）的机构为{answered}家，估计至少需要两家。",
+    )  # fmt: skip
+
+
+def missing(count: int) -> Fault:
+    """Return what is assumed of cases without a final verdict."""
+    return Fault(
+        "ESTIMATE_MISSING", f"{count} drawn cases have no final verdict. The others stand for "
+        "them, on the assumption that a verdict's absence has nothing to do with what it would "
+        "have been.",
+        f"有{count}个抽中案件没有最终结论，由其他案件代表；前提是缺失与结论本身无关。",
+    )  # fmt: skip
+
+
+def silent(count: int, partly: int) -> Fault:
+    """Return how many institutions the others stand for."""
+    return Fault(
+        "ESTIMATE_SILENT", f"{count} drawn institutions have too few final verdicts to count and "
+        f"the others stand for them; {partly} of them have one verdict, which is not used.",
+        f"有{count}家抽中机构的最终结论不足，由其他机构代表；其中{partly}家有一个结论，未被采用。",
+    )  # fmt: skip
+
+
+def joined(names: Sequence[str]) -> Fault:
+    """Return which strata stand for each other."""
+    return Fault(
+        "ESTIMATE_JOINED", "Strata with fewer than two answered institutions were joined: "
+        f"{'; '.join(names)}.", f"答复机构少于两家的层已合并：{'；'.join(names)}。",
+    )  # fmt: skip
+
+
+def few(confirmed: int, responded: int) -> Fault:
+    """Return why the interval is not to be relied upon."""
+    return Fault(
+        "ESTIMATE_NORMAL_UNSAFE", f"{confirmed} findings among {responded} verdicts are few: the "
+        "interval is then too short, above all upwards, and misses the truth more often than it "
+        f"says. Rely on it only from {FEW_POSITIVES} findings and {FEW_VERDICTS} verdicts on.",
+        f"{responded}个结论中有{confirmed}个查实，数量较少：区间偏短（尤其上限），不覆盖真值的机会大于所称。"
+        f"查实不少于{FEW_POSITIVES}个、结论不少于{FEW_VERDICTS}个时方可依据。",
+    )  # fmt: skip
