@@ -29,6 +29,7 @@ from claims.vault import identities
 from jihe.home import Home
 from jihe.identified import dataset_name
 from jihe.sealed_scores import frame_known
+from sampling.design import Design
 from sampling.estimation.auxiliary import Auxiliary
 from sampling.estimation.regression_estimate import expansion_total, greg_total
 from sampling.estimation.regression_replication import greg_bootstrap
@@ -73,9 +74,12 @@ class Told:
 
 def population(home: Path, truth: Path, plan: Plan, day: date, seed: int) -> Population:
     """Return the frame of ``plan`` with what the inspectors of the simulator would confirm."""
+    design = plan.design
     known = frame_known(Home(home).plan(plan.plan_id), plan.certificate)
-    if known is None or known.score is None:
-        raise SystemExit("The plan's frame or its sealed scores are not at hand.")
+    if known is None or known.score is None or not isinstance(design, Design):
+        raise SystemExit(
+            "The plan is not drawn from strata, or its frame or sealed scores are not at hand."
+        )
     pairs = identities(dataset_name(open_store(home)))
     originals = dict(
         zip(pairs["pseudonym"].to_pylist(), pairs["original"].to_pylist(), strict=True)
@@ -85,8 +89,8 @@ def population(home: Path, truth: Path, plan: Plan, day: date, seed: int) -> Pop
     strata = np.array(known.strata)
     return Population(
         y, known.score,
-        {s.name: np.flatnonzero(strata == s.name) for s in plan.design.strata},
-        {s.name: s.draws for s in plan.design.strata},
+        {s.name: np.flatnonzero(strata == s.name) for s in design.strata},
+        {s.name: s.draws for s in design.strata},
     )  # fmt: skip
 
 
