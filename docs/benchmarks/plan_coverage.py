@@ -77,9 +77,7 @@ def population(home: Path, truth: Path, plan: Plan, day: date, seed: int) -> Pop
     design = plan.design
     known = frame_known(Home(home).plan(plan.plan_id), plan.certificate)
     if known is None or known.score is None or not isinstance(design, Design):
-        raise SystemExit(
-            "The plan is not drawn from strata, or its frame or sealed scores are not at hand."
-        )
+        raise SystemExit("The plan is not of strata, or its frame or its scores are missing.")
     pairs = identities(dataset_name(open_store(home)))
     originals = dict(
         zip(pairs["pseudonym"].to_pylist(), pairs["original"].to_pylist(), strict=True)
