@@ -25,6 +25,7 @@ from claims.store import StoreVersion
 from features import queries, stages
 from features.catalogue import Feature, catalogue_version, of
 from features.claim_peers import make_peers
+from features.claim_slices import make_by_slice
 from features.clock import cut, day_number, local, month_starts
 from features.exemptions import exempt_sql
 from features.matrix import Matrix
@@ -196,7 +197,7 @@ def _make_claim_tables(made: Build) -> None:
         if table == "history":
             make_by_person(made.con, "atoms_history", text, "claim_id")
         else:
-            run(made.con, f"CREATE OR REPLACE TEMP TABLE atoms_{table} AS {text}")
+            make_by_slice(made.con, f"atoms_{table}", text)
 
 
 def _make_network(made: Build) -> None:

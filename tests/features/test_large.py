@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from claims.engine import run
-from features import cells, person_ranges, queries, unit_ranges
+from features import cells, claim_slices, person_ranges, queries, unit_ranges
 from features.build import build
 from features.catalogue import of
 
@@ -23,6 +23,19 @@ def test_ranges_of_persons_change_nothing(new_town, random_town, everything, mon
     made = town.build("2024-05-15")
     assert len(person_ranges._ranges(made.con)) > 3
     assert everything(made) == whole
+
+
+@pytest.mark.parametrize("claims", [1, 13])
+def test_slices_of_claims_change_nothing(new_town, random_town, everything, monkeypatch, claims):
+    town = random_town(new_town, 3)
+    whole = everything(town.build("2024-05-15"))
+    sliced, target = [], claim_slices._target
+    monkeypatch.setattr(claim_slices, "SLICE_CLAIMS", claims)
+    monkeypatch.setattr(
+        claim_slices, "_target", lambda con, *where: sliced.append(where) or target(con, *where)
+    )
+    assert everything(town.build("2024-05-15")) == whole
+    assert len(sliced) > len(queries.CLAIM_TABLES) * 2
 
 
 @pytest.mark.parametrize("claims", [1, 20])
