@@ -154,6 +154,14 @@ def test_units_that_can_t_be_drawn_so_are_refused(
     assert told in " ".join(said.replace("│", " ").split())
 
 
+def test_options_that_the_design_s_file_answers_are_refused(
+    tmp_path: Path, clock: type[_Clock]
+) -> None:
+    named = _files(tmp_path / "files", small.subject("pps"))
+    said = _jihe(*_seal(tmp_path, tmp_path, *named, "--claims-each", 3), code=2)
+    assert "says already" in " ".join(said.replace("│", " ").split())
+
+
 def _inspect(home: Path) -> None:
     ledger = Ledger(f"sqlite:///{home / 'jihe.db'}")
     plan = ledger.plan("P0001")
