@@ -62,7 +62,7 @@ _GENERAL_CHECKLIST = {
 _TELLING = frozenset({
     "score", "scores", "risk", "rank", "prob", "probability", "pi", "weight", "weights",
     "stratum", "strata", "anomaly", "reason", "reasons", "tag", "random", "seed", "model",
-    "contribution", "contributions", "expected", "channel", "band",
+    "contribution", "contributions", "expected", "channel", "band", "chance", "psu",
 })  # fmt: skip
 _NOTES = {
     "en": ("One row per case. Fill in the last five columns only.",

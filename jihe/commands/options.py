@@ -89,6 +89,7 @@ VersionOption = Annotated[str | None, option("store_version", "--version")]
 KnownOnOption = Annotated[str | None, option("as_known_on", "--as-known-on", metavar="YYYY-MM-DD")]
 MappingOption = Annotated[Path | None, option("mapping", "--mapping", exists=True, dir_okay=False)]
 ConfigOption = Annotated[Path | None, option("config", "--config", exists=True, dir_okay=False)]
+BesideOption = Annotated[Path | None, option("beside", "--beside", exists=True, file_okay=False)]
 InputOption = Annotated[Path, option("input", "--input", exists=True, file_okay=False)]
 
 

@@ -12,6 +12,7 @@ import typer
 from jihe import console
 from jihe.commands.options import (
     AsOf,
+    BesideOption,
     HomeOption,
     Lang,
     Language,
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from jihe.staged_basis import Stages
     from sampling.drawing.seal import Contributor
 
+FrameFile = Annotated[Path | None, option("sealed_frame", "--frame", exists=True, dir_okay=False)]
+DesignFile = Annotated[
+    Path | None, option("sealed_design", "--design", exists=True, dir_okay=False)
+]
 PartFile = Annotated[Path, option("part_file", "--part", dir_okay=False)]
 
 
@@ -81,15 +86,9 @@ def seal(
     random_share: Annotated[str, option("random_share")] = "0.3",
     as_of: AsOf = None,
     frame_from: Annotated[str | None, option("frame_from", metavar="YYYY-MM-DD")] = None,
-    frame: Annotated[
-        Path | None, option("sealed_frame", "--frame", exists=True, dir_okay=False)
-    ] = None,
-    design: Annotated[
-        Path | None, option("sealed_design", "--design", exists=True, dir_okay=False)
-    ] = None,
-    beside: Annotated[
-        Path | None, option("beside", "--beside", exists=True, file_okay=False)
-    ] = None,
+    frame: FrameFile = None,
+    design: DesignFile = None,
+    beside: BesideOption = None,
     chances: Annotated[Chances, option("chances", "--chances")] = Chances.strata,
     claims_each: Annotated[str | None, option("claims_each", "--claims-each")] = None,
     home: HomeOption = Path(),
@@ -110,11 +109,11 @@ def seal(
     place = Home(home)
     if (frame is None) != (design is None):
         raise typer.BadParameter("name both or neither", param_hint="--frame, --design")
+    stages = Stages(chances is Chances.size, claims_each)
+    _fitting(unit.value, stages, from_files=frame is not None, lang=lang)
     if frame and design:
         basis = basis_of_files(frame, design, beside)
     else:
-        stages = Stages(chances is Chances.size, claims_each)
-        _fitting(unit.value, stages, lang)
         with console.progress("jihe plan seal") as tell:
             basis = basis_by(
                 place, unit.value, PlanChoices(capacity, random_share), stages,
@@ -134,8 +133,11 @@ def seal(
     ])  # fmt: skip
 
 
-def _fitting(unit: str, stages: Stages, lang: Language) -> None:
-    """Refuse a kind of unit that can't be drawn as was asked."""
+def _fitting(unit: str, stages: Stages, *, from_files: bool, lang: Language) -> None:
+    """Refuse a kind of unit that can't be drawn as was asked, and what a design's file says."""
+    if from_files and (stages.each or stages.by_size):
+        told_ = say("stages_in_file", lang_of(lang))
+        raise typer.BadParameter(told_, param_hint="--chances, --claims-each")
     wanted = "claim" if stages.each else "institution"
     if (stages.each or stages.by_size) and unit != wanted:
         key = "stages_want_claims" if stages.each else "size_wants_institutions"

@@ -12,6 +12,7 @@ import typer
 from jihe import console
 from jihe.commands import plan_assign, plan_design, plan_seal
 from jihe.commands.options import (
+    BesideOption,
     Form,
     FormOption,
     HomeOption,
@@ -66,9 +67,7 @@ def replay(
     list: Annotated[Path | None, option("compared_list", "--list", exists=True)] = None,
     key: Annotated[str | None, option("public_key", "--key")] = None,
     public: Annotated[Path | None, option("public_file", "--public", exists=True)] = None,
-    beside: Annotated[
-        Path | None, option("beside", "--beside", exists=True, file_okay=False)
-    ] = None,
+    beside: BesideOption = None,
     lang: Lang = Language.en,
 ) -> None:
     """Repeat a draw from its certificate and frame, and say where anything differs."""

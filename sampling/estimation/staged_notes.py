@@ -33,9 +33,10 @@ def missing(count: int) -> Fault:
 def silent(count: int, partly: int) -> Fault:
     """Return how many institutions the others stand for."""
     return Fault(
-        "ESTIMATE_SILENT", f"{count} drawn institutions have too few final verdicts to count and "
-        f"the others stand for them; {partly} of them have one verdict, which is not used.",
-        f"有{count}家抽中机构的最终结论不足，由其他机构代表；其中{partly}家有一个结论，未被采用。",
+        "ESTIMATE_SILENT", "Drawn institutions with too few final verdicts to count, for which the "
+        f"others stand: {count}. Of these, institutions with a single verdict, which is not used: "
+        f"{partly}.",
+        f"最终结论不足、由其他机构代表的抽中机构：{count}家；其中只有一个结论、未被采用的：{partly}家。",
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import shutil
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -35,7 +36,7 @@ from sampling.drawing.certificate import read_certificate
 from sampling.drawing.designs import TwoStageDesign, design_record
 from sampling.estimation.estimate import EstimateError
 from sampling.faults import SamplingError
-from sampling.frame import write_frame
+from sampling.frame import read_frame, write_frame
 from sampling.ledger import Ledger
 from sampling.outcome_rows import Outcome
 from tests.sampling import staged_plans as small
@@ -154,6 +155,14 @@ def test_units_that_can_t_be_drawn_so_are_refused(
     assert told in " ".join(said.replace("│", " ").split())
 
 
+def test_options_that_the_design_s_file_answers_are_refused(
+    tmp_path: Path, clock: type[_Clock]
+) -> None:
+    named = _files(tmp_path / "files", small.subject("pps"))
+    said = _jihe(*_seal(tmp_path, tmp_path, *named, "--claims-each", 3), code=2)
+    assert "says already" in " ".join(said.replace("│", " ").split())
+
+
 def _inspect(home: Path) -> None:
     ledger = Ledger(f"sqlite:///{home / 'jihe.db'}")
     plan = ledger.plan("P0001")
@@ -256,6 +265,11 @@ def test_claims_of_institutions_of_a_store_to_the_report(
     _jihe(*_seal(home, tmp_path, *stages))
     _draw(home, tmp_path, clock, "--lang", "zh")
     folder = home / "plans" / "P0001"
+    frame, claims = (read_frame(folder / name) for name in ("frame.tsv", "claims.tsv"))
+    sums = Counter[str]()
+    for owner, size in zip(claims.strata.to_pylist(), claims.size_minor.tolist(), strict=True):
+        sums[owner] += size
+    assert dict(zip(frame.unit_ids.to_pylist(), frame.size_minor.tolist(), strict=True)) == sums
     listed = _rows(home / "list.csv")
     assert {row["unit"] for row in listed} == {"claim"}
     assert len({row["psu_id"] for row in listed}) == 6

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import copy
+import csv
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import openpyxl
+import pyarrow as pa
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sampling.columns import ListError
 from sampling.committee import draw_plan, reveal_part
 from sampling.design import Design
 from sampling.drawing.beside import Beside, BesideError, read_beside
@@ -31,7 +36,9 @@ from sampling.drawing.seal import SealError
 from sampling.drawing.staged_draw import draw_by
 from sampling.frame import make_frame
 from sampling.ledger import Ledger
+from sampling.lists import write_inspector_list, write_planner_lists
 from sampling.planning.staged_plan import parse_each, plan_by_size, plan_two_stages
+from sampling.verdicts import import_verdicts
 from tests.sampling import staged_plans as small
 
 SEED = bytes(range(32))
@@ -196,6 +203,40 @@ def test_every_field_of_the_list_is_compared(staged: SimpleNamespace) -> None:
         _edit_list(staged, column, lambda text: text + "1")
         assert _codes(_replay(staged)) == {"REPLAY_MISSING", "REPLAY_EXTRA"}
         (staged.folder / "draw.tsv").write_bytes(raw)
+
+
+def test_lists_go_out_and_verdicts_come_back(staged: SimpleNamespace, tmp_path: Path) -> None:
+    """The planner's list replays and is imported; the inspectors' says nothing of the draw."""
+    draws, cases = staged.plan.draws, staged.plan.cases
+    ids = draws["unit_id"].to_pylist()
+    planner = pa.table({"unit_id": ids, "anomaly_score": [0.5] * len(ids),
+                        "risk_score": pa.nulls(len(ids))})  # fmt: skip
+    at = {"lang": "en", "drawn_on": staged.plan.drawn_on}
+    path, sheet = write_planner_lists(draws, cases, planner, tmp_path, **at)
+    folder = staged.folder
+    assert replay(folder / "certificate.json", folder / "frame.tsv", path).ok
+    header, *rows = csv.reader(path.read_text(encoding="utf-8-sig").splitlines())
+    names = ("psu_id", "psu_size", "psu_draws", "inclusion_prob_1", "inclusion_prob_2")
+    assert all((name in header) == (staged.kind != "pps") for name in names)
+    top = openpyxl.load_workbook(sheet).worksheets[0][1]
+    assert not any("hance" in str(cell.value) for cell in top)
+    given = {"disposition": "recovery", "overpaid_amount": "1.50", "reason": "seen",
+             "inspected_on": "2026-03-04", "inspectors": "a;b"}  # fmt: skip
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.DictWriter(file, header)
+        writer.writeheader()
+        writer.writerows({**dict(zip(header, row, strict=True)), **given} for row in rows)
+    now = datetime(2026, 3, 5, tzinfo=UTC)
+    done = import_verdicts(staged.ledger, path, staged.plan.plan_id, actor="a", now=now)
+    assert done.appended.new == len(ids)
+    back = staged.ledger.outcomes().to_pylist()
+    assert {r["unit_id"] for r in back} == set(ids)
+    for name in ("psu_size", "chance_numerator", "inclusion_prob_2", "tag", "stratum"):
+        facts = pa.table({"unit_id": ids, name: draws[name]})
+        with pytest.raises(ListError, match=name):
+            write_inspector_list(draws, cases, facts, tmp_path, **at)
+    facts = pa.table({"unit_id": ids, "institution_id": draws["psu_id"]})
+    write_inspector_list(draws, cases, facts, tmp_path, **at)
 
 
 def test_weights_that_favour_a_unit_are_refused(tmp_path: Path) -> None:

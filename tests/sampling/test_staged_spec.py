@@ -95,6 +95,7 @@ def by_size(design: dict, frame: list[list[str]], files: Files, seed: bytes) -> 
     assert left >= 2 or set(weights) == {0}
     open_ = [k for k, w in enumerate(weights) if w]
     whole = sums([weights[k] for k in open_], left)[left]
+    assert whole < 10**4000
     chance = {k: Fraction(1) for k, w in enumerate(weights) if not w}
     for k in open_:
         others = sums([weights[j] for j in open_ if j != k], left)
