@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import re
 import shutil
@@ -32,6 +33,7 @@ from jihe.staged_estimates import StagedEstimates, estimates_of
 from jihe.staged_words import show_staged
 from jihe.verdict_designs import evidence_of, verdict_designs
 from sampling.design import Design
+from sampling.drawing import part_file
 from sampling.drawing.certificate import read_certificate
 from sampling.drawing.designs import TwoStageDesign, design_record
 from sampling.estimation.estimate import EstimateError
@@ -56,7 +58,10 @@ class _Clock(datetime):
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> type[_Clock]:
+    """Set the clock and the secret parts, so that every run of a test draws the same units."""
     monkeypatch.setattr(plan_seal, "datetime", _Clock)
+    parts = itertools.cycle(small.PARTS.values())
+    monkeypatch.setattr(part_file.secrets, "token_bytes", lambda _size: next(parts))
     _Clock.at = small.SEALED_AT
     return _Clock
 
