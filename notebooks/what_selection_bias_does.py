@@ -135,7 +135,7 @@ chinese = ["举报，按查实比例", "高额费用，按查实比例", "抽样
 title = both("The rate that each list suggests", "各名单显示的违规率", " · ")
 x = both("Share of claims that violate a rule (lines: 95 % interval)",
          "违规结算占比（横线：95%区间）")  # fmt: skip
-with canvas(x, "", title, (8.0, 4.0)) as (axes, png):
+with canvas(x, "", title, (8.0, 4.0)) as (axes, sheet):
     named = pd.Index([both(*pair) for pair in zip(rates.index, chinese, strict=True)])
     axes.barh(named, rates["rate"], color=[AMOUNT] * 3 + [MODEL] * 2, height=0.6)
     spread = rates.notna().all(axis=1).to_numpy()
@@ -150,7 +150,7 @@ with canvas(x, "", title, (8.0, 4.0)) as (axes, png):
     axes.invert_yaxis()
     axes.legend(loc="lower right")
     axes.grid(axis="y", visible=False)
-Image(png.getvalue())
+Image(sheet.plot().png)
 
 # %% [markdown]
 # A list that was chosen tells how well it was chosen. Only where every claim had a known chance can
@@ -261,7 +261,7 @@ colour = {"history": AMOUNT, "plan": MODEL, "both": RULES, "cold start": PALE,
 title = both("What each list would find", "各名单能查出多少违规", " · ")
 x = both("Share of the later claims inspected", "后续结算的检查比例")
 y = both("Share of the violations found", "查出的违规比例")
-with canvas(x, y, title) as (axes, png):
+with canvas(x, y, title) as (axes, sheet):
     share = np.arange(1, len(bad) + 1) / len(bad)
     for name, ranking in rankings.items():
         order = put_in_order(bad, ranking, unseen.unit_ids, 1).order
@@ -274,20 +274,20 @@ with canvas(x, y, title) as (axes, png):
     axes.xaxis.set_major_formatter("{x:.0%}")
     axes.yaxis.set_major_formatter("{x:.0%}")
     axes.legend(loc="lower right")
-Image(png.getvalue())
+Image(sheet.plot().png)
 
 # %%
 title = both("What each model promises", "各模型的预计与实际", " · ")
 x = both("Violations among the later claims", "后续结算中的违规件数")
 expected = figures["violations expected"].dropna()
-with canvas(x, "", title, (8.0, 3.0)) as (axes, png):
+with canvas(x, "", title, (8.0, 3.0)) as (axes, sheet):
     named = [both(english[name], chinese[name]) for name in expected.index]
     axes.barh(named, expected, color=[colour[name] for name in expected.index], height=0.6)
     axes.axvline(bad.sum(), color="black", ls=":", label=both("the truth", "实际", " · "))
     axes.invert_yaxis()
     axes.legend(loc="lower right")
     axes.grid(axis="y", visible=False)
-Image(png.getvalue())
+Image(sheet.plot().png)
 
 # %%
 for name, said in expected.items():
