@@ -246,7 +246,7 @@ def _label_facts(
         "fingerprint": labelled.fingerprint,
         "splits": splits.kind,
         "forward_cutoff": None if splits.cutoff is None else str(splits.cutoff),
-        "calibrated_on": len(tested.rows),
+        "calibrated_on": int((labelled.judged.weights[tested.rows] > 0).sum()),
         "without_design": int(((labelled.undesigned != "") & (verdicts.weights > 0)).sum()),
         "detector_weight": learnt.prior.slope,
         "trees_weight": learnt.believed,
