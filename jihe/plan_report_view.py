@@ -12,10 +12,9 @@ from claims.contracts import Lang
 from jihe import console
 from jihe.estimate_words import METHODS, class_name, interval_text, method_name
 from jihe.estimates import PlanEstimates
-from jihe.plan_report_seal import disposition_rows, seal_facts
+from jihe.plan_report_parts import disposition_rows, quantity_facts, rate_facts, seal_facts
 from jihe.plan_report_words import say, stratum_name
 from sampling.design import Design
-from sampling.estimation.intervals import Quantity
 from sampling.estimation.plan_totals import PlanTotals, bootstrap_seed
 from sampling.estimation.verdict_sample import StratumReturn
 
@@ -34,7 +33,7 @@ def view(found: PlanEstimates, currency: str, lang: Lang) -> Record:
         "returned": _returned(found, lang), "headline": _headline(totals, currency, lang),
         "chart": _chart(totals, currency, lang), "methods": _methods(totals, currency, lang),
         "formulas": _formulas(totals, currency, lang), "cells": _cells(totals, currency, lang),
-        "classes": _classes(totals, currency, lang), "rate": _rate(totals),
+        "classes": _classes(totals, currency, lang), "rate": rate_facts(totals.basis.rate),
         "intervals": _intervals(totals, currency, lang), "random": _random(found, currency),
         "notes": [n.text(lang) for n in totals.notes], "greg": totals.primary == "greg",
         "difference_notes": [
@@ -60,7 +59,7 @@ def _design(found: PlanEstimates, lang: Lang) -> Record:
         for s in design.strata
     ]  # fmt: skip
     return {
-        "rows": rows, "N": _count(design.units), "n": _count(design.capacity),
+        "hashes": [], "rows": rows, "N": _count(design.units), "n": _count(design.capacity),
         "floor": _count(sum(s.floor for s in design.strata)), "strata": len(rows),
         "random_share": f"{float(design.random_share):.0%}",
         "f": f"{float(design.random_share) * design.capacity / design.units:.5f}",
@@ -93,28 +92,17 @@ def _headline(totals: PlanTotals, currency: str, lang: Lang) -> Record:
 def _methods(totals: PlanTotals, currency: str, lang: Lang) -> list[Record]:
     return [
         {"name": method_name(name, lang), "primary": name == totals.primary,
-         **_quantity(totals.methods[name].quantity, currency)}
+         **quantity_facts(totals.methods[name].quantity, currency)}
         for name in METHODS if name in totals.methods
     ]  # fmt: skip
-
-
-def _quantity(q: Quantity, currency: str) -> Record:
-    low, high = q.interval_95_t or (None, None)
-    return {
-        "total": console.money(q.estimate, currency),
-        "error": console.money(q.standard_error, currency),
-        "low": console.money(low, currency), "high": console.money(high, currency),
-        "lower": console.money(q.lower_90, currency), "stated": low is not None,
-        "df": "–" if q.df is None else f"{q.df:,.1f}",
-    }  # fmt: skip
 
 
 def _formulas(totals: PlanTotals, currency: str, lang: Lang) -> Record:
     """Return the numbers that are put into the formulas."""
     expansion, score = totals.methods["expansion"], totals.score_totals
     made: Record = {
-        "expansion": _quantity(expansion.quantity, currency), "score": None, "paid": None,
-        "counted": _quantity(totals.total.quantity, currency),
+        "expansion": quantity_facts(expansion.quantity, currency), "score": None, "paid": None,
+        "counted": quantity_facts(totals.total.quantity, currency),
         "seed": bootstrap_seed(totals.plan_id).hex(), "plan": totals.plan_id,
     }  # fmt: skip
     if score is not None and "greg" in totals.methods and totals.known is not None:
@@ -124,7 +112,7 @@ def _formulas(totals: PlanTotals, currency: str, lang: Lang) -> Record:
             "Xhat": _real(score[1]), "gap": _real(score[0] - score[1]),
             "B": f"{totals.slope:.6g}",
             "correction": _signed(greg.estimate - expansion.estimate, currency),
-            **_quantity(greg.quantity, currency), "inflation": f"{greg.inflation:.4f}",
+            **quantity_facts(greg.quantity, currency), "inflation": f"{greg.inflation:.4f}",
         }  # fmt: skip
     boots = totals.resampled.get(totals.primary)
     made["replicates"] = _count(boots.replicates) if boots else ""
@@ -161,18 +149,9 @@ def _found(totals: PlanTotals, cell: str) -> int:
 def _classes(totals: PlanTotals, currency: str, lang: Lang) -> list[Record]:
     return [
         {"name": class_name(d.name, lang), "N": _count(d.units), "r": _count(d.responded),
-         "confirmed": _count(d.confirmed), "few": d.few, **_quantity(d.total, currency)}
+         "confirmed": _count(d.confirmed), "few": d.few, **quantity_facts(d.total, currency)}
         for d in totals.domains
     ]  # fmt: skip
-
-
-def _rate(totals: PlanTotals) -> Record:
-    rate = totals.basis.rate
-    low, high = rate.interval_95_t or (None, None)
-    return {
-        "rate": f"{rate.estimate:.2%}", "low": "–" if low is None else f"{low:.2%}",
-        "high": "–" if high is None else f"{high:.2%}",
-    }  # fmt: skip
 
 
 def _intervals(totals: PlanTotals, currency: str, lang: Lang) -> Record:
@@ -212,7 +191,7 @@ def _extremes(totals: PlanTotals, currency: str) -> Record | None:
 def _random(found: PlanEstimates, currency: str) -> Record | None:
     if found.random is None:
         return None
-    return {**_quantity(found.random.total, currency), "r": _count(found.random.responded)}
+    return {**quantity_facts(found.random.total, currency), "r": _count(found.random.responded)}
 
 
 def _chart(totals: PlanTotals, currency: str, lang: Lang) -> Record | None:

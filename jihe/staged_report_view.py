@@ -10,7 +10,7 @@ from typing import Any
 
 from claims.contracts import Lang
 from jihe import console
-from jihe.plan_report_seal import disposition_rows, seal_facts
+from jihe.plan_report_parts import disposition_rows, quantity_facts, rate_facts, seal_facts
 from jihe.plan_report_words import say
 from jihe.staged_estimates import StagedEstimates
 from sampling.chances import first_chance
@@ -29,7 +29,7 @@ def staged_view(found: StagedEstimates, currency: str, lang: Lang) -> Record:
         "noun": say(f"noun_{kind}", lang), "units": f"{totals.units:,}",
         "design": _design(found), "seal": seal_facts(found.plan, lang),
         "returned": _returned(found, lang), "total": _quantity(q, currency),
-        "found": console.money(totals.returned.found, currency), "rate": _rate(totals.rate),
+        "found": console.money(totals.returned.found, currency), "rate": rate_facts(totals.rate),
         "random": _quantity(totals.random.quantity, currency) if totals.random else None,
         "unsafe": totals.unsafe, "notes": [n.text(lang) for n in totals.notes],
         "amount": None if found.amount is None else console.money(found.amount, currency),
@@ -79,19 +79,6 @@ def _returned(found: StagedEstimates, lang: Lang) -> Record:
 
 
 def _quantity(q: Quantity, currency: str) -> Record:
-    low, high = q.interval_95_t or (None, None)
-    kind = "exact" if q.standard_error == 0 else "none" if low is None else "student"
-    return {
-        "total": console.money(q.estimate, currency), "kind": kind,
-        "error": console.money(q.standard_error, currency), "low": console.money(low, currency),
-        "high": console.money(high, currency), "lower": console.money(q.lower_90, currency),
-        "df": "–" if q.df is None else f"{q.df:.1f}",
-    }  # fmt: skip
-
-
-def _rate(rate: Quantity) -> Record:
-    low, high = rate.interval_95_t or (None, None)
-    return {
-        "rate": f"{rate.estimate:.2%}", "low": "–" if low is None else f"{low:.2%}",
-        "high": "–" if high is None else f"{high:.2%}",
-    }  # fmt: skip
+    facts = quantity_facts(q, currency)
+    kind = "exact" if q.standard_error == 0 else "student" if facts["stated"] else "none"
+    return {**facts, "kind": kind}

@@ -1,6 +1,6 @@
-"""What the report of every plan shows, whatever its design: what was sealed, what came back.
+"""What the report of every plan shows, whatever its design: seal, what came back, totals.
 
-In: a plan, or its dispositions. Out: text for the template.
+In: a plan, its dispositions, or an estimated quantity. Out: text for the templates.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from claims.contracts import Lang
+from jihe import console
 from jihe.plan_report_words import disposition_name, say
 from sampling.drawing.certificate import certificate_bytes, verify
+from sampling.estimation.intervals import Quantity
 from sampling.ledger import Plan
 from sampling.outcome_rows import DISPOSITIONS
 
@@ -43,3 +45,24 @@ def disposition_rows(given: Mapping[str, int], lang: Lang) -> list[Record]:
          "final": value.label is not None}
         for name, value in DISPOSITIONS.items() if given.get(name)
     ]  # fmt: skip
+
+
+def quantity_facts(q: Quantity, currency: str) -> Record:
+    """Return an estimated amount with its error and intervals; a dash where there is none."""
+    low, high = q.interval_95_t or (None, None)
+    return {
+        "total": console.money(q.estimate, currency),
+        "error": console.money(q.standard_error, currency),
+        "low": console.money(low, currency), "high": console.money(high, currency),
+        "lower": console.money(q.lower_90, currency), "stated": low is not None,
+        "df": "–" if q.df is None else f"{q.df:,.1f}",
+    }  # fmt: skip
+
+
+def rate_facts(rate: Quantity) -> Record:
+    """Return an estimated share with its interval."""
+    low, high = rate.interval_95_t or (None, None)
+    return {
+        "rate": f"{rate.estimate:.2%}", "low": "–" if low is None else f"{low:.2%}",
+        "high": "–" if high is None else f"{high:.2%}",
+    }  # fmt: skip
