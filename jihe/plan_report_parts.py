@@ -26,8 +26,7 @@ def seal_facts(plan: Plan, lang: Lang) -> Record:
     scores: Mapping[str, str] = c["scores"]
     return {
         "sealed_at": c["seal"]["sealed_at"].replace("T", " ").split(".")[0] + " UTC",
-        "drawn_on": plan.drawn_on.isoformat(), "mode": say(f"mode_{c['seal']['mode']}", lang)
-        if c["seal"]["mode"] == "single_person" else c["seal"]["mode"],
+        "drawn_on": plan.drawn_on.isoformat(), "mode": say(f"mode_{c['seal']['mode']}", lang),
         "note": c["seal"]["note"].get(lang, ""), "frame": c["frame"]["sha256"],
         "list": c["list"]["sha256"], "seed": c["seed"],
         "seed_hash": hashlib.sha256(bytes.fromhex(c["seed"])).hexdigest(),
