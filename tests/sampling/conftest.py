@@ -21,6 +21,7 @@ from sampling.frame import write_frame
 from sampling.ledger import Ledger
 from sampling.lists import write_inspector_list, write_planner_lists
 from sampling.planning.stratify import design_plan
+from tests.sampling import staged_plans as small
 from tests.sampling.committee_of_three import NAMES, PARTS
 
 SEED = bytes(range(32))
@@ -158,3 +159,16 @@ def drawn(committee: SimpleNamespace) -> SimpleNamespace:
     (folder / "certificate.json").write_bytes(certificate_bytes(committee.plan.certificate))
     committee.folder = folder
     return committee
+
+
+@pytest.fixture(params=small.KINDS)
+def staged(
+    request: pytest.FixtureRequest, tmp_path: Path, ledger: Ledger, key: Ed25519PrivateKey
+) -> SimpleNamespace:
+    """A drawn plan of each kind with its files."""
+    what = small.subject(request.param)
+    plan = small.drawn_plan(ledger, what, key)
+    folder = small.write_plan(tmp_path / "out", what, plan, key)
+    return SimpleNamespace(
+        kind=request.param, what=what, plan=plan, folder=folder, key=key, ledger=ledger
+    )
