@@ -12,7 +12,8 @@ training rows that do (Lundberg et al. 2020, Nature Machine Intelligence 2, 56-6
 is a polynomial's integral, which Gauss-Legendre quadrature gives exactly. It depends on the row
 through the bits b alone, so it is tabulated once per leaf for every pattern of bits, and a row only
 looks it up: the idea of FastTreeSHAP v2 (Yang 2021, arXiv 2109.09847) and of Woodelf (Nadel &
-Wettenstein 2025, arXiv 2511.09376). Neighbouring leaves share a table while their bits are few.
+Wettenstein 2025, arXiv 2511.09376). Neighbouring leaves share a table while their bits are few; the
+few leaves with too many bits for a table are computed for the patterns that the rows have.
 
 A row's values are added up tree by tree, so its bits do not depend on the batch or on threads.
 """
@@ -31,9 +32,10 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Bits = npt.NDArray[np.intp]
 
-#: Bits of a table that several leaves share, and of the table of one leaf.
+#: Bits of a table that several leaves share, of the table of one leaf, and of any pattern.
 SHARED_BITS = 8
-MOST_BITS = 14
+TABLE_BITS = 14
+MOST_BITS = 62
 _CHUNK = 8_192
 # LightGBM: an absolute value up to this is zero; missing values are none, zero or NaN.
 _ZERO = 1e-35
@@ -41,7 +43,7 @@ _MISSING_ZERO, _MISSING_NAN = 1, 2
 
 
 class TooDeepError(ValueError):
-    """A path names more features than a table has bits, or the trees are of another kind."""
+    """A path names more features than a pattern has bits, or the trees are of another kind."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,24 @@ class Block:
 
 
 @dataclass(frozen=True)
+class DeepLeaf:
+    """A leaf with too many bits for a table: its value, features and their shares, in bit order."""
+
+    value: float
+    features: tuple[int, ...]
+    shares: tuple[float, ...]
+
+    def look_up(self, pattern: Bits) -> Floats:
+        """Return the SHAP values (features, rows) for each row's pattern."""
+        met, place = np.unique(pattern, return_inverse=True)
+        passed = (met >> np.arange(len(self.features))[:, None]) & 1 == 1
+        found: Floats = self.value * _leaf_values(passed, np.array(self.shares))
+        return found[:, place]
+
+
+@dataclass(frozen=True)
 class Step:
-    """A place in the walk down a tree: a node to split at, or a block to look up.
+    """A place in the walk down a tree: a node to split at, or a block or deep leaf to look up.
 
     ``bit`` is the bit of the node's feature and ``known`` whether the path has it already; the
     further bits of a block begin at ``bit``.
@@ -88,7 +106,7 @@ class Step:
     node: int
     bit: int
     known: bool
-    block: Block | None = None
+    block: Block | DeepLeaf | None = None
     below: tuple[Step, ...] = ()
 
 
@@ -170,7 +188,10 @@ def _plan(tree: Tree, place: int, path: _Path) -> Step:
     nodes = tree.inner(place)
     bits = len(path.features) + len(nodes)
     if not nodes and bits > MOST_BITS:
-        raise TooDeepError(f"A path names {bits} features; tables hold {MOST_BITS}.")
+        raise TooDeepError(f"A path names {bits} features; patterns hold {MOST_BITS}.")
+    if not nodes and bits > TABLE_BITS:
+        leaf = DeepLeaf(float(tree.leaf_value[~place]), path.features, path.shares)
+        return Step(place, bits, False, leaf)
     if not nodes or bits <= SHARED_BITS:
         return Step(place, len(path.features), False, _tabulate(tree, place, path, nodes))
     feature = int(tree.feature[place])
@@ -259,6 +280,9 @@ def _walk(
     step: Step, pattern: Bits, goes_left: Sequence[Bits], total: Floats, buffer: Floats
 ) -> None:
     """Carry each row's pattern of bits down the tree and add up what the tables say."""
+    if isinstance(step.block, DeepLeaf):
+        total[list(step.block.features)] += step.block.look_up(pattern)
+        return
     if step.block is not None:
         for k, node in enumerate(step.block.nodes):
             pattern = pattern | (goes_left[node] << (step.bit + k))

@@ -52,12 +52,14 @@ def by_lightgbm(model: lgb.Booster, values: np.ndarray) -> np.ndarray:
     leaves=st.integers(2, 40),
     missing=st.sampled_from([{}, {"zero_as_missing": True}, {"use_missing": False}]),
     shared=st.integers(0, 9),
+    tabled=st.integers(0, 6),
 )
-def test_the_values_are_those_of_lightgbm(seed, leaves, missing, shared):
+def test_the_values_are_those_of_lightgbm(seed, leaves, missing, shared, tabled):
     model = fitted(seed, num_leaves=leaves, **missing)
     values = odd_rows(seed)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exact_shap, "SHARED_BITS", shared)
+        patch.setattr(exact_shap, "TABLE_BITS", tabled)
         found = compile_trees([model.model_to_string()]).contributions(values)
     assert np.abs(found - by_lightgbm(model, values)).max() < 1e-12
 
@@ -94,7 +96,30 @@ def test_the_values_are_shapley_values_by_their_definition():
     assert np.abs(found - expected).max() < 1e-12
 
 
-def test_a_rows_bits_depend_neither_on_the_batch_nor_on_its_order(monkeypatch):
+def test_a_path_of_more_features_than_tables_hold_is_explained_without_lightgbm():
+    """Leaf-wise trees that pick the first large one of 29 columns grow chains of splits."""
+    rng = np.random.default_rng(8)
+    values = rng.normal(size=(3_000, 29))
+    target = (values > 1.0).argmax(axis=1) + 0.01 * rng.normal(size=3_000)
+    given = {"verbosity": -1, "num_threads": 1, "min_data_in_leaf": 3, "num_leaves": 60, "seed": 1}
+    model = lgb.train({**given, "objective": "regression"}, lgb.Dataset(values, target), 3)
+    compiled = compile_trees([model.model_to_string()])
+    assert any(len(leaf.features) > 14 for leaf in deep_leaves(compiled))
+    assert np.abs(compiled.contributions(values) - by_lightgbm(model, values)).max() < 1e-9
+
+
+def deep_leaves(compiled):
+    """Return the leaves that have no table."""
+    waiting = [step for _, step in compiled.trees]
+    for step in waiting:
+        waiting.extend(step.below)
+    return [step.block for step in waiting if isinstance(step.block, exact_shap.DeepLeaf)]
+
+
+@pytest.mark.parametrize("tabled", [14, 2])
+def test_a_rows_bits_depend_neither_on_the_batch_nor_on_its_order(monkeypatch, tabled):
+    monkeypatch.setattr(exact_shap, "TABLE_BITS", tabled)
+    monkeypatch.setattr(exact_shap, "SHARED_BITS", min(tabled, 8))
     model = compile_trees([fitted(1).model_to_string(), fitted(2).model_to_string()])
     values = odd_rows(3, rows=200)
     whole = model.contributions(values)
@@ -115,7 +140,7 @@ def test_deep_and_categorical_trees_are_refused(monkeypatch):
         compile_trees([text.replace("num_cat=0", "num_cat=1")])
     monkeypatch.setattr(exact_shap, "MOST_BITS", 1)
     monkeypatch.setattr(exact_shap, "SHARED_BITS", 1)
-    with pytest.raises(TooDeepError, match=r"names [2-9] features; tables hold 1"):
+    with pytest.raises(TooDeepError, match=r"names [2-9] features; patterns hold 1"):
         compile_trees([text])
 
 
