@@ -1,7 +1,8 @@
 """How fast a store becomes features: the batch build, the same in pandas, and one claim online.
 
 In: the home of a store (docs/benchmarks/feature_data.py writes one as large as asked). Out: JSON
-with seconds, CPU seconds and peak memory; one measurement to a process.
+with seconds, CPU seconds and peak memory; one measurement to a process. The steps of a build stand
+on standard error as soon as each is done.
 
     python docs/benchmarks/feature_speed.py build --home HOME     every step
     python docs/benchmarks/feature_speed.py pandas --home HOME    ten features, values compared
@@ -69,6 +70,7 @@ def measure_build(store: StoreVersion, limit: str | None) -> dict[str, Any]:
     def progress(name: str, share: float) -> None:
         if state[0]:
             steps[state[0]] = since(state[1])
+            sys.stderr.write(f"{state[0]}: {steps[state[0]]}\n")
         state[:] = [name, used()]
 
     began = used()
