@@ -49,6 +49,7 @@ from jihe.training import train_on_verdicts
 from jihe.units import unit_facts
 from sampling.ledger import Ledger
 from sampling.outcome_rows import Outcome
+from serving.chart import leading
 from serving.distributions import measure, peer_group
 from serving.material import material
 from serving.records import explain
@@ -315,17 +316,15 @@ for lang in ("en", "zh"):
           *lines[1 + reasons :], "", sep="\n")  # fmt: skip
 
 # %%
-steps = [
+told, others = leading(record["reasons"])
+shown = [
     (both("where every claim begins", "所有结算的起点"), record["base_value"]),
     *((both(topics()[r["reason_code"]].topic_en, topics()[r["reason_code"]].topic_zh),
-       r["contribution"]) for r in record["reasons"]),
+       r["contribution"]) for r in told),
+    *([(both(f"{len(others)} smaller reasons", f"其余{len(others)}项较小原因"),
+        sum(r["contribution"] for r in others))] if others else []),
     (both("calibration", "校准"), record["calibration"]),
 ]  # fmt: skip
-small = [value for name, value in steps[1:-1] if abs(value) < 0.2]
-shown = [step for step in steps[:-1] if step is steps[0] or abs(step[1]) >= 0.2]
-if small:
-    shown.append((both(f"{len(small)} smaller reasons", f"其余{len(small)}项较小原因"), sum(small)))
-shown.append(steps[-1])
 values = np.array([value for _, value in shown])
 ends = np.cumsum(values)
 x = both("Log-odds of a confirmed finding (dotted: the score)", "查实的对数几率（虚线：评分）")
