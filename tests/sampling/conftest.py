@@ -21,6 +21,7 @@ from sampling.frame import write_frame
 from sampling.ledger import Ledger
 from sampling.lists import write_inspector_list, write_planner_lists
 from sampling.planning.stratify import design_plan
+from tests.databases import KINDS, empty_database
 from tests.sampling import staged_plans as small
 from tests.sampling.committee_of_three import NAMES, PARTS
 
@@ -73,9 +74,15 @@ def town() -> SimpleNamespace:
     )
 
 
+@pytest.fixture(params=KINDS)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    with empty_database(request.param, tmp_path / "jihe.db") as url:
+        yield url
+
+
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    opened = Ledger(f"sqlite:///{tmp_path / 'jihe.db'}")
+def ledger(database: str) -> Iterator[Ledger]:
+    opened = Ledger(database)
     yield opened
     opened.close()
 

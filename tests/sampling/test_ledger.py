@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
@@ -19,6 +18,7 @@ from sampling.ledger import Ledger, LedgerError
 from sampling.outcome_rows import Outcome
 from sampling.store import StoreError, open_store
 from sampling.weights import Response, final_weights, response_cells
+from tests.databases import forgetting
 
 AT = datetime(2026, 3, 20, tzinfo=UTC)
 
@@ -98,8 +98,8 @@ def test_many_at_once_get_one_number_each(sealed: SimpleNamespace) -> None:
     assert sealed.ledger.verify_trail(sealed.ledger.head()) == []
 
 
-def test_every_connection_is_durable(tmp_path: Path, ledger: Ledger) -> None:
-    with ledger.engine.connect() as connection:
+def test_every_connection_is_durable(tmp_path: Path) -> None:
+    with open_store(f"sqlite:///{tmp_path / 'jihe.db'}").connect() as connection:
         found = [connection.exec_driver_sql(f"PRAGMA {p}").scalar()
                  for p in ("journal_mode", "synchronous", "foreign_keys")]  # fmt: skip
     assert found == ["wal", 2, 1]
@@ -114,10 +114,11 @@ def test_every_connection_is_durable(tmp_path: Path, ledger: Ledger) -> None:
 def test_no_table_forgets(sealed: SimpleNamespace, name: str) -> None:
     sealed.ledger.append_outcomes(_outcomes(sealed, [0]), actor="a", known_at=AT)
     column = {"trail": "actor"}.get(name, "plan_id")
-    for statement in (f"UPDATE {name} SET {column} = 'x'", f"DELETE FROM {name}"):
+    engine = sealed.ledger.engine
+    for statement in forgetting(engine.dialect.name, name, column):
         with (
-            pytest.raises(sa.exc.IntegrityError, match="append-only"),
-            sealed.ledger.engine.begin() as connection,
+            pytest.raises(sa.exc.DBAPIError, match="append-only"),
+            engine.begin() as connection,
         ):
             connection.exec_driver_sql(statement)
 
@@ -238,35 +239,17 @@ def test_weak_strata_join_their_nearest_kin() -> None:
     assert [c.name for c in response_cells(lost)] == ["b/1/b1 & b/1/top"]
 
 
-@pytest.mark.skipif(
-    "JIHE_TEST_POSTGRESQL" not in os.environ,
-    reason="set JIHE_TEST_POSTGRESQL to a postgresql+psycopg:// URL of an empty database",
-)
-def test_postgresql_does_the_same(sealed: SimpleNamespace) -> None:
-    ledger = Ledger(os.environ["JIHE_TEST_POSTGRESQL"])
-    plan = _plan(sealed, ledger)
-    assert plan.certificate == sealed.plan.certificate
-    assert not _plan(sealed, ledger).created
-    assert ledger.plan("P0001").draws.equals(sealed.plan.draws)
-    for target in (ledger, sealed.ledger):
+def test_both_databases_hold_the_same(sealed: SimpleNamespace, tmp_path: Path) -> None:
+    other = Ledger(f"sqlite:///{tmp_path / 'other.db'}")
+    assert _plan(sealed, other).certificate == sealed.plan.certificate
+    assert other.plan("P0001").draws.equals(sealed.plan.draws)
+    for target in (other, sealed.ledger):
         target.append_outcomes(_outcomes(sealed, range(30)), actor="a", known_at=AT)
         target.append_outcomes(
             _outcomes(sealed, range(5), disposition="overturned", overpaid_amount=None),
             actor="a", known_at=AT + timedelta(days=1),
         )  # fmt: skip
     for history in (False, True):
-        expected = sealed.ledger.outcomes(history=history)
-        assert ledger.outcomes(history=history).equals(expected)
-    assert ledger.head() == sealed.ledger.head()
-    assert ledger.verify_trail(ledger.head()) == []
-    for statement in ("UPDATE outcomes SET reason = 'x'", "DELETE FROM draws", "TRUNCATE trail"):
-        with pytest.raises(sa.exc.DBAPIError, match="append-only"), ledger.engine.begin() as c:
-            c.exec_driver_sql(statement)
-
-    def create(i: int) -> str:
-        return _plan(sealed, ledger, seed=bytes([i // 2 + 50]) * 32).plan_id
-
-    with ThreadPoolExecutor(4) as pool:
-        numbers = list(pool.map(create, range(8)))
-    assert sorted(numbers) == sorted(f"P{i:04d}" for i in range(2, 6) for _ in range(2))
-    ledger.close()
+        assert other.outcomes(history=history).equals(sealed.ledger.outcomes(history=history))
+    assert other.head() == sealed.ledger.head()
+    other.close()

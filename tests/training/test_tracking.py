@@ -5,16 +5,14 @@ from __future__ import annotations
 import getpass
 import hashlib
 import json
-import os
 import re
-import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
+from tests.databases import KINDS, empty_database
 from training import apply
 from training.model_files import ModelFilesError
 from training.plot import Plot
@@ -276,22 +274,11 @@ def test_a_first_trained_model_waits_as_challenger(tmp_path: Path, world):
     assert tracker.promote(NAME).model_version == world.supervised.model_version
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=KINDS)
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Yield the URI of an empty database apart from the home; a server's in a schema of its own."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'elsewhere.db'}"
-        return
-    if "JIHE_TEST_POSTGRESQL" not in os.environ:
-        pytest.skip("set JIHE_TEST_POSTGRESQL to a postgresql+psycopg:// URL of a database")
-    url, schema = os.environ["JIHE_TEST_POSTGRESQL"], f"tracking_{secrets.token_hex(8)}"
-    engine = sa.create_engine(url)
-    with engine.begin() as connection:
-        connection.execute(sa.text(f"CREATE SCHEMA {schema}"))
-    yield f"{url}?options=-csearch_path%3D{schema}"
-    with engine.begin() as connection:
-        connection.execute(sa.text(f"DROP SCHEMA {schema} CASCADE"))
-    engine.dispose()
+    """Yield the URI of an empty database apart from the home."""
+    with empty_database(request.param, tmp_path / "elsewhere.db") as uri:
+        yield uri
 
 
 def test_a_database_elsewhere_keeps_the_records_and_the_home_the_files(
