@@ -5,16 +5,20 @@ In: a TOML file. Out: `Settings`, or one error with every fault.
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
+
+import rfc8785
 
 from claims.contracts import table
 from sampling.faults import Fault, checked
 from sampling.inspectors.assignment_problem import AssignmentError
 
+SEALED_FILE = "team-rules.json"
 SHIPPED = Path(__file__).with_name("assignment.toml")
 DISTRICTS = ("any", "own", "other")
 _RANGES = {
@@ -63,6 +67,25 @@ def read_settings(path: Path | None = None) -> Settings:
     return Settings(**{**stated, "needs": needs})
 
 
+def settings_bytes(settings: Settings) -> bytes:
+    """Return what the settings say in RFC 8785 form, however their file is written."""
+    return rfc8785.dumps(asdict(settings))
+
+
+def sealed_settings(content: bytes) -> Settings:
+    """Return the settings of `settings_bytes`; raises AssignmentError if it is none."""
+    try:
+        stated = json.loads(content)
+        needs = {kind: tuple(map(tuple, entries)) for kind, entries in stated["needs"].items()}
+        settings = Settings(**{**stated, "needs": needs})
+        whole = settings_bytes(settings) == content
+    except (ValueError, KeyError, TypeError, AttributeError):
+        whole = False
+    if not whole:
+        raise AssignmentError([_no_sealed_settings()])
+    return settings
+
+
 def _read(path: Path) -> Mapping[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
@@ -71,6 +94,15 @@ def _read(path: Path) -> Mapping[str, Any]:
             "ASSIGN_SETTINGS", f"The settings {path.name} cannot be read: {error}.",
             f"设置文件{path.name}无法读取：{error}。",
         )]) from None  # fmt: skip
+
+
+def _no_sealed_settings() -> Fault:
+    return Fault(
+        "ASSIGN_SEALED_SETTINGS", f"{SEALED_FILE} in the plan's folder is not as it was written at "
+        "the sealing. Put the file back, or give the settings that were sealed with --settings.",
+        f"计划文件夹中的{SEALED_FILE}与封存时写入的不一致；"
+        "请放回原文件，或以 --settings 给出封存的设置。",
+    )  # fmt: skip
 
 
 def _faults(own: Mapping[str, Any]) -> list[Fault]:

@@ -25,7 +25,13 @@ from claims.store import StoreVersion, open_store
 from claims.vault import pseudonym_key
 from jihe.assignment_bars import bars_of, distances, late_rows, recusals, rotations
 from jihe.assignment_rows import Period, cases_of, inspectors_of, jobs_of, travel_of
-from jihe.assignment_settings import Settings, read_settings
+from jihe.assignment_settings import (
+    SEALED_FILE,
+    Settings,
+    read_settings,
+    sealed_settings,
+    settings_bytes,
+)
 from jihe.home import Home
 from jihe.outputs import show_newest
 from sampling import store as database
@@ -47,7 +53,7 @@ from sampling.inspectors.assignment_problem import (
     read_problem,
 )
 from sampling.inspectors.assignment_problem import problem_hash as input_hash
-from sampling.inspectors.assignment_record import record, recorded, version_for
+from sampling.inspectors.assignment_record import check_rules, record, recorded, version_for
 from sampling.ledger import Ledger, Plan
 
 
@@ -61,6 +67,7 @@ class Assigned:
     version: int
     new: bool
     late_rows: int
+    rules_as_sealed: bool | None
     folder: Path
 
 
@@ -72,17 +79,20 @@ def assign_plan(
 
     Raises:
         AssignmentError: if tables or settings do not allow it, nothing fits (with the smallest
-            set of limits that conflict), or the plan is assigned from another input already and
-            no ``reason`` is given.
+            set of limits that conflict), or the plan is assigned from another input already, or
+            its settings are not the sealed ones, and no ``reason`` is given.
         LedgerError: if there is no such plan.
         StoreError: if no claims are loaded.
     """
-    home, settings = Home(root), read_settings(settings_path)
+    home = Home(root)
+    settings = _settings(home.plan(plan_id), settings_path)
+    rules = hashlib.sha256(settings_bytes(settings)).hexdigest()
     ledger = Ledger(home.ledger_url)
     try:
         plan, store = ledger.plan(plan_id), open_store(root)
         jobs, problem = _problem(store, ledger, plan, settings)
         with ledger.engine.connect() as connection:
+            as_sealed = check_rules(connection, plan_id, rules, reason)
             version_for(connection, plan_id, input_hash(problem), reason)
         drawn = assign(problem, bytes.fromhex(plan.certificate["seed"]))
         with database.writing(ledger.engine) as connection:
@@ -93,13 +103,15 @@ def assign_plan(
             late = late_rows(store, plan.sealed_at)
             if new:
                 details = _details(problem, rows, version, store, late, reason)
+                if as_sealed is not None:
+                    details["rules_as_sealed"] = as_sealed
                 record(connection, plan_id, details, actor=actor, at=now)
             write = partial(write_assignment, rows, problem, drawn_on=plan.drawn_on)
             _place(home.plan(plan_id), version, new, write)
         show_newest(home, ledger.plan_ids)
     finally:
         ledger.close()
-    return Assigned(rows, problem, drawn, version, new, late, home.plan(plan_id))
+    return Assigned(rows, problem, drawn, version, new, late, as_sealed, home.plan(plan_id))
 
 
 def check_plan(root: Path, plan_id: str) -> list[Fault]:
@@ -128,6 +140,14 @@ def check_plan(root: Path, plan_id: str) -> list[Fault]:
         faults.append(_not_recorded(known[-1].version))
     seed = bytes.fromhex(plan.certificate["seed"])
     return faults + verify_assignment(problem, seed, read_teams(raw))
+
+
+def _settings(folder: Path, path: Path | None) -> Settings:
+    """Return the settings of ``path``, or else those that were sealed with the plan, if any."""
+    sealed = folder / SEALED_FILE
+    if path is None and sealed.exists():
+        return sealed_settings(sealed.read_bytes())
+    return read_settings(path)
 
 
 @dataclass(frozen=True)
@@ -169,7 +189,7 @@ def _details(
         "jobs": len(problem.jobs),
         "inspectors": len(problem.inspectors),
         "rows_known_after_sealing": late,
-        **({"reason": reason} if version > 1 else {}),
+        **({"reason": reason} if reason.strip() else {}),
     }
 
 

@@ -9,6 +9,7 @@ files.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
@@ -22,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from claims.contracts import Lang
 from claims.files import replace_text
 from claims.vault import private_folder
+from jihe.assignment_settings import SEALED_FILE, read_settings, settings_bytes
 from jihe.home import Home
 from jihe.outputs import plan_folder, recover, show_newest
 from jihe.plan_basis import FACTS_FILE, SCORES_FILE, Basis, reasons_by_unit, reasons_of
@@ -58,13 +60,17 @@ def known_plans(ledger: Ledger) -> list[str]:
 
 def seal(
     home: Home, basis: Basis, contributors: Sequence[Contributor], number: PublicNumber,
-    now: datetime,
+    now: datetime, team_settings: Path | None = None,
 ) -> SealedPlan:  # fmt: skip
     """Seal a plan and write its folder; both or neither.
 
+    ``team_settings`` is the file over the shipped settings by which inspectors will be drawn.
+
     Raises:
         SealError: with everything that is wrong with commitments, number or day.
+        AssignmentError: with everything that is wrong with the settings.
     """
+    rules = settings_bytes(read_settings(team_settings))
     key = signing_key()
     ledger = Ledger(home.ledger_url)
 
@@ -72,6 +78,7 @@ def seal(
         recover(home, known_plans(ledger), ledger.plan_ids())
         with plan_folder(home, sealed.plan_id) as folder:
             write_frame(basis.frame, folder / FRAME_FILE)
+            (folder / SEALED_FILE).write_bytes(rules)
             (folder / SEAL_FILE).write_bytes(rfc8785.dumps(sign(sealed.record, key)))
             (folder / PUBLIC_FILE).write_bytes(public_bytes(public_of_seal(sealed, key)))
             basis.write(folder)
@@ -80,7 +87,8 @@ def seal(
         return seal_plan(
             ledger, basis.frame, basis.design, contributors, number,
             score_version=basis.score_version, public_key=public_hex(key), sealed_at=now,
-            actor=ACTOR, beside=basis.beside, before_commit=files,
+            actor=ACTOR, beside=basis.beside, team_rules=hashlib.sha256(rules).hexdigest(),
+            before_commit=files,
         )  # fmt: skip
     finally:
         ledger.close()

@@ -56,12 +56,14 @@ from sampling.seal_store import (
 def seal_plan(
     ledger: Ledger, frame: Frame, design: AnyDesign, contributors: Sequence[Contributor],
     number: PublicNumber, *, score_version: Mapping[str, str | date], public_key: str,
-    sealed_at: datetime, actor: str, beside: Beside = NOTHING,
+    sealed_at: datetime, actor: str, beside: Beside = NOTHING, team_rules: str | None = None,
     before_commit: Callable[[SealedPlan], None] | None = None,
 ) -> SealedPlan:  # fmt: skip
     """Seal a plan under the next number; nothing is drawn.
 
-    ``beside`` is what a design by size or in two stages rests on beside the frame.
+    ``beside`` is what a design by size or in two stages rests on beside the frame. ``team_rules``
+    is the SHA-256 of the rules by which inspectors will be drawn: it stands in the trail's record
+    of the sealing, to which the public version is bound, so nobody can try rules with the seed.
     ``before_commit`` is given the plan before it is stored; where it raises, nothing is.
 
     Raises:
@@ -75,7 +77,7 @@ def seal_plan(
         plan_no = next_number(connection)
         plan_id = f"P{plan_no:04d}"
         record = make_seal(plan_id, utc_text(sealed_at), contributors, number, settled)
-        sealed = insert_seal(connection, plan_no, record, actor, sealed_at)
+        sealed = insert_seal(connection, plan_no, record, actor, sealed_at, team_rules)
         if before_commit:
             before_commit(sealed)
     return sealed

@@ -102,8 +102,9 @@ def read_seal(connection: sa.Connection, plan_id: str) -> SealedPlan:
 
 
 def insert_seal(
-    connection: sa.Connection, plan_no: int, record: Mapping[str, Any], actor: str, at: datetime
-) -> SealedPlan:
+    connection: sa.Connection, plan_no: int, record: Mapping[str, Any], actor: str, at: datetime,
+    team_rules: str | None = None,
+) -> SealedPlan:  # fmt: skip
     """Insert a sealed record and its commitments, with its record in the trail."""
     plan_id = record["plan_id"]
     connection.execute(sa.insert(store.seals).values(
@@ -118,6 +119,7 @@ def insert_seal(
         "mode": "committee", "seal_sha256": record_sha256(record),
         "frame_sha256": record["frame"]["sha256"], "contributors": record["contributors"],
         "public_number": record["public_number"],
+        **({"team_rules_sha256": team_rules} if team_rules else {}),
     }  # fmt: skip
     anchor = trail.append(connection, actor, trail.SEALED, plan_id, details, at=at)
     return SealedPlan(plan_id, record, {}, None, False, anchor)

@@ -95,6 +95,8 @@ def _show(made: Assigned, lang: LangCode) -> None:
         console.out.print(say("assign_passed_over", lang, count=len(made.assignment.refused)))
     if made.late_rows:
         console.out.print(say("assign_late", lang, count=made.late_rows))
+    if made.rules_as_sealed is False:
+        console.out.print(say("assign_other_rules", lang))
     key = "assign_new" if made.new else "assign_same"
     console.out.print(
         say(key, lang, plan=made.problem.plan_id, version=made.version, folder=made.folder),

@@ -33,6 +33,9 @@ FrameFile = Annotated[Path | None, option("sealed_frame", "--frame", exists=True
 DesignFile = Annotated[
     Path | None, option("sealed_design", "--design", exists=True, dir_okay=False)
 ]
+AssignSettings = Annotated[
+    Path | None, option("sealed_settings", "--assign-settings", exists=True, dir_okay=False)
+]
 PartFile = Annotated[Path, option("part_file", "--part", dir_okay=False)]
 
 
@@ -91,6 +94,7 @@ def seal(
     beside: BesideOption = None,
     chances: Annotated[Chances, option("chances", "--chances")] = Chances.strata,
     claims_each: Annotated[str | None, option("claims_each", "--claims-each")] = None,
+    assign_settings: AssignSettings = None,
     home: HomeOption = Path(),
     lang: Lang = Language.en,
 ) -> None:
@@ -119,7 +123,7 @@ def seal(
                 place, unit.value, PlanChoices(capacity, random_share), stages,
                 day_of(as_of, "--as-of"), day_of(frame_from, "--frame-from"), tell,
             )  # fmt: skip
-    sealed = plan_sealing.seal(place, basis, people, number, datetime.now(UTC))
+    sealed = plan_sealing.seal(place, basis, people, number, datetime.now(UTC), assign_settings)
     language = lang_of(lang)
     console.out.print(
         say("plan_sealed_now", language, plan=sealed.plan_id, day=sealed.day,

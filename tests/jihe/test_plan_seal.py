@@ -122,7 +122,8 @@ def test_the_whole_way_by_commands(
     assert stat.S_IMODE((tmp_path / "finance").stat().st_mode) == 0o600
     assert "Plan P0001 is sealed" in _seal(home, files, people)
     folder = home / "plans" / "P0001"
-    assert {p.name for p in folder.iterdir()} == {"frame.tsv", "seal.json", "public.json"}
+    sealed_files = {"frame.tsv", "seal.json", "public.json", "team-rules.json"}
+    assert {p.name for p in folder.iterdir()} == sealed_files
     assert not (home / "latest").exists()
     early = tmp_path / "public.json"
     jihe("plan", "publish-seal", "--plan", "P0001", "--out", early, "--home", home)
