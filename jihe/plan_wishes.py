@@ -86,6 +86,8 @@ def parse_wishes(asked: Asked, found: Plannable) -> Wishes:
         unit_hours = asked.hours.of_units(
             facts["institution_class"].to_pylist(), facts["district"].to_pylist()
         )
+        # Checked above: only institutions have hours of their own here.
+        unit_hours = [each + asked.hours.per_institution for each in unit_hours]
     options = DesignOptions(
         capacity, share or USUAL_SHARE, allocation=cast(Rule, asked.allocation),
         dimensions=asked.dimensions, band=cast(Band, asked.band),
@@ -123,6 +125,8 @@ def _choice_faults(asked: Asked, found: Plannable) -> list[Fault]:
         faults.append(_unknown("--band", asked.band, _BANDS))
     if asked.allocation == "cost" and asked.hours is None:
         faults.append(_no_hours())
+    if asked.hours is not None and asked.hours.per_institution and found.units.unit != "institution":
+        faults.append(_no_visits())
     if found.units.unit == "insured":
         faults += [_no_institutions(q.name) for q in asked.quotas if q.of == "institutions"]
     return faults
@@ -158,6 +162,15 @@ def _no_hours() -> Fault:
     return Fault(
         "WISH_HOURS", "--allocation cost needs hours: write a table [hours] into the file of "
         "--quotas.", "--allocation cost 需要工时：请在 --quotas 的文件中写入[hours]表。",
+    )  # fmt: skip
+
+
+def _no_visits() -> Fault:
+    return Fault(
+        "WISH_PER_INSTITUTION", "'hours.per_institution' counts institutions that are drawn; this "
+        "plan draws none. Leave it out, or use --claims-each or --unit institution.",
+        "“hours.per_institution”按抽中的机构计时，而本计划不抽取机构；请省略该项，"
+        "或使用 --claims-each 或 --unit institution。",
     )  # fmt: skip
 
 
