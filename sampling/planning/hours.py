@@ -105,7 +105,8 @@ def _number(name: str, value: Any, faults: list[Fault], *, zero: bool = False) -
 def _bad(name: str, value: object) -> Fault:
     return Fault(
         "HOURS_NUMBER", f"'{name}' is {value!r}; give a number of hours above 0 (a trip or an "
-        "institution may take 0).", f"“{name}”为{value!r}；应为大于0的小时数（路程和每家机构可为0）。",
+        "institution may take 0).",
+        f"“{name}”为{value!r}；应为大于0的小时数（路程和每家机构可为0）。",
     )  # fmt: skip
 
 

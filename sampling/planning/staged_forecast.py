@@ -25,7 +25,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -57,30 +56,31 @@ class FirstStage:
 
 
 @dataclass(frozen=True, eq=False)
-class Listable:
-    """The units that could be listed, in any order; institutions in the order of the frame.
+class Moments:
+    """Of each institution under a model: E t_i, Var t_i and the expected S_i^2 of its units."""
 
-    ``psu`` is the place of each unit's institution, ``takes`` n_i by institution, ``classes`` its
-    class. ``hours`` are those of each unit, ``visit`` those of an institution however many of its
-    units are listed.
+    mean: Floats
+    variance: Floats
+    spread: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Clusters:
+    """The institutions of a frame in its order, with what is known of their units.
+
+    ``counts`` is M_i, ``money`` the size of all units, ``hours`` the mean hours of one, ``visit``
+    the hours of an institution however many of its units are listed. ``chance`` is the expected
+    number of findings; ``scored`` and ``unscored`` are the two models. None: not known.
     """
 
-    psu: Ints
-    size_minor: Ints
-    takes: Ints
+    counts: Ints
+    money: Floats
     classes: Sequence[str]
-    model: Predicted | None = None
-    hours: Sequence[Fraction] | None = None
-    visit: Fraction = Fraction(0)
-
-    @property
-    def counts(self) -> Ints:
-        """M_i, units of each institution."""
-        return np.bincount(self.psu, minlength=len(self.takes)).astype(np.int64)
-
-    def sums(self, values: Any) -> Floats:
-        """Return the exactly rounded sum of a value per unit, by institution."""
-        return by_stratum(self.psu, len(self.takes), np.asarray(values, dtype=np.float64))
+    chance: Floats | None = None
+    scored: Moments | None = None
+    unscored: Moments | None = None
+    hours: Floats | None = None
+    visit: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -155,88 +155,116 @@ def first_stage(frame: Frame, design: Design | PpsDesign, beside: Beside) -> Fir
     return FirstStage(pi, variance)
 
 
-def model_variance(first: FirstStage, units: Listable, model: Predicted) -> Parts:
+def clusters(
+    psu: Ints, size_minor: Ints, classes: Sequence[str], model: Predicted | None = None,
+    hours: Floats | None = None, visit: float = 0.0,
+) -> Clusters:  # fmt: skip
+    """Return the institutions of units that are given in any order.
+
+    Args:
+        psu: per unit the place of its institution in the frame; each has one unit at least.
+        size_minor: per unit its money.
+        classes: per institution its class, in the order of the frame.
+        model: what is predicted of the units.
+        hours: per unit the hours of its inspection.
+        visit: hours of an institution that is drawn.
+    """
+    count = len(classes)
+    counts = np.bincount(psu, minlength=count).astype(np.int64)
+
+    def moments(known: Predicted) -> Moments:
+        return Moments(
+            by_stratum(psu, count, known.mean), by_stratum(psu, count, known.variance),
+            spread_guesses(psu, count, known),
+        )  # fmt: skip
+
+    return Clusters(
+        counts, by_stratum(psu, count, size_minor.astype(np.float64)), classes,
+        None if model is None else by_stratum(psu, count, model.chance),
+        None if model is None else moments(model),
+        None if model is None else moments(without_score(model, size_minor)),
+        None if hours is None else by_stratum(psu, count, hours) / counts, visit,
+    )  # fmt: skip
+
+
+def model_variance(first: FirstStage, known: Clusters, takes: Ints, model: Moments) -> Parts:
     """Return the variance of the total that is expected under a model of the units."""
-    pi, M, n = first.pi, units.counts, units.takes
-    noise = units.sums(model.variance)
-    between = first.variance(units.sums(model.mean)) + math.fsum(((1 / pi - 1) * noise).tolist())
-    spreads = spread_guesses(units.psu, len(n), model)
-    within = M * (M - n) / np.maximum(n, 1) * spreads / pi
+    more = (1 / first.pi - 1) * model.variance
+    within = known.counts * (known.counts - takes) / takes * model.spread / first.pi
+    between = first.variance(model.mean) + math.fsum(more.tolist())
     return Parts(between, math.fsum(within.tolist()))
 
 
-def hedged_variance(first: FirstStage, units: Listable) -> Parts | None:
+def hedged_variance(first: FirstStage, known: Clusters, takes: Ints) -> Parts | None:
     """Return the variance averaged over the score's model and the one without a score."""
-    if units.model is None:
+    if known.scored is None or known.unscored is None:
         return None
-    scored = model_variance(first, units, units.model)
-    plain = model_variance(first, units, without_score(units.model, units.size_minor))
+    scored = model_variance(first, known, takes, known.scored)
+    plain = model_variance(first, known, takes, known.unscored)
     return Parts(
         TRUST * scored.between + (1 - TRUST) * plain.between,
         TRUST * scored.within + (1 - TRUST) * plain.within,
     )
 
 
-def staged_forecast(first: FirstStage, units: Listable) -> StagedForecast:
-    """Return what this design promises."""
-    pi, model = first.pi, units.model
-    rate = pi * units.takes / np.maximum(units.counts, 1)
-    parts = hedged_variance(first, units)
+def staged_forecast(first: FirstStage, known: Clusters, takes: Ints) -> StagedForecast:
+    """Return what a design promises that takes so many units of each institution, 1 to M_i."""
+    pi, model = first.pi, known.scored
+    rate = pi * takes / known.counts
+    parts = hedged_variance(first, known, takes)
     share = None
     if parts is not None:
         share = parts.within / parts.variance if parts.variance > 0 else 0.0
     return StagedForecast(
         math.fsum(pi.tolist()), int((pi == 1).sum()), float(pi.min()), float(pi.max()),
-        math.fsum((pi * units.takes).tolist()), int(units.takes.min()), int(units.takes.max()),
-        None if model is None else _expected(rate, units.sums(model.mean)),
-        None if model is None else _expected(rate, units.sums(model.chance)),
+        math.fsum((pi * takes).tolist()), int(takes.min()), int(takes.max()),
+        None if model is None else _expected(rate, model.mean),
+        None if known.chance is None else _expected(rate, known.chance),
         None if parts is None else Z_95 * math.sqrt(parts.variance), share,
-        expected_hours(first, units), tuple(_classes(pi, rate, units)),
+        expected_hours(pi, known, takes), tuple(_classes(pi, rate, known)),
     )  # fmt: skip
 
 
-def expected_hours(first: FirstStage, units: Listable) -> float | None:
+def expected_hours(pi: Floats, known: Clusters, takes: Ints) -> float | None:
     """Return sum pi_i (visit + n_i x mean hours of the institution's units)."""
-    if units.hours is None:
+    if known.hours is None:
         return None
-    each = units.sums([float(h) for h in units.hours]) / np.maximum(units.counts, 1)
-    return _expected(first.pi, float(units.visit) + units.takes * each)
+    return _expected(pi, known.visit + takes * known.hours)
 
 
-def best_take(first: FirstStage, units: Listable) -> int | None:
+def best_take(first: FirstStage, known: Clusters) -> int | None:
     """Return the n_i that is best where an institution has hours of its own, else None.
 
     With the variance (A + W/m) / n for n institutions of m units each and the cost n (c_1 + c_2 m)
     the best m is sqrt(W c_1 / (A c_2)) whatever is spent (Cochran, Sampling Techniques, 3rd ed.,
-    1977, section 10.6). Finite institutions are left out of it: it only says where to look.
+    1977, section 10.6). That institutions are few is left out of it: it only says where to look.
     """
-    if units.model is None or not units.hours or not units.visit:
+    model = known.scored
+    if model is None or known.hours is None or not known.visit:
         return None
-    spreads = spread_guesses(units.psu, len(units.takes), units.model)
-    raised = units.counts * spreads / first.pi
-    parts = model_variance(first, units, units.model)
-    across = parts.between - math.fsum(raised.tolist())
-    inside = math.fsum((units.counts * raised).tolist())
-    most = int(units.counts.max())
+    raised = known.counts * model.spread / first.pi
+    across = model_variance(first, known, known.counts, model).between
+    across -= math.fsum(raised.tolist())
+    inside = math.fsum((known.counts * raised).tolist())
+    most = int(known.counts.max())
     if across <= 0:
         return most
-    cost = float(units.visit) / (math.fsum(float(h) for h in units.hours) / len(units.hours))
+    cost = known.visit / (_expected(known.counts, known.hours) / int(known.counts.sum()))
     return min(max(round(math.sqrt(inside / across * cost)), 2), most)
 
 
-def _expected(rate: Floats, values: Floats) -> float:
+def _expected(rate: Floats | Ints, values: Floats) -> float:
     return math.fsum((rate * values).tolist())
 
 
-def _classes(pi: Floats, rate: Floats, units: Listable) -> list[ClassSeen]:
+def _classes(pi: Floats, rate: Floats, known: Clusters) -> list[ClassSeen]:
     """Return what is seen of each class, then of all under an empty name."""
-    money = units.sums(units.size_minor)
-    kinds = np.array(units.classes)
+    kinds = np.array(known.classes)
     found = []
-    for value in [*sorted(set(units.classes), key=str.encode), ""]:
+    for value in [*sorted(set(known.classes), key=str.encode), ""]:
         mine = kinds == value if value else np.ones(len(kinds), dtype=np.bool_)
-        whole = math.fsum(money[mine].tolist())
-        seen = _expected(rate[mine], money[mine])
+        whole = math.fsum(known.money[mine].tolist())
+        seen = _expected(rate[mine], known.money[mine])
         found.append(ClassSeen(
             value, int(mine.sum()), math.fsum(pi[mine].tolist()), seen / whole if whole else 0.0
         ))  # fmt: skip
