@@ -26,6 +26,7 @@ from sampling.faults import SamplingError
 from sampling.planning.predicted import Floats, Ints
 from sampling.planning.staged_forecast import (
     Clusters,
+    FirstStage,
     StagedForecast,
     best_take,
     clusters,
@@ -33,11 +34,13 @@ from sampling.planning.staged_forecast import (
     first_stage,
     staged_forecast,
 )
+from sampling.planning.staged_plan import parse_each
 
 Tell = Callable[[str, float], None]
 _STEPS = (Fraction(1, 8), Fraction(1, 4), Fraction(1, 2), Fraction(2), Fraction(4), Fraction(8))
 #: An alternative that can't spend this part of what the plan costs is no alternative to it.
 _SPENT = 0.9
+_FEWER = 3
 
 
 @dataclass(frozen=True)
@@ -100,29 +103,54 @@ def promise_of(plan: StagedPlan, known: Clusters) -> StagedForecast:
 def alternatives(
     wishes: StagedWishes, plan: StagedPlan, known: Clusters, promise: StagedForecast, tell: Tell
 ) -> list[Alternative]:
-    """Return the plan and what else its claims or hours could be spent on, fewest claims first."""
-    each = wishes.stages.each
-    if wishes.claims is None or not each or not isinstance(plan.design, TwoStageDesign):
+    """Return the plan and what else its claims or hours could be spent on, most institutions first.
+
+    Nothing where there is no second stage.
+    """
+    if wishes.claims is None or not isinstance(plan.design, TwoStageDesign):
         return []
-    mean = promise.listed / promise.institutions
-    usual = int(each) if each.isdigit() else max(2, round(mean))
-    stage = first_stage(plan.frame, plan.design.first, plan.beside)
-    takes = {round(usual * step) for step in _STEPS}
-    takes |= {round(promise.listed / len(plan.frame)), best_take(stage, known) or usual}
-    takes = {t for t in takes if 2 <= t <= int(known.counts.max())} - {usual}
-    found = [(usual, Alternative(plan.design.capacity, each, promise))]
-    for place, take in enumerate(sorted(takes)):
-        tell(f"{take:,}", 0.4 + 0.6 * place / len(takes))
-        other = _alternative(wishes, known, promise, take)
-        found += [(take, other)] if other else []
-    return [a for _, a in sorted(found, key=lambda pair: pair[0])]
+    each = (wishes.stages.each or "").strip()
+    first = first_stage(plan.frame, plan.design.first, plan.beside)
+    others = [e for e in _other_takes(each, first, known, promise) if e != each]
+    found = [Alternative(plan.design.capacity, each, promise)]
+    for place, other in enumerate(others):
+        tell(other, 0.4 + 0.6 * place / len(others))
+        made = _alternative(wishes, known, promise, other)
+        found += [made] if made else []
+    return sorted(found, key=lambda a: (-a.institutions, a.each))
+
+
+def _other_takes(
+    each: str, first: FirstStage, known: Clusters, promise: StagedForecast
+) -> list[str]:
+    """Return other numbers or shares of claims to try: multiples, the best one, the other kind."""
+    count, size = promise.listed / promise.institutions, known.counts.mean()
+    share = promise.listed / math.fsum((first.pi * known.counts).tolist())
+    best, most = best_take(first, known), int(known.counts.max())
+    asked = parse_each(each)
+    if each.endswith("%"):
+        base = Fraction(each[:-1]) / 100
+        shares = [float(base * step) for step in _STEPS] + ([best / size] if best else [])
+        wanted = [_percent(s) for s in sorted(shares) if s <= 1] + [str(round(count))]
+    else:
+        counts = {round(asked(most) * step) for step in _STEPS} | {best or asked(most)}
+        counts.add(round(promise.listed / len(first.pi)))
+        wanted = [str(c) for c in sorted(counts) if 2 <= c <= most] + [_percent(share)]
+    return list(dict.fromkeys(e for e in wanted if e not in {"0", "1"}))
+
+
+def _percent(share: float) -> str:
+    """Return a share as ``--claims-each`` takes it, to three digits and never 0."""
+    percent = max(float(f"{100 * min(share, 1):.3g}"), 1e-6)
+    return f"{percent:.6f}".rstrip("0").rstrip(".") + "%"
 
 
 def _alternative(
-    wishes: StagedWishes, known: Clusters, promise: StagedForecast, take: int
+    wishes: StagedWishes, known: Clusters, promise: StagedForecast, each: str
 ) -> Alternative | None:
-    """Return the most institutions with this take that cost no more; None if far less."""
-    takes = np.minimum(known.counts, take)
+    """Return the most institutions that cost no more, so much of each; None if far less."""
+    rule = parse_each(each)
+    takes = np.array([rule(claims) for claims in known.counts.tolist()], dtype=np.int64)
     budget = promise.listed if promise.hours is None else promise.hours
     budget *= 1 + 1e-9  # the plan's own cost, rounded otherwise, is not more than itself
     few, many = 1, len(takes)
@@ -133,15 +161,27 @@ def _alternative(
     cost = _cost(wishes, known, takes, few)
     if cost is not None and not _SPENT * budget <= cost <= budget:
         return None
-    choices, stages = (
-        replace(wishes.choices, capacity=str(few)),
-        replace(wishes.stages, each=str(take)),
-    )
-    try:
-        plan = plan_of(replace(wishes, choices=choices, stages=stages))
-    except SamplingError as why:
-        return Alternative(few, str(take), None, why)
-    return Alternative(few, str(take), promise_of(plan, known))
+    return _drawable(wishes, known, few, each)
+
+
+def _drawable(
+    wishes: StagedWishes, known: Clusters, capacity: int, each: str
+) -> Alternative | None:
+    """Return the alternative; where chances by size have no weights, with a few institutions less.
+
+    Strata that need more institutions say so.
+    """
+    stages = replace(wishes.stages, each=each)
+    for fewer in range(min(_FEWER, capacity)):
+        choices = replace(wishes.choices, capacity=str(capacity - fewer))
+        try:
+            plan = plan_of(replace(wishes, choices=choices, stages=stages))
+        except DesignError as why:
+            return Alternative(capacity, each, None, why)
+        except SamplingError:
+            continue
+        return Alternative(capacity - fewer, each, promise_of(plan, known))
+    return None
 
 
 def _cost(wishes: StagedWishes, known: Clusters, takes: Ints, capacity: int) -> float | None:

@@ -69,7 +69,9 @@ def _predicted(made: StagedProposal, lang: Lang) -> list[str]:
         return [say("design_unpredicted", lang)]
     total = console.money(model.total, made.wishes.currency)
     lines = [say("design_predicted", lang, total=total)]
-    return lines + ([say("ahead_by_claims", lang)] if made.wishes.source == "claims" else [])
+    if made.wishes.source == "claims":
+        lines.append(say("ahead_by_claims", lang))
+    return lines
 
 
 def _size(made: StagedProposal, lang: Lang) -> list[str]:
@@ -147,7 +149,7 @@ def _cell(row: Row, key: str, currency: str) -> str:
         return NONE if value is None else str(value)
     if key in {"recovery", "width"}:
         return console.money(value, currency)
-    whole = isinstance(value, int) or abs(value - round(value)) < 1e-6
+    whole = abs(value - round(value)) < 1e-6 and key not in {"hours", "findings"}
     return f"{value:,.0f}" if whole or key == "claims" else f"{value:,.1f}"
 
 
@@ -176,6 +178,10 @@ def _compared_notes(made: StagedProposal, lang: Lang) -> list[str]:
             f"ahead_cheaper_{key}", lang, this=console.money(promise.half_width, currency),
             other=console.money(long.half_width, currency),
         ))  # fmt: skip
+    model, width = made.wishes.listed.model, promise.half_width or 0.0
+    if model is not None and width > model.total:
+        lines.append(say(f"ahead_wide_{unit}", lang, listed=f"{promise.listed:,.0f}",
+                         width=console.money(width, currency)))  # fmt: skip
     if made.wishes.hours is None:
         lines.append(say("design_no_hours", lang))
     return lines

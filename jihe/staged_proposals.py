@@ -10,6 +10,7 @@ one with the narrowest expected interval is recommended.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
@@ -34,9 +35,14 @@ from sampling.drawing.designs import design_record
 from sampling.faults import SamplingError
 from sampling.frame import frame_hash
 from sampling.planning.frontier import expected_hours as hours_of_strata
-from sampling.planning.frontier import expected_visits, forecast
-from sampling.planning.plan_design import DesignOptions, PlannedDesign, plan_design
-from sampling.planning.staged_forecast import Clusters, StagedForecast
+from sampling.planning.frontier import expected_variance, expected_visits, forecast
+from sampling.planning.plan_design import (
+    DesignOptions,
+    PlannedDesign,
+    plan_design,
+    stratum_spreads,
+)
+from sampling.planning.staged_forecast import Clusters, StagedForecast, half_width
 
 FORM = "jihe-staged-design-1"
 _ROUNDS = 8
@@ -53,6 +59,7 @@ class OneStage:
     listed: int
     visits: float
     recovery: float | None
+    variance: float | None
     half_width: float | None
     hours: float | None
     findings: float | None
@@ -79,9 +86,9 @@ class StagedProposal:
     def design_effect(self) -> float | None:
         """Variance over that of the one-stage plan that lists as many units."""
         same = next((o for o in self.one_stage if o.same == "listed"), None)
-        if same is None or not same.half_width or self.promise.half_width is None:
+        if same is None or not same.variance or self.promise.variance is None:
             return None
-        return (self.promise.half_width / same.half_width) ** 2
+        return self.promise.variance / same.variance
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values; amounts in minor units."""
@@ -202,11 +209,16 @@ def _as_long(
 
 
 def _of_strata(wishes: StagedWishes, planned: PlannedDesign, same: str) -> OneStage:
-    told = forecast(planned)
-    visits = expected_visits(planned)
-    hours = None
+    told, visits = forecast(planned), expected_visits(planned)
+    hours = variance = width = None
     if wishes.hours is not None:
         hours = float(hours_of_strata(planned) + wishes.hours.per_institution * Fraction(visits))
+    if wishes.listed.model is not None:
+        strata = planned.design.strata
+        spreads = stratum_spreads(wishes.listed, [s.name for s in strata], planned.codes)
+        parts = [expected_variance([s.units], [s.draws], [spreads[s.name]]) for s in strata]
+        variance = math.fsum(parts)
+        width = half_width(parts, [max(s.draws - 1, 1) for s in strata])
     return OneStage(
-        same, planned.design.capacity, visits, told.recovery, told.half_width, hours, told.findings
+        same, planned.design.capacity, visits, told.recovery, variance, width, hours, told.findings
     )

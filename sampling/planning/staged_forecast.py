@@ -14,10 +14,12 @@ expected values.
   expected totals, plus sum (1/pi_i - 1) Var t_i, plus sum V_i / pi_i with the expected S_i^2 (Isaki
   and Fuller, JASA 77, 1982, 89-96). It is averaged over the score's model and the one without a
   score, as for strata (`predicted.hedged_spreads`).
+* The interval is Student's, with the degrees of freedom that the estimate will have (as in
+  `estimation.two_stage`), so that few institutions pay for being few.
 * One stage by size is the special case of institutions that hold one unit, which is taken.
 
-Institutions that overpay together beyond what the score knows make the real interval of few
-institutions wider than this.
+Claims of one institution that are wrong together beyond what the score knows make the real interval
+of few institutions wider still.
 """
 
 from __future__ import annotations
@@ -28,13 +30,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from sampling.design import Design
 from sampling.drawing.beside import Beside
 from sampling.drawing.designs import PpsDesign
 from sampling.drawing.pps import inclusion_probabilities, sum_variance
 from sampling.frame import Frame
-from sampling.planning.frontier import Z_95, expected_variance
 from sampling.planning.predicted import (
     TRUST,
     Floats,
@@ -49,10 +51,16 @@ from sampling.planning.predicted import (
 
 @dataclass(frozen=True, eq=False)
 class FirstStage:
-    """Chances pi_i of the institutions, and the variance of sum t_i / pi_i as a function of t."""
+    """Chances pi_i of the institutions, and the variance of sum t_i / pi_i as a function of t.
+
+    It has a part per stratum, or one where chances are by size; ``codes`` says which part an
+    institution belongs to, ``freedom`` the degrees of freedom of each.
+    """
 
     pi: Floats
-    variance: Callable[[Floats], float]
+    codes: Ints
+    freedom: Floats
+    variances: Callable[[Floats], Floats]
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,17 +91,22 @@ class Clusters:
     visit: float = 0.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Parts:
-    """The expected variance of the total: between institutions, and within them."""
+    """The expected variance of the total, split as its estimate is.
 
-    between: float
-    within: float
+    ``between`` is what estimated totals vary by between institutions, by part of the first stage;
+    ``within`` is V_i of every institution. ``raised``, sum V_i / pi_i, lies in both.
+    """
+
+    between: Floats
+    within: Floats
+    raised: float
 
     @property
     def variance(self) -> float:
-        """Both together."""
-        return self.between + self.within
+        """The variance of the total."""
+        return math.fsum([*self.between.tolist(), *self.within.tolist()])
 
 
 @dataclass(frozen=True)
@@ -123,15 +136,11 @@ class StagedForecast:
     take_most: int
     recovery: float | None
     findings: float | None
+    variance: float | None
     half_width: float | None
     within_share: float | None
     hours: float | None
     classes: tuple[ClassSeen, ...]
-
-    @property
-    def money_share(self) -> float:
-        """Part of all money that is listed; the classes' last row is the whole."""
-        return self.classes[-1].money_share
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -141,18 +150,17 @@ class StagedForecast:
 def first_stage(frame: Frame, design: Design | PpsDesign, beside: Beside) -> FirstStage:
     """Return chances and variance of the stage that draws institutions."""
     if isinstance(design, PpsDesign):
-        weights = beside.weights or ()
-        pi = inclusion_probabilities(weights, design.capacity)
-        return FirstStage(pi, lambda t: sum_variance(weights, design.capacity, t / pi))
+        weights, n = beside.weights or (), design.capacity
+        pi = inclusion_probabilities(weights, n)
+        free = np.array([max(n - sum(1 for w in weights if w == 0) - 1, 1)], dtype=np.float64)
+        whole = np.zeros(len(frame), dtype=np.int64)
+        return FirstStage(pi, whole, free, lambda t: np.array([sum_variance(weights, n, t / pi)]))
     _, codes = frame.stratum_codes()
-    sizes, draws = [s.units for s in design.strata], [s.draws for s in design.strata]
-    pi = (np.array(draws) / np.array(sizes))[codes]
-
-    def variance(totals: Floats) -> float:
-        spreads = variances_within(codes, len(sizes), totals)
-        return expected_variance(sizes, draws, spreads.tolist())
-
-    return FirstStage(pi, variance)
+    N, n_h = (np.array([getattr(s, k) for s in design.strata]) for k in ("units", "draws"))
+    return FirstStage(
+        (n_h / N)[codes], codes, np.maximum(n_h - 1.0, 1.0),
+        lambda t: N * (N - n_h) * variances_within(codes, len(N), t) / n_h,
+    )  # fmt: skip
 
 
 def clusters(
@@ -189,22 +197,43 @@ def clusters(
 
 def model_variance(first: FirstStage, known: Clusters, takes: Ints, model: Moments) -> Parts:
     """Return the variance of the total that is expected under a model of the units."""
-    more = (1 / first.pi - 1) * model.variance
-    within = known.counts * (known.counts - takes) / takes * model.spread / first.pi
-    between = first.variance(model.mean) + math.fsum(more.tolist())
-    return Parts(between, math.fsum(within.tolist()))
+    within = known.counts * (known.counts - takes) / takes * model.spread
+    more = (1 / first.pi - 1) * (model.variance + within)
+    between = first.variances(model.mean) + by_stratum(first.codes, len(first.freedom), more)
+    return Parts(between, within, math.fsum((within / first.pi).tolist()))
 
 
 def hedged_variance(first: FirstStage, known: Clusters, takes: Ints) -> Parts | None:
     """Return the variance averaged over the score's model and the one without a score."""
     if known.scored is None or known.unscored is None:
         return None
-    scored = model_variance(first, known, takes, known.scored)
-    plain = model_variance(first, known, takes, known.unscored)
+    a = model_variance(first, known, takes, known.scored)
+    b = model_variance(first, known, takes, known.unscored)
     return Parts(
-        TRUST * scored.between + (1 - TRUST) * plain.between,
-        TRUST * scored.within + (1 - TRUST) * plain.within,
-    )
+        TRUST * a.between + (1 - TRUST) * b.between, TRUST * a.within + (1 - TRUST) * b.within,
+        TRUST * a.raised + (1 - TRUST) * b.raised,
+    )  # fmt: skip
+
+
+def half_width(variances: Any, freedom: Any) -> float:
+    """Return half the 95 % interval by Student's t; 0 where nothing varies.
+
+    df = (sum v)^2 / sum(v^2 / d) (Satterthwaite, Biometrics Bulletin 2, 1946, 110-114).
+    """
+    v, d = np.asarray(variances, dtype=np.float64), np.asarray(freedom, dtype=np.float64)
+    whole = math.fsum(v.tolist())
+    if whole <= 0:
+        return 0.0
+    df = 1 / math.fsum(((v / whole) ** 2 / d).tolist())
+    return float(stats.t.ppf(0.975, df)) * math.sqrt(whole)
+
+
+def _staged_width(first: FirstStage, takes: Ints, parts: Parts) -> float:
+    """Return the half-width; V_i of the drawn institutions are estimated with n_i - 1 each."""
+    whole = math.fsum(parts.within.tolist())
+    spread = _expected(1 / first.pi / np.maximum(takes - 1, 1), parts.within**2)
+    rest = whole * whole / spread if spread > 0 else 1.0
+    return half_width([*parts.between, whole], [*first.freedom, rest])
 
 
 def staged_forecast(first: FirstStage, known: Clusters, takes: Ints) -> StagedForecast:
@@ -214,13 +243,14 @@ def staged_forecast(first: FirstStage, known: Clusters, takes: Ints) -> StagedFo
     parts = hedged_variance(first, known, takes)
     share = None
     if parts is not None:
-        share = parts.within / parts.variance if parts.variance > 0 else 0.0
+        share = parts.raised / parts.variance if parts.variance > 0 else 0.0
     return StagedForecast(
         math.fsum(pi.tolist()), int((pi == 1).sum()), float(pi.min()), float(pi.max()),
         math.fsum((pi * takes).tolist()), int(takes.min()), int(takes.max()),
         None if model is None else _expected(rate, model.mean),
         None if known.chance is None else _expected(rate, known.chance),
-        None if parts is None else Z_95 * math.sqrt(parts.variance), share,
+        None if parts is None else parts.variance,
+        None if parts is None else _staged_width(first, takes, parts), share,
         expected_hours(pi, known, takes), tuple(_classes(pi, rate, known)),
     )  # fmt: skip
 
@@ -243,7 +273,7 @@ def best_take(first: FirstStage, known: Clusters) -> int | None:
     if model is None or known.hours is None or not known.visit:
         return None
     raised = known.counts * model.spread / first.pi
-    across = model_variance(first, known, known.counts, model).between
+    across = model_variance(first, known, known.counts, model).variance
     across -= math.fsum(raised.tolist())
     inside = math.fsum((known.counts * raised).tolist())
     most = int(known.counts.max())
