@@ -23,14 +23,12 @@ from sampling.design import DesignError
 from sampling.drawing.designs import TwoStageDesign
 from sampling.drawing.pps import target_probabilities
 from sampling.faults import SamplingError
+from sampling.planning.clusters import Clusters, clusters, expected_hours
 from sampling.planning.predicted import Floats, Ints
 from sampling.planning.staged_forecast import (
-    Clusters,
     FirstStage,
     StagedForecast,
     best_take,
-    clusters,
-    expected_hours,
     first_stage,
     staged_forecast,
 )

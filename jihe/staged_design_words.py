@@ -14,7 +14,7 @@ from jihe.staged_alternatives import Alternative
 from jihe.staged_proposals import OneStage, StagedProposal
 from jihe.texts import say
 from sampling.frame import frame_hash
-from sampling.planning.staged_forecast import StagedForecast
+from sampling.planning.staged_forecast import ALIKE, StagedForecast
 
 Row = dict[str, object]
 
@@ -97,6 +97,7 @@ def _of_plan(promise: StagedForecast) -> Row:
     return {
         "visits": promise.institutions, "claims": promise.listed, "recovery": promise.recovery,
         "width": promise.half_width, "hours": promise.hours, "findings": promise.findings,
+        "alike": promise.half_width_alike,
     }  # fmt: skip
 
 
@@ -130,6 +131,7 @@ def _show(rows: Sequence[Row], name: str | None, made: StagedProposal, lang: Lan
     wishes = made.wishes
     keys = ["visits"] + ([] if name else ["each"]) + (["claims"] if wishes.claims else [])
     keys += ["recovery", "findings", "width"] if wishes.listed.model else []
+    keys += ["alike"] if wishes.listed.model and not name else []
     keys += ["hours"] if wishes.hours else []
     shared = {"recovery", "findings", "width", "hours"}
     headers = [say(f"{'design' if k in shared else 'ahead'}_{k}", lang) for k in keys]
@@ -147,7 +149,7 @@ def _cell(row: Row, key: str, currency: str) -> str:
     value = row.get(key)
     if not isinstance(value, int | float):
         return NONE if value is None else str(value)
-    if key in {"recovery", "width"}:
+    if key in {"recovery", "width", "alike"}:
         return console.money(value, currency)
     whole = abs(value - round(value)) < 1e-6 and key not in {"hours", "findings"}
     return f"{value:,.0f}" if whole or key == "claims" else f"{value:,.1f}"
@@ -195,6 +197,7 @@ def _tried_notes(made: StagedProposal, lang: Lang) -> list[str]:
         if a.why is not None
     ]
     if made.recommended is not None:
+        lines.append(say("ahead_alike_told", lang, alike=ALIKE))
         lines.append(say("ahead_why_claims" if hours is None else "ahead_why_hours", lang))
     if hours is not None and not hours.per_institution:
         lines.append(say("ahead_no_visit_hours", lang))

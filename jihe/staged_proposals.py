@@ -34,6 +34,7 @@ from sampling.design import DesignError
 from sampling.drawing.designs import design_record
 from sampling.faults import SamplingError
 from sampling.frame import frame_hash
+from sampling.planning.clusters import Clusters
 from sampling.planning.frontier import expected_hours as hours_of_strata
 from sampling.planning.frontier import expected_variance, expected_visits, forecast
 from sampling.planning.plan_design import (
@@ -42,7 +43,7 @@ from sampling.planning.plan_design import (
     plan_design,
     stratum_spreads,
 )
-from sampling.planning.staged_forecast import Clusters, StagedForecast, half_width
+from sampling.planning.staged_forecast import StagedForecast, half_width
 
 FORM = "jihe-staged-design-1"
 _ROUNDS = 8

@@ -18,14 +18,15 @@ expected values.
   `estimation.two_stage`), so that few institutions pay for being few.
 * One stage by size is the special case of institutions that hold one unit, which is taken.
 
-Claims of one institution that are wrong together beyond what the score knows make the real interval
-of few institutions wider still.
+Claims of one institution may be wrong together beyond what the score knows, which makes few
+institutions worse. The interval is therefore forecast a second time with the correlation `ALIKE`
+between them; nothing says yet how large it is.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -37,16 +38,18 @@ from sampling.drawing.beside import Beside
 from sampling.drawing.designs import PpsDesign
 from sampling.drawing.pps import inclusion_probabilities, sum_variance
 from sampling.frame import Frame
-from sampling.planning.predicted import (
-    TRUST,
-    Floats,
-    Ints,
-    Predicted,
-    by_stratum,
-    spread_guesses,
-    variances_within,
-    without_score,
+from sampling.planning.clusters import (
+    ClassSeen,
+    Clusters,
+    Moments,
+    classes_seen,
+    expected,
+    expected_hours,
 )
+from sampling.planning.predicted import TRUST, Floats, Ints, by_stratum, variances_within
+
+ALIKE = 0.05
+"""Correlation of claims of one institution in the second forecast; stated, not measured."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,34 +64,6 @@ class FirstStage:
     codes: Ints
     freedom: Floats
     variances: Callable[[Floats], Floats]
-
-
-@dataclass(frozen=True, eq=False)
-class Moments:
-    """Of each institution under a model: E t_i, Var t_i and the expected S_i^2 of its units."""
-
-    mean: Floats
-    variance: Floats
-    spread: Floats
-
-
-@dataclass(frozen=True, eq=False)
-class Clusters:
-    """The institutions of a frame in its order, with what is known of their units.
-
-    ``counts`` is M_i, ``money`` the size of all units, ``hours`` the mean hours of one, ``visit``
-    the hours of an institution however many of its units are listed. ``chance`` is the expected
-    number of findings; ``scored`` and ``unscored`` are the two models. None: not known.
-    """
-
-    counts: Ints
-    money: Floats
-    classes: Sequence[str]
-    chance: Floats | None = None
-    scored: Moments | None = None
-    unscored: Moments | None = None
-    hours: Floats | None = None
-    visit: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,16 +85,6 @@ class Parts:
 
 
 @dataclass(frozen=True)
-class ClassSeen:
-    """Of a class: its institutions, how many are drawn, and which part of its money is listed."""
-
-    value: str
-    institutions: int
-    drawn: float
-    money_share: float
-
-
-@dataclass(frozen=True)
 class StagedForecast:
     """What is expected of a design; amounts in minor units, None where no verdict allows it.
 
@@ -138,6 +103,7 @@ class StagedForecast:
     findings: float | None
     variance: float | None
     half_width: float | None
+    half_width_alike: float | None
     within_share: float | None
     hours: float | None
     classes: tuple[ClassSeen, ...]
@@ -163,38 +129,6 @@ def first_stage(frame: Frame, design: Design | PpsDesign, beside: Beside) -> Fir
     )  # fmt: skip
 
 
-def clusters(
-    psu: Ints, size_minor: Ints, classes: Sequence[str], model: Predicted | None = None,
-    hours: Floats | None = None, visit: float = 0.0,
-) -> Clusters:  # fmt: skip
-    """Return the institutions of units that are given in any order.
-
-    Args:
-        psu: per unit the place of its institution in the frame; each has one unit at least.
-        size_minor: per unit its money.
-        classes: per institution its class, in the order of the frame.
-        model: what is predicted of the units.
-        hours: per unit the hours of its inspection.
-        visit: hours of an institution that is drawn.
-    """
-    count = len(classes)
-    counts = np.bincount(psu, minlength=count).astype(np.int64)
-
-    def moments(known: Predicted) -> Moments:
-        return Moments(
-            by_stratum(psu, count, known.mean), by_stratum(psu, count, known.variance),
-            spread_guesses(psu, count, known),
-        )  # fmt: skip
-
-    return Clusters(
-        counts, by_stratum(psu, count, size_minor.astype(np.float64)), classes,
-        None if model is None else by_stratum(psu, count, model.chance),
-        None if model is None else moments(model),
-        None if model is None else moments(without_score(model, size_minor)),
-        None if hours is None else by_stratum(psu, count, hours) / counts, visit,
-    )  # fmt: skip
-
-
 def model_variance(first: FirstStage, known: Clusters, takes: Ints, model: Moments) -> Parts:
     """Return the variance of the total that is expected under a model of the units."""
     within = known.counts * (known.counts - takes) / takes * model.spread
@@ -203,12 +137,17 @@ def model_variance(first: FirstStage, known: Clusters, takes: Ints, model: Momen
     return Parts(between, within, math.fsum((within / first.pi).tolist()))
 
 
-def hedged_variance(first: FirstStage, known: Clusters, takes: Ints) -> Parts | None:
-    """Return the variance averaged over the score's model and the one without a score."""
+def hedged_variance(
+    first: FirstStage, known: Clusters, takes: Ints, alike: float = 0.0
+) -> Parts | None:
+    """Return the variance averaged over the score's model and the one without a score.
+
+    None before any verdict. ``alike`` is the correlation of the units of an institution.
+    """
     if known.scored is None or known.unscored is None:
         return None
-    a = model_variance(first, known, takes, known.scored)
-    b = model_variance(first, known, takes, known.unscored)
+    a = model_variance(first, known, takes, known.scored.alike(alike, known.counts))
+    b = model_variance(first, known, takes, known.unscored.alike(alike, known.counts))
     return Parts(
         TRUST * a.between + (1 - TRUST) * b.between, TRUST * a.within + (1 - TRUST) * b.within,
         TRUST * a.raised + (1 - TRUST) * b.raised,
@@ -231,8 +170,8 @@ def half_width(variances: Any, freedom: Any) -> float:
 def _staged_width(first: FirstStage, takes: Ints, parts: Parts) -> float:
     """Return the half-width; V_i of the drawn institutions are estimated with n_i - 1 each."""
     whole = math.fsum(parts.within.tolist())
-    spread = _expected(1 / first.pi / np.maximum(takes - 1, 1), parts.within**2)
-    rest = whole * whole / spread if spread > 0 else 1.0
+    spread = expected(1 / first.pi / np.maximum(takes - 1, 1), parts.within**2)
+    rest = max(whole * whole / spread, 1.0) if spread > 0 else 1.0
     return half_width([*parts.between, whole], [*first.freedom, rest])
 
 
@@ -241,25 +180,20 @@ def staged_forecast(first: FirstStage, known: Clusters, takes: Ints) -> StagedFo
     pi, model = first.pi, known.scored
     rate = pi * takes / known.counts
     parts = hedged_variance(first, known, takes)
+    alike = hedged_variance(first, known, takes, ALIKE)
     share = None
     if parts is not None:
         share = parts.raised / parts.variance if parts.variance > 0 else 0.0
     return StagedForecast(
         math.fsum(pi.tolist()), int((pi == 1).sum()), float(pi.min()), float(pi.max()),
         math.fsum((pi * takes).tolist()), int(takes.min()), int(takes.max()),
-        None if model is None else _expected(rate, model.mean),
-        None if known.chance is None else _expected(rate, known.chance),
+        None if model is None else expected(rate, model.mean),
+        None if known.chance is None else expected(rate, known.chance),
         None if parts is None else parts.variance,
-        None if parts is None else _staged_width(first, takes, parts), share,
-        expected_hours(pi, known, takes), tuple(_classes(pi, rate, known)),
+        None if parts is None else _staged_width(first, takes, parts),
+        None if alike is None else _staged_width(first, takes, alike), share,
+        expected_hours(pi, known, takes), tuple(classes_seen(pi, rate, known)),
     )  # fmt: skip
-
-
-def expected_hours(pi: Floats, known: Clusters, takes: Ints) -> float | None:
-    """Return sum pi_i (visit + n_i x mean hours of the institution's units)."""
-    if known.hours is None:
-        return None
-    return _expected(pi, known.visit + takes * known.hours)
 
 
 def best_take(first: FirstStage, known: Clusters) -> int | None:
@@ -267,35 +201,18 @@ def best_take(first: FirstStage, known: Clusters) -> int | None:
 
     With the variance (A + W/m) / n for n institutions of m units each and the cost n (c_1 + c_2 m)
     the best m is sqrt(W c_1 / (A c_2)) whatever is spent (Cochran, Sampling Techniques, 3rd ed.,
-    1977, section 10.6). That institutions are few is left out of it: it only says where to look.
+    1977, section 10.6). The finite population correction of the first stage is taken out of A.
     """
     model = known.scored
-    if model is None or known.hours is None or not known.visit:
+    open_ = math.fsum((first.pi * (1 - first.pi)).tolist())
+    if model is None or known.hours is None or not known.visit or open_ == 0:
         return None
     raised = known.counts * model.spread / first.pi
-    across = model_variance(first, known, known.counts, model).variance
-    across -= math.fsum(raised.tolist())
+    between = model_variance(first, known, known.counts, model).variance
+    across = between * math.fsum(first.pi.tolist()) / open_ - math.fsum(raised.tolist())
     inside = math.fsum((known.counts * raised).tolist())
     most = int(known.counts.max())
     if across <= 0:
         return most
-    cost = known.visit / (_expected(known.counts, known.hours) / int(known.counts.sum()))
+    cost = known.visit / (expected(known.counts, known.hours) / int(known.counts.sum()))
     return min(max(round(math.sqrt(inside / across * cost)), 2), most)
-
-
-def _expected(rate: Floats | Ints, values: Floats) -> float:
-    return math.fsum((rate * values).tolist())
-
-
-def _classes(pi: Floats, rate: Floats, known: Clusters) -> list[ClassSeen]:
-    """Return what is seen of each class, then of all under an empty name."""
-    kinds = np.array(known.classes)
-    found = []
-    for value in [*sorted(set(known.classes), key=str.encode), ""]:
-        mine = kinds == value if value else np.ones(len(kinds), dtype=np.bool_)
-        whole = math.fsum(known.money[mine].tolist())
-        seen = _expected(rate[mine], known.money[mine])
-        found.append(ClassSeen(
-            value, int(mine.sum()), math.fsum(pi[mine].tolist()), seen / whole if whole else 0.0
-        ))  # fmt: skip
-    return found
