@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from rich.markup import escape
 
 from claims.contracts import Lang
 from jihe import console
 from jihe.estimate_words import class_name
-from jihe.plan_design_words import NONE
+from jihe.plan_design_words import NONE, percent
 from jihe.staged_alternatives import Alternative
 from jihe.staged_proposals import OneStage, StagedProposal
 from jihe.texts import say
@@ -25,7 +26,8 @@ def show_staged_proposal(made: StagedProposal, lang: Lang, frame_from: str | Non
     console.heading(say(f"ahead_title_{unit}", lang, day=made.wishes.day.isoformat()))
     _told(_opening(made, lang))
     console.facts([(say("frame_hash", lang), frame_hash(made.plan.frame))])
-    console.heading(say("ahead_beside", lang))
+    share = percent(Decimal(made.wishes.choices.random_share))
+    console.heading(say("ahead_beside", lang, share=share))
     _show(_compared(made, lang), "ahead_plan", made, lang)
     _told(_compared_notes(made, lang))
     if made.alternatives:

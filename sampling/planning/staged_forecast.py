@@ -89,7 +89,8 @@ class StagedForecast:
     """What is expected of a design; amounts in minor units, None where no verdict allows it.
 
     ``chance_least`` and ``chance_most`` are those of an institution, ``listed`` the expected number
-    of listed units, ``within_share`` the part of the variance that arises within institutions.
+    of listed units, ``half_width_alike`` the second forecast of the interval (None where each
+    institution is one unit), ``within_share`` the part of the variance within institutions.
     """
 
     institutions: float
@@ -180,7 +181,7 @@ def staged_forecast(first: FirstStage, known: Clusters, takes: Ints) -> StagedFo
     pi, model = first.pi, known.scored
     rate = pi * takes / known.counts
     parts = hedged_variance(first, known, takes)
-    alike = hedged_variance(first, known, takes, ALIKE)
+    alike = hedged_variance(first, known, takes, ALIKE) if (known.counts > 1).any() else None
     share = None
     if parts is not None:
         share = parts.raised / parts.variance if parts.variance > 0 else 0.0

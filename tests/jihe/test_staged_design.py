@@ -197,6 +197,7 @@ def test_institutions_are_predicted_from_claims_where_they_have_no_model(
     assert made["predicted_total"] == pytest.approx(model.total)
     assert made["alternatives"] == []
     assert made["forecast"]["half_width"] > 0
+    assert made["forecast"]["half_width_alike"] is None
     assert "sum of its claims" in " ".join(
         designed(scored_home, *BY_SIZE, "--capacity", 9).output.split()
     )
@@ -265,6 +266,7 @@ def test_it_is_told_in_both_languages_and_nothing_is_written(
             assert "--capacity 12" in said
             assert ("--claims-each 6" in said) == (kind != BY_SIZE)
             assert ("--random-share 0.3" in said) == ("strata" in kind)
+            assert ("--chances size" in said) == ("size" in kind)
             assert not any(name in said for name in ids)
             if kind != BY_SIZE:
                 assert ("◂ recommended" if lang == "en" else "◂ 推荐") in got.output

@@ -194,21 +194,21 @@ def test_a_tiny_plan_by_hand() -> None:
 
 def test_the_interval_s_freedom_is_that_of_the_estimate() -> None:
     """Hand: of both models alike (mean in proportion to size, chance 1, cv 0.5)."""
-    size = np.array([4, 4, 4, 4, 2, 2])
+    size = np.array([4, 4, 4, 4, 4, 4, 2, 2])
     mean = size.astype(float)
-    model = Predicted(np.ones(6), mean, 0.25 * mean**2)
-    psu = np.array([0, 0, 0, 1, 1, 2])
-    known = clusters(psu, size, ["p"] * 3, model)
+    model = Predicted(np.ones(8), mean, 0.25 * mean**2)
+    known = clusters(np.array([0, 0, 0, 0, 0, 1, 1, 2]), size, ["p"] * 3, model)
     frame = make_frame("institution", list("ABC"), ["all"] * 3, [1, 1, 1])
     design = Design("institution", 2, *(allocate(frame, 2, "1").random_share,) * 2, strata=(
         Stratum("all", 3, 2, 2, False),
     ))  # fmt: skip
-    # Totals 12, 6, 2; E S^2 within A: 4, of B: var(4, 2) + mean(4, 1) but B is taken whole.
-    v_a = 9 * (1 - 2 / 3) * 4 / 2
-    totals = 9 / 6 * np.var([12, 6, 2], ddof=1)
+    # Totals 20, 6, 2; of A four of five claims, E S^2 = 4; the others are taken whole.
+    v_a = 25 * (1 - 4 / 5) * 4 / 4
+    totals = 9 / 6 * np.var([20, 6, 2], ddof=1)
     between = totals + 0.5 * (0.25 * (mean**2).sum() + v_a)
-    df = (between + v_a) ** 2 / (between**2 + v_a**2)
-    told = staged_forecast(first_stage(frame, design, NOTHING), known, np.array([2, 2, 1]))
+    # Within A 3 degrees of freedom, and A is drawn in two of three plans.
+    df = (between + v_a) ** 2 / (between**2 + v_a**2 / 2)
+    told = staged_forecast(first_stage(frame, design, NOTHING), known, np.array([4, 2, 1]))
     assert told.variance == pytest.approx(between + v_a)
     assert told.half_width == pytest.approx(stats.t.ppf(0.975, df) * math.sqrt(between + v_a))
     assert told.within_share == pytest.approx(v_a / (2 / 3) / (between + v_a))
