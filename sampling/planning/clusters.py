@@ -26,8 +26,8 @@ from sampling.planning.predicted import (
 class Moments:
     """Of each institution under a model of independent units, with y_k of variance v_k.
 
-    ``mean`` and ``variance`` are those of the total t_i, ``spread`` is the expected S_i^2,
-    ``pairs`` the sum of sqrt(v_k v_l) over pairs k != l: what a correlation adds to the variance of t_i.
+    ``mean`` and ``variance`` are those of the total t_i, ``spread`` is the expected S_i^2, and
+    ``pairs`` the sum of sqrt(v_k v_l) over k != l: what a correlation adds to the variance of t_i.
     """
 
     mean: Floats

@@ -99,7 +99,7 @@ def _variance_by_counting(plan: Staged, takes: np.ndarray, y: np.ndarray) -> flo
     pi = [sum(c for s, c in plan.samples.items() if i in s) for i in range(5)]
     first = second = Fraction(0)
     for sample, chance in plan.samples.items():
-        places = [np.flatnonzero(PSU == i).tolist() for i in sample]
+        places = [np.flatnonzero(i == PSU).tolist() for i in sample]
         inner = [
             list(itertools.combinations(p, int(takes[i])))
             for p, i in zip(places, sample, strict=True)
@@ -220,8 +220,8 @@ def test_all_claims_of_each_are_the_plan_of_one_stage(kind: str) -> None:
     noise = np.arange(13) / 3.0
     plan, counts = PLANS[kind](), np.array(CLAIMS)
     two = _known(Predicted(np.ones(13), Y, noise))
-    sums = [np.array([v[PSU == i].sum() for i in range(5)]) for v in (Y, noise)]
-    money = np.array([MONEY[PSU == i].sum() for i in range(5)])
+    sums = [np.array([v[i == PSU].sum() for i in range(5)]) for v in (Y, noise)]
+    money = np.array([MONEY[i == PSU].sum() for i in range(5)])
     one = clusters(np.arange(5), money, ["p", "q", "p", "q", "q"], Predicted(np.ones(5), *sums))
     assert two.scored is not None
     assert one.scored is not None
@@ -327,9 +327,9 @@ def test_expected_visits_by_counting() -> None:
     """Three of five units of one stratum; X has two of them: 1 - C(3,3)/C(5,3); Y three: 1."""
     ids, owners = list("abcde"), list("XXYYY")
     column = make_frame("claim", ids, owners, [0] * 5)
-    facts = {n: column.strata for n in ("institution_id", "institution_class", "level", "district")}
     same = make_frame("claim", ids, ["p"] * 5, [0] * 5).strata
-    facts |= {"institution_class": same, "level": same, "district": same}
+    facts = {"institution_class": same, "level": same, "district": same}
+    facts["institution_id"] = column.strata
     units = PlanUnits("claim", column.unit_ids, np.arange(1, 6), np.ones(5, np.int64), facts)
     planned = plan_design(units, DesignOptions(3))
     assert [(s.units, s.draws) for s in planned.design.strata] == [(5, 3)]
