@@ -153,7 +153,7 @@ def _cell(row: Row, key: str, currency: str) -> str:
         return NONE if value is None else str(value)
     if key in {"recovery", "width", "alike"}:
         return console.money(value, currency)
-    whole = abs(value - round(value)) < 1e-6 and key not in {"hours", "findings"}
+    whole = f"{value:.1f}".endswith(".0") and key == "visits"
     return f"{value:,.0f}" if whole or key == "claims" else f"{value:,.1f}"
 
 
@@ -182,6 +182,10 @@ def _compared_notes(made: StagedProposal, lang: Lang) -> list[str]:
             f"ahead_cheaper_{key}", lang, this=console.money(promise.half_width, currency),
             other=console.money(long.half_width, currency),
         ))  # fmt: skip
+    if listed is None:
+        lines.append(say("ahead_none_listed", lang))
+    elif long is None and made.wishes.hours is not None:
+        lines.append(say("ahead_none_hours", lang))
     model, width = made.wishes.listed.model, promise.half_width or 0.0
     if model is not None and width > model.total:
         lines.append(say(f"ahead_wide_{unit}", lang, listed=f"{promise.listed:,.0f}",

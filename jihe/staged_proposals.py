@@ -194,19 +194,30 @@ def _as_long(
     wishes: StagedWishes, start: OneStage, budget: float,
     planned: Callable[[int], PlannedDesign | None],
 ) -> OneStage | None:  # fmt: skip
-    """Return the plan of most units within the hours, as nearly as some rounds find it."""
-    best, capacity, tried = None, start.listed, start
+    """Return the plan of most units within the hours, as nearly as some rounds find it.
+
+    None where strata need more hours than that.
+    """
+    best = last = None
+    tried = start
     for _ in range(_ROUNDS):
-        hours = tried.hours or 0.0
-        if hours <= budget and (best is None or tried.listed > best.listed):
+        assert tried.hours is not None  # noqa: S101 - there is a budget of them
+        if tried.hours <= budget and (best is None or tried.listed > best.listed):
             best = tried
-        more = min(int(capacity * budget / hours), len(wishes.listed)) if hours else 0
-        more = more if more != capacity or hours <= budget else capacity - 1
-        made = planned(more) if more != capacity and more > 0 else None
-        if made is None:
+        more = _next_size(tried, last, budget, len(wishes.listed))
+        made = planned(more) if more != tried.listed else None
+        if made is None or (last is not None and more == last.listed):
             break
-        capacity, tried = more, _of_strata(wishes, made, "hours")
+        last, tried = tried, _of_strata(wishes, made, "hours")
     return best
+
+
+def _next_size(tried: OneStage, last: OneStage | None, budget: float, most: int) -> int:
+    """Return the units at which the hours reach the budget, by the line through the last two."""
+    hours, before = tried.hours or 0.0, (last.hours or 0.0) if last else 0.0
+    steps = tried.listed - (last.listed if last else 0)
+    slope = (hours - before) / steps
+    return max(1, min(tried.listed + int((budget - hours) / slope // 1), most))
 
 
 def _of_strata(wishes: StagedWishes, planned: PlannedDesign, same: str) -> OneStage:

@@ -186,8 +186,8 @@ def staged_forecast(first: FirstStage, known: Clusters, takes: Ints) -> StagedFo
     if parts is not None:
         share = parts.raised / parts.variance if parts.variance > 0 else 0.0
     return StagedForecast(
-        math.fsum(pi.tolist()), int((pi == 1).sum()), float(pi.min()), float(pi.max()),
-        math.fsum((pi * takes).tolist()), int(takes.min()), int(takes.max()),
+        round(math.fsum(pi.tolist()), 9), int((pi == 1).sum()), float(pi.min()), float(pi.max()),
+        round(math.fsum((pi * takes).tolist()), 9), int(takes.min()), int(takes.max()),
         None if model is None else expected(rate, model.mean),
         None if known.chance is None else expected(rate, known.chance),
         None if parts is None else parts.variance,

@@ -159,7 +159,7 @@ def test_hours_count_claims_and_visits(scored_home: Path, tmp_path: Path) -> Non
     same, long = made["one_stage"]
     for plan in (same, long):
         assert plan["hours"] == pytest.approx(2 * plan["listed"] + 16 * plan["visits"])
-    assert long["hours"] <= made["forecast"]["hours"]
+    assert 0.9 * made["forecast"]["hours"] <= long["hours"] <= made["forecast"]["hours"]
     assert same["visits"] > 10
     said = designed(scored_home, *IN_TWO, "--capacity", 10, "--quotas", path).output
     assert "For the same hours" in said
