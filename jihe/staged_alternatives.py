@@ -8,7 +8,7 @@ institutions whose expected claims, or hours where there are any, are not more t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -203,12 +203,12 @@ def _chances(wishes: StagedWishes, known: Clusters, capacity: int) -> Floats:
     return first_stage(*made).pi
 
 
-def narrowest(found: list[Alternative]) -> int | None:
+def narrowest(found: Sequence[Alternative], width: str = "half_width") -> int | None:
     """Return the place of the narrowest expected interval; of equals that of fewer institutions."""
     widths = {
-        i: a.forecast.half_width
+        i: value
         for i, a in enumerate(found)
-        if a.forecast is not None and a.forecast.half_width is not None
+        if a.forecast is not None and (value := getattr(a.forecast, width)) is not None
     }
     return min(widths, key=lambda i: (widths[i], found[i].institutions)) if widths else None
 

@@ -107,6 +107,7 @@ def _of_strata(other: OneStage) -> Row:
     return {
         "visits": other.visits, "claims": other.listed, "recovery": other.recovery,
         "width": other.half_width, "hours": other.hours, "findings": other.findings,
+        "most": other.half_width,
     }  # fmt: skip
 
 
@@ -133,7 +134,7 @@ def _show(rows: Sequence[Row], name: str | None, made: StagedProposal, lang: Lan
     wishes = made.wishes
     keys = ["visits"] + ([] if name else ["each"]) + (["claims"] if wishes.claims else [])
     keys += ["recovery", "findings", "width"] if wishes.listed.model else []
-    keys += ["alike"] if wishes.listed.model and not name else []
+    keys += ["alike"] if wishes.listed.model and wishes.claims else []
     keys += ["hours"] if wishes.hours else []
     shared = {"recovery", "findings", "width", "hours"}
     headers = [say(f"{'design' if k in shared else 'ahead'}_{k}", lang) for k in keys]
@@ -148,6 +149,9 @@ def _show(rows: Sequence[Row], name: str | None, made: StagedProposal, lang: Lan
 
 
 def _cell(row: Row, key: str, currency: str) -> str:
+    if key == "alike" and "most" in row:
+        # Drawn claim by claim, likeness within institutions only lowers the spread of a stratum.
+        return f"≤ {_cell(row, 'width', currency)}"
     value = row.get(key)
     if not isinstance(value, int | float):
         return NONE if value is None else str(value)
@@ -176,12 +180,7 @@ def _compared_notes(made: StagedProposal, lang: Lang) -> list[str]:
             n=f"{promise.institutions:,.0f}",
         ))  # fmt: skip
     long = next((o for o in made.one_stage if o.same == "hours"), None)
-    if long is not None and long.half_width is not None and promise.half_width is not None:
-        key = "this" if promise.half_width <= long.half_width else "strata"
-        lines.append(say(
-            f"ahead_cheaper_{key}", lang, this=console.money(promise.half_width, currency),
-            other=console.money(long.half_width, currency),
-        ))  # fmt: skip
+    lines += _cheaper(promise, long, currency, lang)
     if listed is None:
         lines.append(say("ahead_none_listed", lang))
     elif long is None and made.wishes.hours is not None:
@@ -195,6 +194,21 @@ def _compared_notes(made: StagedProposal, lang: Lang) -> list[str]:
     return lines
 
 
+def _cheaper(
+    promise: StagedForecast, long: OneStage | None, currency: str, lang: Lang
+) -> list[str]:
+    """Say which plan is the more precise for the hours; neither, where likeness would decide."""
+    if long is None or long.half_width is None or promise.half_width is None:
+        return []
+    widths = (promise.half_width, promise.half_width_alike or promise.half_width)
+    better = {width <= long.half_width for width in widths}
+    key = "open" if len(better) > 1 else "this" if better == {True} else "strata"
+    return [say(
+        f"ahead_cheaper_{key}", lang, this=console.money(widths[0], currency),
+        other=console.money(long.half_width, currency), alike=console.money(widths[1], currency),
+    )]  # fmt: skip
+
+
 def _tried_notes(made: StagedProposal, lang: Lang) -> list[str]:
     hours = made.wishes.hours
     lines = [
@@ -202,9 +216,12 @@ def _tried_notes(made: StagedProposal, lang: Lang) -> list[str]:
         for a in made.alternatives
         if a.why is not None
     ]
-    if made.recommended is not None:
-        lines.append(say("ahead_alike_told", lang, alike=ALIKE))
+    if made.recommended is not None and made.recommended_alike is not None:
         lines.append(say("ahead_why_claims" if hours is None else "ahead_why_hours", lang))
+        robust = made.alternatives[made.recommended_alike]
+        if made.recommended_alike != made.recommended:
+            n = f"{robust.institutions:,}"
+            lines.append(say("ahead_robust", lang, n=n, each=robust.each))
     if hours is not None and not hours.per_institution:
         lines.append(say("ahead_no_visit_hours", lang))
     return lines
@@ -229,5 +246,8 @@ def _closing(made: StagedProposal, lang: Lang, frame_from: str | None) -> list[s
         words += f" --random-share {wishes.choices.random_share}"
     words += f" --frame-from {frame_from}" if frame_from else ""
     told = "ahead_told" if wishes.listed.model is not None else "ahead_told_unpredicted"
+    lines = [say(told, lang)]
+    if wishes.listed.model is not None and wishes.claims is not None:
+        lines.append(say("ahead_alike_told", lang, alike=ALIKE))
     sealed = say("design_nothing", lang) + (" " if lang == "en" else "")
-    return [say(told, lang), sealed + say("ahead_run", lang, options=words)]
+    return [*lines, sealed + say("ahead_run", lang, options=words)]

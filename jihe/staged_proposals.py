@@ -84,6 +84,11 @@ class StagedProposal:
     needed: int | None
 
     @property
+    def recommended_alike(self) -> int | None:
+        """Place of the narrowest interval if claims of one institution are correlated."""
+        return narrowest(self.alternatives, "half_width_alike")
+
+    @property
     def design_effect(self) -> float | None:
         """Variance over that of the one-stage plan that lists as many units."""
         same = next((o for o in self.one_stage if o.same == "listed"), None)
@@ -113,6 +118,7 @@ class StagedProposal:
             "design_effect": self.design_effect,
             "alternatives": [alternative_dict(a) for a in self.alternatives],
             "chosen": self.chosen, "recommended": place,
+            "recommended_alike": self.recommended_alike,
         }  # fmt: skip
 
 

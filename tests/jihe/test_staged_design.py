@@ -144,6 +144,8 @@ def test_alternatives_cost_no_more_and_the_narrowest_is_recommended(
         assert counts == sorted(counts, reverse=True)
         widths = [a["forecast"]["half_width"] if a["forecast"] else math.inf for a in found]
         assert widths[made["recommended"]] == min(widths)
+        alike = [a["forecast"]["half_width_alike"] if a["forecast"] else math.inf for a in found]
+        assert alike[made["recommended_alike"]] == min(alike)
         again = record_of(
             scored_home, "--claims-each", found[0]["claims_each"], "--chances", chances,
             "--capacity", found[0]["institutions"], *more,
