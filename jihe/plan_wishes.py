@@ -20,6 +20,7 @@ from sampling.faults import Fault, SamplingError, checked
 from sampling.planning.allocation import RULES, Rule
 from sampling.planning.hours import Hours
 from sampling.planning.plan_design import Band, DesignOptions
+from sampling.planning.predicted import Predicted
 from sampling.planning.quota_file import Quota
 
 #: The random share at which a size is sought where none is given: that of a run.
@@ -77,7 +78,7 @@ def parse_wishes(asked: Asked, found: Plannable) -> Wishes:
         share = _kept(faults, lambda: parse_share(given, "random_share", zero=False))
     width = None
     if asked.precision is not None:
-        width = _half_width(asked.precision, found, faults)
+        width = half_width_of(asked.precision, found.units.model, faults)
     faults += _choice_faults(asked, found)
     checked(faults, WishError)
     unit_hours = None
@@ -86,6 +87,8 @@ def parse_wishes(asked: Asked, found: Plannable) -> Wishes:
         unit_hours = asked.hours.of_units(
             facts["institution_class"].to_pylist(), facts["district"].to_pylist()
         )
+        # Checked above: only institutions have hours of their own here.
+        unit_hours = [each + asked.hours.per_institution for each in unit_hours]
     options = DesignOptions(
         capacity, share or USUAL_SHARE, allocation=cast(Rule, asked.allocation),
         dimensions=asked.dimensions, band=cast(Band, asked.band),
@@ -101,14 +104,16 @@ def _kept(faults: list[Fault], parse: Callable[[], T]) -> T | None:
         return None
 
 
-def _half_width(text: str, found: Plannable, faults: list[Fault]) -> float | None:
-    """Return the wanted half-width in minor units, from an amount or a share of the prediction."""
+def half_width_of(text: str, model: Predicted | None, faults: list[Fault]) -> float | None:
+    """Return the wanted half-width in minor units, from an amount or a share of the prediction.
+
+    What can't be had is added to ``faults``.
+    """
     match = _AMOUNT.fullmatch(text.strip().replace(",", ""))
     number = Decimal(match["number"]) if match else Decimal(0)
     if match is None or number <= 0:
         faults.append(_bad_precision(text))
         return None
-    model = found.units.model
     if model is None:
         faults.append(_no_prediction())
         return None
@@ -123,6 +128,9 @@ def _choice_faults(asked: Asked, found: Plannable) -> list[Fault]:
         faults.append(_unknown("--band", asked.band, _BANDS))
     if asked.allocation == "cost" and asked.hours is None:
         faults.append(_no_hours())
+    visits = asked.hours.per_institution if asked.hours else 0
+    if visits and found.units.unit != "institution":
+        faults.append(_no_visits())
     if found.units.unit == "insured":
         faults += [_no_institutions(q.name) for q in asked.quotas if q.of == "institutions"]
     return faults
@@ -158,6 +166,15 @@ def _no_hours() -> Fault:
     return Fault(
         "WISH_HOURS", "--allocation cost needs hours: write a table [hours] into the file of "
         "--quotas.", "--allocation cost 需要工时：请在 --quotas 的文件中写入[hours]表。",
+    )  # fmt: skip
+
+
+def _no_visits() -> Fault:
+    return Fault(
+        "WISH_PER_INSTITUTION", "'hours.per_institution' counts institutions that are drawn; this "
+        "plan draws none. Leave it out, or use --claims-each or --unit institution.",
+        "“hours.per_institution”按抽中的机构计时，而本计划不抽取机构；请省略该项，"
+        "或使用 --claims-each 或 --unit institution。",
     )  # fmt: skip
 
 

@@ -85,8 +85,8 @@ def parse_seed(text: str | None) -> bytes | None:
     return seed
 
 
-_EMPTY = Fault(
-    "FRAME_EMPTY",
+EMPTY_FRAME = Fault(
+    "FRAMEEMPTY_FRAME",
     "No unit is known from the day of --frame-from on; name an earlier day.",
     "--frame-from 指定的日期之后没有已知的对象；请指定更早的日期。",
 )
@@ -97,7 +97,7 @@ def design_for(
 ) -> Designed:
     """Freeze the frame of the ``chosen`` units and allocate; raises DesignError where none fits."""
     if not chosen.any():
-        raise DesignError([_EMPTY])
+        raise DesignError([EMPTY_FRAME])
     rows = pa.array(np.flatnonzero(chosen))
     facts, table = facts.take(rows), scored.table.take(rows)
     capacity = choices.capacity or usual_capacity(len(rows))

@@ -4,6 +4,8 @@ In: a home and what the planner decides. Out: a `Basis` with the files its desig
 two stages the capacity counts institutions, and scores and facts are those of the claims, which are
 what is listed and inspected; the versions that are sealed are those of the institutions' scores,
 which rank them.
+
+What is sealed and what ``plan design`` shows before come from the same `staged_plan`.
 """
 
 from __future__ import annotations
@@ -14,20 +16,23 @@ from datetime import date
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from jihe.home import Home
 from jihe.plan_basis import Basis, Progress, basis_of_home, built, known_from, score_of
-from jihe.planning import PlanChoices, design_for, usual_capacity
+from jihe.planning import EMPTY_FRAME, PlanChoices, usual_capacity
 from jihe.scores import ScoredUnit
 from jihe.units import unit_facts
-from sampling.design import Design, parse_capacity
+from sampling.design import Design, DesignError, parse_capacity
 from sampling.drawing.beside import NOTHING, Beside
 from sampling.drawing.certificate import SCORE_KEYS
-from sampling.drawing.designs import PpsDesign
+from sampling.drawing.designs import PpsDesign, TwoStageDesign
 from sampling.frame import Frame, make_frame
+from sampling.planning.plan_design import PlanUnits
 from sampling.planning.staged_plan import plan_by_size, plan_two_stages
+from sampling.planning.stratify import design_plan
 
 WHOLE = "all"
 """The one stratum of a frame whose units are drawn by size."""
@@ -39,6 +44,74 @@ class Stages:
 
     by_size: bool = False
     each: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class StagedPlan:
+    """A frame of institutions, how they are drawn, and what that rests on."""
+
+    frame: Frame
+    design: PpsDesign | TwoStageDesign
+    beside: Beside
+
+
+def staged_plan(
+    institutions: PlanUnits, claims: Frame | None, choices: PlanChoices, stages: Stages
+) -> StagedPlan:
+    """Return the plan of these choices; the order of the institutions is irrelevant.
+
+    Args:
+        institutions: those that could be drawn, with class and level.
+        claims: those that are known (`claims_of`) where there is a second stage.
+        choices: capacity, and random share where strata draw the institutions.
+        stages: how institutions and claims are drawn.
+
+    Raises:
+        SamplingError: naming what can't be drawn so.
+    """
+    if claims is None:
+        if not len(institutions):
+            raise DesignError([EMPTY_FRAME])
+        frame = _sized_frame(institutions.unit_ids, institutions.size_minor)
+        return StagedPlan(frame, *plan_by_size(frame, capacity_of(choices, len(frame))))
+    frame, first, beside = first_stage_of(institutions, claims, choices, by_size=stages.by_size)
+    return StagedPlan(frame, *plan_two_stages(frame, first, beside, claims, stages.each or ""))
+
+
+def claims_of(claims: PlanUnits) -> Frame:
+    """Return the second stage's frame: its strata are the institutions."""
+    if not len(claims):
+        raise DesignError([EMPTY_FRAME])
+    owners = claims.facts["institution_id"]
+    return make_frame("claim", claims.unit_ids, owners, claims.size_minor)
+
+
+def first_stage_of(
+    institutions: PlanUnits, claims: Frame, choices: PlanChoices, *, by_size: bool
+) -> tuple[Frame, Design | PpsDesign, Beside]:
+    """Return the frame of the institutions that have claims, and how they are drawn."""
+    if by_size:
+        names, codes = claims.stratum_codes()
+        sums = np.zeros(len(names), dtype=np.int64)
+        np.add.at(sums, codes, claims.size_minor)
+        frame = _sized_frame(pa.array(names), sums)
+        return frame, *plan_by_size(frame, capacity_of(choices, len(frame)))
+    ids = institutions.unit_ids.cast(pa.large_string())
+    present = pc.indices_nonzero(pc.is_in(ids, claims.strata.unique()))
+    rows = present.to_numpy()
+    frame, design = design_plan(
+        "institution", ids.take(present), institutions.risk_rank[rows],
+        institutions.facts["institution_class"].take(present),
+        institutions.facts["level"].take(present), institutions.size_minor[rows],
+        capacity=capacity_of(choices, len(rows)), random_share=choices.random_share,
+        take_all_share=choices.take_all_share,
+    )  # fmt: skip
+    return frame, design, NOTHING
+
+
+def capacity_of(choices: PlanChoices, institutions: int) -> int:
+    """Return how many institutions are drawn of so many."""
+    return parse_capacity(choices.capacity or usual_capacity(institutions), institutions)
 
 
 def basis_by(
@@ -55,58 +128,34 @@ def basis_by(
     with built(home, as_of, progress) as made:
         institutions = score_of(home, made, "institution")
         facts = unit_facts(made, "institution")
-        if not stages.each:
-            chosen = known_from(made, facts, frame_from)
-            kept = pa.array(np.flatnonzero(chosen))
-            amounts = np.maximum(institutions.matrix.amounts[chosen], 0)
-            frame = _sized_frame(institutions.table["unit_id"].take(kept), amounts)
-            design, beside = plan_by_size(frame, _capacity(choices, len(frame)))
-            return Basis(
-                frame, design, _versions(institutions), institutions.table.take(kept),
-                facts.take(kept), made.store.version, beside,
-            )  # fmt: skip
-        listed = score_of(home, made, "claim")
-        claim_facts = unit_facts(made, "claim")
-        kept = pa.array(np.flatnonzero(known_from(made, claim_facts, frame_from)))
-        claim_facts = claim_facts.take(kept)
-        claims = _claims_frame(listed, kept, claim_facts)
-        frame, first, beside = _first_stage(institutions, facts, claims, choices, stages)
-        both, beside = plan_two_stages(frame, first, beside, claims, stages.each)
+        listed, listed_facts, claims = institutions, facts, None
+        if stages.each:
+            listed, listed_facts = score_of(home, made, "claim"), unit_facts(made, "claim")
+        kept = np.flatnonzero(known_from(made, listed_facts, frame_from))
+        units = _units(listed, listed_facts, kept)
+        if stages.each:
+            claims = claims_of(units)
+            units = _units(institutions, facts, np.arange(facts.num_rows))
+        plan = staged_plan(units, claims, choices, stages)
         return Basis(
-            frame, both, _versions(institutions), listed.table.take(kept), claim_facts,
-            made.store.version, beside,
+            plan.frame, plan.design, _versions(institutions), listed.table.take(pa.array(kept)),
+            listed_facts.take(pa.array(kept)), made.store.version, plan.beside,
         )  # fmt: skip
 
 
-def _claims_frame(listed: ScoredUnit, kept: pa.Array, facts: pa.Table) -> Frame:
-    amounts = np.maximum(listed.matrix.amounts[kept.to_numpy()], 0)
-    return make_frame("claim", listed.table["unit_id"].take(kept), facts["institution_id"], amounts)
-
-
-def _first_stage(
-    institutions: ScoredUnit, facts: pa.Table, claims: Frame, choices: PlanChoices, stages: Stages
-) -> tuple[Frame, Design | PpsDesign, Beside]:
-    """Return the frame of the institutions that have claims, and how they are drawn."""
-    ids = institutions.table["unit_id"].combine_chunks()
-    present = pc.is_in(ids.cast(pa.large_string()), claims.strata.unique())
-    chosen = np.asarray(present.to_numpy(zero_copy_only=False))
-    if not stages.by_size:
-        designed = design_for(institutions, facts, chosen, choices)
-        return designed.frame, designed.design, NOTHING
-    names, codes = claims.stratum_codes()
-    sums = np.zeros(len(names), dtype=np.int64)
-    np.add.at(sums, codes, claims.size_minor)
-    frame = _sized_frame(pa.array(names), sums)
-    design, beside = plan_by_size(frame, _capacity(choices, len(frame)))
-    return frame, design, beside
+def _units(scored: ScoredUnit, facts: pa.Table, rows: npt.NDArray[np.intp]) -> PlanUnits:
+    """Return the units of these rows as they are planned with."""
+    table, kept = scored.table.take(pa.array(rows)), facts.take(pa.array(rows))
+    names = ("institution_id", "institution_class", "level")
+    return PlanUnits(
+        scored.matrix.unit, table["unit_id"].combine_chunks(), table["risk_rank"].to_numpy(),
+        np.maximum(scored.matrix.amounts[rows], 0),
+        {name: kept[name].combine_chunks() for name in names if name in kept.column_names},
+    )  # fmt: skip
 
 
 def _sized_frame(ids: Any, amounts: Any) -> Frame:
     return make_frame("institution", ids, [WHOLE] * len(amounts), amounts)
-
-
-def _capacity(choices: PlanChoices, units: int) -> int:
-    return parse_capacity(choices.capacity or usual_capacity(units), units)
 
 
 def _versions(scored: ScoredUnit) -> Mapping[str, str | date]:

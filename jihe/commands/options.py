@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from claims.contracts import Lang as LangCode
+from jihe.texts import say
 
 LANGUAGE_VARIABLE = "JIHE_LANG"
 
@@ -40,6 +41,13 @@ class Goal(StrEnum):
     probability = "probability"
     amount = "amount"
     variety = "variety"
+
+
+class Chances(StrEnum):
+    """How institutions are drawn: alike within strata, or by size."""
+
+    strata = "strata"
+    size = "size"
 
 
 class Form(StrEnum):
@@ -90,6 +98,8 @@ KnownOnOption = Annotated[str | None, option("as_known_on", "--as-known-on", met
 MappingOption = Annotated[Path | None, option("mapping", "--mapping", exists=True, dir_okay=False)]
 ConfigOption = Annotated[Path | None, option("config", "--config", exists=True, dir_okay=False)]
 BesideOption = Annotated[Path | None, option("beside", "--beside", exists=True, file_okay=False)]
+ChancesOption = Annotated[Chances, option("chances", "--chances")]
+ClaimsEachOption = Annotated[str | None, option("claims_each", "--claims-each")]
 InputOption = Annotated[Path, option("input", "--input", exists=True, file_okay=False)]
 
 
@@ -106,3 +116,11 @@ def day_of(text: str | None, name: str) -> date | None:
         raise typer.BadParameter(
             f"{text!r} is no date; write YYYY-MM-DD", param_hint=name
         ) from None
+
+
+def fitting_unit(unit: Unit, chances: Chances, each: str | None, lang: Language) -> None:
+    """Refuse a kind of unit that can't be drawn as was asked; typer.BadParameter says why."""
+    wanted = Unit.claim if each else Unit.institution
+    if (each or chances is Chances.size) and unit is not wanted:
+        key = "stages_want_claims" if each else "size_wants_institutions"
+        raise typer.BadParameter(say(key, lang_of(lang)), param_hint="--unit")

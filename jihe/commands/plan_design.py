@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from claims.contracts import Lang as LangCode
 from jihe import console
 from jihe.commands.options import (
+    Chances,
+    ChancesOption,
+    ClaimsEachOption,
     Form,
     FormOption,
     HomeOption,
@@ -18,10 +25,15 @@ from jihe.commands.options import (
     Language,
     Unit,
     day_of,
+    fitting_unit,
     lang_of,
     option,
     told,
 )
+
+if TYPE_CHECKING:
+    from jihe.plan_wishes import Asked
+    from jihe.staged_basis import Stages
 
 QuotasOption = Annotated[
     Path | None, option("design_quotas", "--quotas", exists=True, dir_okay=False)
@@ -50,37 +62,86 @@ def plan_design(
     frame_from: Annotated[
         str | None, option("frame_from", "--frame-from", metavar="YYYY-MM-DD")
     ] = None,
+    chances: ChancesOption = Chances.strata,
+    claims_each: ClaimsEachOption = None,
     out: Annotated[Path | None, option("design_file", "--out", dir_okay=False)] = None,
     home: HomeOption = Path(),
     format: FormOption = Form.text,
     lang: Lang = Language.en,
 ) -> None:
     """Show what designs would cost and bring; nothing is drawn or sealed."""
-    from jihe.plan_design_words import show_proposal, show_written
-    from jihe.plan_proposals import propose
-    from jihe.plan_units import plannable
-    from jihe.plan_wishes import Asked, parse_wishes
+    from jihe.plan_wishes import Asked
+    from jihe.staged_basis import Stages
     from sampling.planning.quota_file import read_plan_file
 
+    fitting_unit(unit, chances, claims_each, lang)
     wanted, hours = read_plan_file(quotas) if quotas is not None else ([], None)
-    found = plannable(home, unit.value, day_of(frame_from, "--frame-from"))
     asked = Asked(
         capacity, random_share, allocation, precision, tuple(dict.fromkeys(by or [])), band,
         tuple(wanted), hours,
     )  # fmt: skip
-    wishes = parse_wishes(asked, found)
+    stages = Stages(chances is Chances.size, claims_each)
+    show = _staged if stages.each or stages.by_size else _stratified
+    show(_Question(home, unit, asked, stages, frame_from, out, format, lang_of(lang)))
+
+
+@dataclass(frozen=True)
+class _Question:
+    """What was asked, of which home, and how it is to be told."""
+
+    home: Path
+    unit: Unit
+    asked: Asked
+    stages: Stages
+    frame_from: str | None
+    out: Path | None
+    format: Form
+    lang: LangCode
+
+    @property
+    def day(self) -> date | None:
+        return day_of(self.frame_from, "--frame-from")
+
+    def tell(self, record: dict[str, Any], show: Callable[[], None]) -> None:
+        """Write and print the record, or show it in words."""
+        from jihe.plan_design_words import show_written
+
+        if self.out is not None:
+            _write(record, self.out)
+        if self.format is Form.json:
+            console.out.print_json(json.dumps(record))
+            return
+        show()
+        if self.out is not None:
+            show_written(self.out, self.lang)
+
+
+def _stratified(question: _Question) -> None:
+    from jihe.plan_design_words import show_proposal
+    from jihe.plan_proposals import propose
+    from jihe.plan_units import plannable
+    from jihe.plan_wishes import parse_wishes
+
+    found = plannable(question.home, question.unit.value, question.day)
+    wishes = parse_wishes(question.asked, found)
     with console.progress("jihe plan design") as tell:
         made = propose(found, wishes, tell)
-    if out is not None:
-        _write(made.to_dict(), out)
-    if format is Form.json:
-        console.out.print_json(json.dumps(made.to_dict()))
-    else:
-        show_proposal(made, lang_of(lang), frame_from)
-        if out is not None:
-            show_written(out, lang_of(lang))
+    question.tell(made.to_dict(), lambda: show_proposal(made, question.lang, question.frame_from))
     if made.conflict is not None:
         raise typer.Exit(1)
+
+
+def _staged(question: _Question) -> None:
+    from jihe.staged_design_words import show_staged_proposal
+    from jihe.staged_proposals import propose_staged
+    from jihe.staged_wishes import staged_wishes
+
+    wishes = staged_wishes(question.home, question.asked, question.stages, question.day)
+    with console.progress("jihe plan design") as tell:
+        made = propose_staged(wishes, tell)
+    question.tell(
+        made.to_dict(), lambda: show_staged_proposal(made, question.lang, question.frame_from)
+    )
 
 
 def _write(record: dict[str, Any], path: Path) -> None:

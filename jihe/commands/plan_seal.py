@@ -13,12 +13,16 @@ from jihe import console
 from jihe.commands.options import (
     AsOf,
     BesideOption,
+    Chances,
+    ChancesOption,
+    ClaimsEachOption,
     HomeOption,
     Lang,
     Language,
     PlanOption,
     Unit,
     day_of,
+    fitting_unit,
     lang_of,
     option,
     told,
@@ -26,7 +30,6 @@ from jihe.commands.options import (
 from jihe.texts import say
 
 if TYPE_CHECKING:
-    from jihe.staged_basis import Stages
     from sampling.drawing.seal import Contributor
 
 FrameFile = Annotated[Path | None, option("sealed_frame", "--frame", exists=True, dir_okay=False)]
@@ -44,13 +47,6 @@ class Alphabet(StrEnum):
 
     decimal = "decimal"
     hexadecimal = "hexadecimal"
-
-
-class Chances(StrEnum):
-    """How institutions are drawn: alike within strata, or by size."""
-
-    strata = "strata"
-    size = "size"
 
 
 def register(plan_app: typer.Typer) -> None:
@@ -92,8 +88,8 @@ def seal(
     frame: FrameFile = None,
     design: DesignFile = None,
     beside: BesideOption = None,
-    chances: Annotated[Chances, option("chances", "--chances")] = Chances.strata,
-    claims_each: Annotated[str | None, option("claims_each", "--claims-each")] = None,
+    chances: ChancesOption = Chances.strata,
+    claims_each: ClaimsEachOption = None,
     assign_settings: AssignSettings = None,
     home: HomeOption = Path(),
     lang: Lang = Language.en,
@@ -114,7 +110,10 @@ def seal(
     if (frame is None) != (design is None):
         raise typer.BadParameter("name both or neither", param_hint="--frame, --design")
     stages = Stages(chances is Chances.size, claims_each)
-    _fitting(unit.value, stages, from_files=frame is not None, lang=lang)
+    if frame is not None and (stages.each or stages.by_size):
+        told_ = say("stages_in_file", lang_of(lang))
+        raise typer.BadParameter(told_, param_hint="--chances, --claims-each")
+    fitting_unit(unit, chances, claims_each, lang)
     if frame and design:
         basis = basis_of_files(frame, design, beside)
     else:
@@ -135,17 +134,6 @@ def seal(
         (say("sealed_hash", language), record_sha256(sealed.record)),
         (say("public_file", language), place.plan(sealed.plan_id) / "public.json"),
     ])  # fmt: skip
-
-
-def _fitting(unit: str, stages: Stages, *, from_files: bool, lang: Language) -> None:
-    """Refuse a kind of unit that can't be drawn as was asked, and what a design's file says."""
-    if from_files and (stages.each or stages.by_size):
-        told_ = say("stages_in_file", lang_of(lang))
-        raise typer.BadParameter(told_, param_hint="--chances, --claims-each")
-    wanted = "claim" if stages.each else "institution"
-    if (stages.each or stages.by_size) and unit != wanted:
-        key = "stages_want_claims" if stages.each else "size_wants_institutions"
-        raise typer.BadParameter(say(key, lang_of(lang)), param_hint="--unit")
 
 
 def reveal(

@@ -147,6 +147,41 @@ def joint_inclusion_probabilities(weights: Sequence[int], n: int) -> Floats:
     return joint
 
 
+def sum_variance(weights: Sequence[int], n: int, values: npt.ArrayLike) -> float:
+    """Return the variance of the sum of ``values`` over the units drawn, exactly.
+
+    What Sen, Yates and Grundy write with the joint chances, without their N^2 numbers: the first
+    two moments of the sum follow from the recursion that gives R(n, A), unit after unit. With n
+    fixed a constant taken off every value changes nothing; their mean is, for the rounding's sake.
+
+    Args:
+        weights: working weights; 0 is certain.
+        n: units drawn in all, the certain ones among them.
+        values: one number per unit.
+    """
+    pi = inclusion_probabilities(weights, n)
+    log_w, open_, left = _open(weights, n)
+    z = np.asarray(values, dtype=np.float64)[open_]
+    if left == 0 or left == len(z):
+        return 0.0
+    z = z - float(pi[open_] @ z) / left
+    count, first, second = (np.zeros(left + 1) for _ in range(3))
+    count[0] = 1
+    for p, value in zip(_chances(log_w, left).tolist(), z.tolist(), strict=True):
+        # Highest moment first: each needs the lower ones as they were before this unit.
+        more = second[:-1] + 2 * value * first[:-1] + value * value * count[:-1]
+        second = second * (1 - p)
+        second[1:] += p * more
+        more = first[:-1] + value * count[:-1]
+        first = first * (1 - p)
+        first[1:] += p * more
+        more = count[:-1].copy()
+        count = count * (1 - p)
+        count[1:] += p * more
+    mean = float(first[left] / count[left])
+    return max(float(second[left] / count[left]) - mean * mean, 0.0)
+
+
 def select(weights: Sequence[int], n: int, numbers: Sequence[int]) -> list[int]:
     """Return the places of the n units drawn, in order.
 

@@ -137,6 +137,31 @@ def coverage(planned: PlannedDesign) -> list[Coverage]:
     return found
 
 
+def expected_visits(planned: PlannedDesign) -> float:
+    """Return the expected number of institutions of which one unit or more is drawn.
+
+    None of M_ih units is among n_h of N_h with chance C(N_h - M_ih, n_h) / C(N_h, n_h).
+    """
+    _, codes = planned.units.coded("institution_id")
+    strata = len(planned.design.strata)
+    pairs, counts = np.unique(codes * strata + planned.codes, return_counts=True)
+    none = np.zeros(int(codes.max()) + 1)
+    for pair, m in zip(pairs.tolist(), counts.tolist(), strict=True):
+        s = planned.design.strata[pair % strata]
+        none[pair // strata] += _log_untouched(s.units, s.draws, m)
+    return math.fsum((1 - np.exp(none)).tolist())
+
+
+def _log_untouched(units: int, draws: int, mine: int) -> float:
+    if draws > units - mine:
+        return -math.inf
+    left, rest = units - mine, units - draws
+    return (
+        math.lgamma(left + 1) + math.lgamma(rest + 1)
+        - math.lgamma(left - draws + 1) - math.lgamma(units + 1)
+    )  # fmt: skip
+
+
 def frontier(
     units: PlanUnits, options: DesignOptions, shares: Sequence[Decimal] = GRID,
     unit_hours: Sequence[Fraction] | None = None,

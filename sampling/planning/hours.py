@@ -5,6 +5,7 @@ In: a table ``[hours]`` of a planner's TOML file. Out: `Hours`, which gives each
     [hours]
     per_unit = 3               # of every unit without a class of its own below
     cases_per_visit = 4        # units that share one trip
+    per_institution = 5        # of every institution drawn, however many of its claims are listed
     [hours.by_class]
     pharmacy = 1.5
     [hours.travel]             # hours of a trip, by district
@@ -12,7 +13,8 @@ In: a table ``[hours]`` of a planner's TOML file. Out: `Hours`, which gives each
 
 The cost function is linear, C = sum c_h n_h (Cochran, Sampling Techniques, 3rd ed., 1977, section
 5.5): a unit bears its part of the trip, travel / cases_per_visit. Numbers are read as the exact
-decimals that the file shows.
+decimals that the file shows. Hours per institution are the cost of a first stage (ibid., section
+10.6); only plans that draw institutions have one.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from typing import Any
 
 from sampling.faults import Fault, SamplingError, checked
 
-_KEYS = ("per_unit", "cases_per_visit", "by_class", "travel")
+_KEYS = ("per_unit", "cases_per_visit", "per_institution", "by_class", "travel")
 
 
 class HoursError(SamplingError):
@@ -34,12 +36,13 @@ class HoursError(SamplingError):
 
 @dataclass(frozen=True)
 class Hours:
-    """Hours per unit, overall and by class of institution, and of a trip by district."""
+    """Hours per unit, overall and by class; of a trip by district; per institution drawn."""
 
     per_unit: Fraction = Fraction(1)
     cases_per_visit: Fraction = Fraction(1)
     by_class: Mapping[str, Fraction] = field(default_factory=dict)
     travel: Mapping[str, Fraction] = field(default_factory=dict)
+    per_institution: Fraction = Fraction(0)
 
     def of_units(self, classes: Sequence[str], districts: Sequence[str]) -> list[Fraction]:
         """Return the hours of each unit, its part of the trip included."""
@@ -56,15 +59,18 @@ def parse_hours(table: Mapping[str, Any]) -> Hours:
 
     Raises:
         HoursError: naming every key that is unknown and every number that is not above 0 (a trip
-            may take 0 hours).
+            or an institution may take 0 hours).
     """
     faults = [_unknown(key) for key in sorted(set(table) - set(_KEYS))]
     per_unit = _number("hours.per_unit", table.get("per_unit", 1), faults)
     visit = _number("hours.cases_per_visit", table.get("cases_per_visit", 1), faults)
+    institution = _number(
+        "hours.per_institution", table.get("per_institution", 0), faults, zero=True
+    )
     by_class = _numbers("hours.by_class", table.get("by_class", {}), faults)
     travel = _numbers("hours.travel", table.get("travel", {}), faults, zero=True)
     checked(faults, HoursError)
-    return Hours(per_unit, visit, by_class, travel)
+    return Hours(per_unit, visit, by_class, travel, institution)
 
 
 def parse_budget(text: str) -> Fraction:
@@ -98,8 +104,9 @@ def _number(name: str, value: Any, faults: list[Fault], *, zero: bool = False) -
 
 def _bad(name: str, value: object) -> Fault:
     return Fault(
-        "HOURS_NUMBER", f"'{name}' is {value!r}; give a number of hours above 0 (a trip may take "
-        "0).", f"“{name}”为{value!r}；应为大于0的小时数（路程可为0）。",
+        "HOURS_NUMBER", f"'{name}' is {value!r}; give a number of hours above 0 (a trip or an "
+        "institution may take 0).",
+        f"“{name}”为{value!r}；应为大于0的小时数（路程和每家机构可为0）。",
     )  # fmt: skip
 
 
