@@ -132,7 +132,7 @@ def staged_bootstrap(
     if settled is not None:
         return settled
     error, own = np.zeros(replicates), np.zeros(replicates)
-    for stage in stages:
+    for stage in filter(_varies, stages):
         parts = _certain(stage, seed, replicates) if stage.deviations is None else [
             _drawn(stage, stage.deviations, seed, replicates)
         ]  # fmt: skip
@@ -160,6 +160,11 @@ def resampled_once(
     added = c * deviations[picks] + np.sqrt(stage.weights[picks] * n / m) * inner
     away = added - added.mean(axis=1, keepdims=True)
     return added.sum(axis=1), (away**2).sum(axis=1) * m / (m - 1)
+
+
+def _varies(stage: FirstStage) -> bool:
+    """Whether resamples differ at all; strata outside a domain, for one, add nothing."""
+    return stage.between > 0 or any(i.variance > 0 for i in stage.institutions)
 
 
 def _drawn(
