@@ -141,6 +141,11 @@ def draws(
         yield made, first_stage_by_size(found, pi, joint)
 
 
+def claims_taken(numbers: np.ndarray) -> np.ndarray:
+    """Return the places of the claims of smallest number in an institution, in order."""
+    return np.sort(np.argsort(numbers, kind="stable")[:EACH])
+
+
 def _institution(
     people: Population, k: int, rng: np.random.Generator, *, whole: bool
 ) -> Institution:
@@ -148,7 +153,7 @@ def _institution(
     name = f"i{k:03d}"
     y = people.wrong[k]
     N = len(y)
-    chosen = np.arange(N) if N <= EACH else np.sort(rng.choice(N, EACH, replace=False))
+    chosen = claims_taken(rng.random(N))
     if whole:
         N, y, chosen = 1, y.sum(keepdims=True), np.zeros(1, dtype=np.int64)
     sample = StratifiedSample(
