@@ -55,9 +55,10 @@ def few(findings: int, needed: int, verdicts: int, *, certain: bool) -> Fault:
     )  # fmt: skip
     return Fault(
         "ESTIMATE_NORMAL_UNSAFE", f"{findings} {what[0]} among {verdicts} verdicts are few: the "
-        "interval by Student's t is then too short, above all upwards, and misses the truth more "
-        f"often than it says. It can be relied on from {needed} such findings and {FEW_VERDICTS} "
-        "verdicts on; until then the interval of the studentised bootstrap counts.",
-        f"{verdicts}个结论中{what[1]}为{findings}个，数量较少：t分布区间偏短（尤其上限），不覆盖真值的机会大于所称。"
+        "interval by Student's t, that of the share included, is then too short, above all "
+        "upwards, and misses the truth more often than it says. It can be relied on from "
+        f"{needed} such findings and {FEW_VERDICTS} verdicts on; until then the interval of the "
+        "studentised bootstrap counts.",
+        f"{verdicts}个结论中{what[1]}为{findings}个，数量较少：t分布区间（包括占比的区间）偏短（尤其上限），不覆盖真值的机会大于所称。"
         f"这类查实不少于{needed}个、结论不少于{FEW_VERDICTS}个时方可依据；在此之前以学生化自助法区间为准。",
     )  # fmt: skip
