@@ -3,7 +3,30 @@
 Size: JIHE_PROOF_COVERAGE draws, 200 by default. Each claim is held to four standard errors of the
 simulation. 48 of 240 institutions are drawn, village clinics and hospitals, skewed in size; 20 of
 them are certain by size. Eight claims of each are seen, under one stage the whole institution.
-TABLE
+`tests.sampling.staged_draws` draws them as the library does, for all repeats at once; the last
+tests here hold it to `draw_by`, number for number. Measured with 2,000 draws: 95 % intervals and
+one-sided 90 % lower bounds in per cent, and the mean number of institutions left to chance in which
+something was found ("with findings").
+
+                                      plenty            few              hardly
+                                 pps  size  str    pps  size  str    pps  size  str
+    with findings                 25    23   31      6   5.7    7    2.7   2.6    3
+    Student's t                 94.5  94.2 89.5   89.3  89.5 82.0   88.5  86.6 72.1
+    bootstrap, percentile       94.2  94.2 89.7   89.9  90.4 83.6   88.1  86.5 74.2
+    bootstrap, studentised      93.8  95.9 94.5   98.5  96.4 96.7   98.0  97.2 97.7
+      of these, no upper end       0     0    0      0     0  4.5    0.9   1.1 65.1
+    lower bound, t              89.8  95.2 94.8   94.2  94.0 97.9   94.5  95.9 96.9
+    lower bound, studentised    90.1  91.6 89.8   89.9  90.0 92.5   90.0  90.1 91.1
+
+(pps: by size, seen whole; size: by size, then claims; str: from strata, then claims.) By size
+Student's interval holds what it says from some ten institutions with findings on: 94.8 and 94.6
+with thirteen and twelve. From strata it does not even with plenty, because a simple random sample
+of institutions of all sizes is skewed whatever is found: with twice the draws from four times the
+institutions 89.5 (56 with findings), with four times the draws 93.7 (112). Hence the two thresholds
+of `estimation.staged_intervals`. The studentised interval holds throughout, at a price: with three
+institutions with findings it is twelve times as wide as the truth is large, or has no upper end.
+Its lower bound does what it says, and is higher than Student's: 0.54 of the truth instead of 0.38
+(few, str), 0.75 instead of 0.70 (hardly, pps).
 """
 
 from __future__ import annotations

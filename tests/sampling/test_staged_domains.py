@@ -181,6 +181,27 @@ def test_by_size_ten_institutions_with_findings_make_students_interval_count(
         assert made.stated.lower_90 == made.total.quantity.lower_90
 
 
+def test_silent_institutions_by_size_leave_a_simple_random_sample_of_the_drawn() -> None:
+    """Equal weights: 8 of 20 drawn, 6 answered, as if 6 of 20 had been drawn with equal chances.
+
+    Found 1 to 6, so that the total is 20 x 3.5 and its variance 400 x 14/20 x 3.5 / 6.
+    """
+    names = [f"i{k:02d}" for k in range(20)]
+    rows = [
+        {"plan_id": "P0001", "unit": "institution", "unit_id": names[k], "stratum": "all",
+         "tag": "random", "random_number": "0" * 16, "size_minor": 1, "inclusion_prob": 0.4,
+         "stratum_size": 20, "stratum_draws": 8, "chance_numerator": "2",
+         "chance_denominator": "5", "y": k + 1}
+        for k in range(8)
+    ]  # fmt: skip
+    made = staged_totals(
+        "P0001", PpsDesign("institution", 8, "0" * 64), 20, _table(rows),
+        _outcomes(rows, frozenset(names[6:])), Sized(names, [2**24] * 20, 8),
+    )  # fmt: skip
+    assert made.total.estimate == pytest.approx(70)
+    assert made.total.variance == pytest.approx(400 * 14 / 20 * 3.5 / 6, rel=1e-6)
+
+
 def test_by_size_nothing_is_said_by_class() -> None:
     made = _by_size(12)
     assert (made.classes, made.strata) == ((), ())
