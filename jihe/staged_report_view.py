@@ -18,6 +18,7 @@ from sampling.chances import first_chance
 from sampling.drawing.designs import design_record, listed_unit
 from sampling.estimation.plan_totals import Stated, bootstrap_seed
 from sampling.estimation.staged_domains import StagedDomain
+from sampling.estimation.staged_totals import StagedTotals
 
 Record = dict[str, Any]
 
@@ -34,7 +35,7 @@ def staged_view(found: StagedEstimates, currency: str, lang: Lang) -> Record:
         "stated": _stated(totals.stated, currency), "boot": _boot(found, currency),
         "domains": _domains(found, currency, lang),
         "found": console.money(totals.returned.found, currency), "rate": rate_facts(totals.rate),
-        "random": quantity_facts(totals.random.quantity, currency) if totals.random else None,
+        "random": _random(totals, currency),
         "notes": [n.text(lang) for n in totals.notes],
         "amount": None if found.amount is None else console.money(found.amount, currency),
         "share": None if not found.amount else f"{q.estimate / found.amount:.2%}",
@@ -90,6 +91,16 @@ def _stated(stated: Stated, currency: str) -> Record:
         "low": console.money(stated.low, currency), "high": console.money(stated.high, currency),
         "lower": console.money(stated.lower_90, currency),
     }  # fmt: skip
+
+
+def _random(totals: StagedTotals, currency: str) -> Record | None:
+    """Return what the random part alone says, with the interval that counts for it."""
+    if totals.random is None or totals.random_stated is None:
+        return None
+    return {
+        **quantity_facts(totals.random.quantity, currency),
+        **_stated(totals.random_stated, currency),
+    }
 
 
 def _boot(found: StagedEstimates, currency: str) -> Record | None:

@@ -36,10 +36,10 @@ def show_staged(found: StagedEstimates, currency: str, lang: Lang) -> None:
             drawn=came.institutions_drawn, whole=totals.institutions,
         ),
     ]  # fmt: skip
-    if totals.random is not None:
+    if totals.random is not None and totals.random_stated is not None:
         lines.append(say(
             "staged_random", lang, total=console.money(totals.random.estimate, currency),
-            interval=interval_words(totals.random.quantity, currency, lang),
+            interval=interval_text(totals.random_stated, currency, lang),
         ))  # fmt: skip
     _print(lines)
     _show_classes(totals, currency, lang)
@@ -52,17 +52,6 @@ def method_words(found: StagedEstimates, lang: Lang) -> str:
     if totals.kind == "pps":
         return say("staged_pps", lang)
     return say("staged_two_by_size" if totals.by_size else "staged_two_strata", lang)
-
-
-def interval_words(q: Quantity, currency: str, lang: Lang) -> str:
-    """Return the interval that is stated, in words."""
-    if q.standard_error == 0:
-        return say("interval_exact", lang)
-    if q.interval_95_t is None:
-        return say("interval_none", lang)
-    low, high = q.interval_95_t
-    return say("interval_student", lang, low=console.money(low, currency),
-               high=console.money(high, currency))  # fmt: skip
 
 
 def _resampled(totals: StagedTotals, currency: str, lang: Lang) -> list[str]:

@@ -16,8 +16,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 
@@ -71,17 +72,24 @@ class StagedSample:
 
     def institutions(self, values: Values) -> list[Institution]:
         """Return the institutions that answered, with these values of their cases."""
+        return [
+            replace(empty, claims=empty.claims.with_values(
+                np.array([values[unit] * scale for unit in empty.claims.unit_ids])
+            ))
+            for empty, scale in self._empty
+        ]  # fmt: skip
+
+    @cached_property
+    def _empty(self) -> list[tuple[Institution, float]]:
+        """Return the institutions without values, and what multiplies values in each of them."""
         cell_of = {s.name: cell for cell in self.cells for s in cell.strata}
+        scales = {h: 1.0 if self.chances else _scale(cell_of[h], n) for h, n in self.strata.items()}
         found = []
         for psu, mine in self.cases.items():
-            cell, scale = cell_of[mine[0].stratum], 1.0
-            if self.chances is None:
-                raised = Fraction(*self.strata[mine[0].stratum]) * cell.factor
-                scale = float(raised * Fraction(cell.responded, cell.units))
             ids = [c.case for c in mine if c.answered]
-            y = [values[unit] * scale for unit in ids]
-            sample = stratified_sample({psu: mine[0].size}, ids, [psu] * len(ids), y)
-            found.append(Institution(psu, cell.name, sample))
+            claims = stratified_sample({psu: mine[0].size}, ids, [psu] * len(ids), [0.0] * len(ids))
+            stratum = mine[0].stratum
+            found.append((Institution(psu, cell_of[stratum].name, claims), scales[stratum]))
         return found
 
     def total(self, values: Values) -> Estimated:
@@ -127,6 +135,11 @@ def staged_sample(
     kept = {psu: tuple(mine[psu]) for psu in answered}
     chances = None if sized is None else _chances(kept, sized)
     return StagedSample(kept, strata, tuple(cells), chances, listed)
+
+
+def _scale(cell: ResponseCell, stratum: tuple[int, int]) -> float:
+    """Return final weight x r / N of the cell: one where the stratum is its own cell."""
+    return float(Fraction(*stratum) * cell.factor * Fraction(cell.responded, cell.units))
 
 
 def _chances(answered: Mapping[str, tuple[StagedCase, ...]], sized: Sized) -> tuple[Floats, Floats]:

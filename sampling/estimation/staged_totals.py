@@ -28,7 +28,7 @@ from sampling.estimation.intervals import Estimated, Quantity, quantity
 from sampling.estimation.plan_totals import Stated, bootstrap_record
 from sampling.estimation.replication import Bootstrap
 from sampling.estimation.staged_domains import StagedDomain, by_class, by_stratum
-from sampling.estimation.staged_intervals import Judged, at_least, judged
+from sampling.estimation.staged_intervals import Judged, judged
 from sampling.estimation.staged_sample import Sized, StagedSample, Values, staged_sample
 from sampling.estimation.verdict_sample import confirmed_amount, label_of
 from sampling.faults import Fault
@@ -52,8 +52,9 @@ class StagedTotals:
     """The estimates of one plan; amounts in minor units.
 
     ``institutions`` and ``units`` are those of the frame, ``units`` of the kind that is listed.
-    ``random`` is what the random part alone says, where strata have one. ``stated`` is the interval
-    that counts. ``classes`` and ``strata`` are empty by size: the frame has one stratum.
+    ``random`` is what the random part alone says, where strata have one. ``stated`` and
+    ``random_stated`` are the intervals that count. ``classes`` and ``strata`` are empty by size:
+    the frame has one stratum.
     """
 
     plan_id: str
@@ -64,6 +65,7 @@ class StagedTotals:
     total: Estimated
     rate: Quantity
     random: Estimated | None
+    random_stated: Stated | None
     returned: Returned
     dispositions: Mapping[str, int]
     unsafe: bool
@@ -79,6 +81,7 @@ class StagedTotals:
             "kind": self.kind, "by_size": self.by_size, "institutions": self.institutions,
             "units": self.units, "total": self.total.to_dict(), "rate": asdict(self.rate),
             "random": self.random.to_dict() if self.random else None,
+            "random_stated": asdict(self.random_stated) if self.random_stated else None,
             "returned": asdict(self.returned), "normal_unsafe": self.unsafe,
             "stated": asdict(self.stated),
             "bootstrap": bootstrap_record(self.bootstrap) if self.bootstrap else None,
@@ -119,10 +122,12 @@ def staged_totals(
     made = judged(
         sample, amounts, finds, plan_id, found=found.found, verdicts=found.responded
     )  # fmt: skip
+    alone = _random(plan_id, design, cases, rows, amounts, finds)
     return StagedTotals(
         plan_id, kind_of(design), sized is not None, institutions, units, made.total,
-        _rate(sample.total(finds), units, found.confirmed), _random(design, cases, rows, amounts),
-        found, Counter(v["disposition"] for v in verdicts.values()), made.unsafe, made.stated,
+        _rate(sample.total(finds), units, found.confirmed), alone.total if alone else None,
+        alone.stated if alone else None, found,
+        Counter(v["disposition"] for v in verdicts.values()), made.unsafe, made.stated,
         made.bootstrap, by_class(sample, cases, amounts, finds, plan_id),
         by_stratum(sample, cases, amounts, finds, plan_id),
         tuple(_notes(cases, sample, found, made)),
@@ -130,9 +135,9 @@ def staged_totals(
 
 
 def _random(
-    design: PpsDesign | TwoStageDesign, cases: Sequence[StagedCase],
-    rows: Sequence[Mapping[str, Any]], amounts: Values,
-) -> Estimated | None:  # fmt: skip
+    plan_id: str, design: PpsDesign | TwoStageDesign, cases: Sequence[StagedCase],
+    rows: Sequence[Mapping[str, Any]], amounts: Values, finds: Values,
+) -> Judged | None:  # fmt: skip
     """Return what the institutions tagged random say alone: each stratum's floor drew them."""
     first = design.first if isinstance(design, TwoStageDesign) else design
     if not isinstance(first, Design):
@@ -148,7 +153,10 @@ def _random(
         sample = staged_sample(part, strata, None)
     except EstimateError:
         return None
-    return at_least(sample.total(amounts), sum(amounts[c.case] for c in part if c.answered))
+    seen = [c.case for c in part if c.answered]
+    return judged(
+        sample, amounts, finds, plan_id, found=sum(amounts[u] for u in seen), verdicts=len(seen)
+    )
 
 
 def _returned(cases: Sequence[StagedCase], amounts: Values, finds: Values) -> Returned:

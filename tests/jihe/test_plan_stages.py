@@ -22,6 +22,7 @@ from claims.contracts import LANGS
 from jihe import console
 from jihe.cli import app
 from jihe.commands import plan_seal
+from jihe.estimate_words import interval_text
 from jihe.estimates import combined_estimates
 from jihe.home import Home
 from jihe.plan_basis import Basis
@@ -198,6 +199,8 @@ def _estimates_and_report(home: Path, kind: str) -> None:
     assert record["total"]["standard_error"] > 0
     assert record["stated"]["kind"] == "studentised"  # fewer than thirty verdicts
     stated = console.money(record["stated"]["lower_90"], "CNY")
+    alone = record["random_stated"] and interval_text(found.totals.random_stated, "CNY", "zh")
+    assert (alone is None) == (kind != "strata_then_claims")
     classes = [d["name"] for d in record["domains"]]
     assert classes == (["a", "b"] if kind == "strata_then_claims" else [])
     assert len(record["strata"]) == len(classes)
@@ -210,6 +213,9 @@ def _estimates_and_report(home: Path, kind: str) -> None:
         assert total in html
         assert stated in said.get()
         assert stated in html
+        if alone and lang == "zh":
+            assert alone in said.get()
+            assert say("staged_random_boot", lang) in html
         assert 'SHA-256("P0001|bootstrap")' in said.get()
         assert f'SHA-256("P0001|bootstrap") = {bootstrap_seed("P0001").hex()}' in html
         for words in (say("staged_no_classes", lang), terminal("staged_no_classes", lang)):
