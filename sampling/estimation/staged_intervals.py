@@ -6,10 +6,10 @@ Student's interval is unsafe, the bootstrap where it is, and the interval that c
 Student's interval is unsafe with fewer than `FEW_VERDICTS` verdicts, or with findings in fewer than
 `FEW_BY_SIZE` institutions left to chance, or in fewer than `FEW_FROM_STRATA` where these are simple
 random within strata: totals of institutions of all sizes are so skewed that it missed the truth
-twice as often as it says with seventy of them (tests/sampling/test_staged_coverage.py). Claims of
-one institution are no witnesses of another: many findings in few institutions are few. Where all
-drawn institutions were certain, `FEW_POSITIVES` claims are asked for, as in a plan that draws
-claims from strata.
+twice as often as it says with seventy of them, while by size no institution can add much more than
+another (tests/sampling/test_staged_coverage.py). Claims of one institution are no witnesses of
+another: many findings in few institutions are few. Where all drawn institutions were certain,
+`FEW_POSITIVES` claims are asked for, as in a plan that draws claims from strata.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from sampling.estimation.replication import Bootstrap
 from sampling.estimation.staged_replication import FirstStage, staged_bootstrap
 from sampling.estimation.staged_sample import StagedSample, Values
 
-FEW_BY_SIZE = 10
+FEW_BY_SIZE = 30
 FEW_FROM_STRATA = 100
 
 

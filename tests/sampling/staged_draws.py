@@ -31,9 +31,10 @@ DRAWN, EACH = 48, 8
 STRATUM_DRAWS = {"clinic": 20, "hospital/big": 12, "hospital/small": 16}
 SHARES = {
     "plenty": {"clinic": 0.4, "hospital": 0.9}, "few": {"clinic": 0.04, "hospital": 0.3},
-    "hardly": {"clinic": 0.02, "hospital": 0.15},
+    "hardly": {"clinic": 0.02, "hospital": 0.15}, "uneven": {"clinic": 0.35, "hospital": 0.35},
 }  # fmt: skip
-"""Institutions that cheat: a clinic with every tenth claim, a hospital with every third."""
+"""Institutions that cheat: a clinic with every tenth claim, a hospital with every third; where they
+are uneven, some with hardly any claim and some with nearly all (a beta distribution)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +72,8 @@ def population(name: str) -> Population:
         claims = int(rng.lognormal(2.5 if i < CLINICS else 4.0, 0.8)) + 2
         amounts = rng.lognormal(7 if i < CLINICS else 9, 0.8, claims).round() + 1
         cheats = rng.random() < SHARES[name][kind]
-        found = rng.random(claims) < (0.1 if i < CLINICS else 0.33) * cheats
+        rate = rng.beta(0.3, 1.0) if name == "uneven" else 0.1 if i < CLINICS else 0.33
+        found = rng.random(claims) < rate * cheats
         wrong.append(np.where(found, (amounts * rng.uniform(0.2, 1, claims)).round(), 0))
         paid.append(int(amounts.sum()))
         band = "/big" if claims > 70 else "/small"

@@ -8,25 +8,28 @@ tests here hold it to `draw_by`, number for number. Measured with 2,000 draws: 9
 one-sided 90 % lower bounds in per cent, and the mean number of institutions left to chance in which
 something was found ("with findings").
 
-                                      plenty            few              hardly
-                                 pps  size  str    pps  size  str    pps  size  str
-    with findings                 25    23   31      6   5.7    7    2.7   2.6    3
-    Student's t                 94.5  94.2 89.5   89.3  89.5 82.0   88.5  86.6 72.1
-    bootstrap, percentile       94.2  94.2 89.7   89.9  90.4 83.6   88.1  86.5 74.2
-    bootstrap, studentised      93.8  95.9 94.5   98.5  96.4 96.7   98.0  97.2 97.7
-      of these, no upper end       0     0    0      0     0  4.5    0.9   1.1 65.1
-    lower bound, t              89.8  95.2 94.8   94.2  94.0 97.9   94.5  95.9 96.9
-    lower bound, studentised    90.1  91.6 89.8   89.9  90.0 92.5   90.0  90.1 91.1
+                            plenty            few              hardly           uneven
+                       pps  size  str    pps  size  str    pps  size  str    pps  size  str
+    with findings       25    23   31      6   5.7    7    2.7   2.6    3    5.1   3.1  6.9
+    Student's t       94.5  94.2 89.5   89.3  89.5 82.0   88.5  86.6 72.1   66.8  88.0 77.0
+    percentile        94.2  94.2 89.7   89.9  90.4 83.6   88.1  86.5 74.2   69.5  87.9 78.2
+    studentised       93.8  95.9 94.5   98.5  96.4 96.7   98.0  97.2 97.7   98.0  94.7 95.1
+      no upper end       0     0    0      0     0  4.5    0.9   1.1 65.1      0     0  5.8
+    bound, t          89.8  95.2 94.8   94.2  94.0 97.9   94.5  95.9 96.9   98.0  96.7 98.1
+    bound, studentised 90.1 91.6 89.8   89.9  90.0 92.5   90.0  90.1 91.1   91.7  92.5 89.8
 
-(pps: by size, seen whole; size: by size, then claims; str: from strata, then claims.) By size
-Student's interval holds what it says from some ten institutions with findings on: 94.8 and 94.6
-with thirteen and twelve. From strata it does not even with plenty, because a simple random sample
-of institutions of all sizes is skewed whatever is found: with twice the draws from four times the
-institutions 89.5 (56 with findings), with four times the draws 93.7 (112). Hence the two thresholds
-of `estimation.staged_intervals`. The studentised interval holds throughout, at a price: with three
-institutions with findings it is twelve times as wide as the truth is large, or has no upper end.
-Its lower bound does what it says, and is higher than Student's: 0.54 of the truth instead of 0.38
-(few, str), 0.75 instead of 0.70 (hardly, pps).
+(pps: by size, seen whole; size: by size, then claims; str: from strata, then claims; percentile and
+studentised: the bootstrap.) Other populations of the kind, 600 to 1,000 draws, show where Student's
+interval begins to hold. By size: 94.8 and 94.6 with thirteen and twelve institutions with findings,
+but where these are uneven 91.6 with ten, 92.1 to 93.3 with seventeen to twenty-eight, 94.8 and 94.2
+with thirty-nine and forty-three.
+From strata it fails even with plenty, because a simple random sample of institutions of all sizes
+is skewed whatever is found: with 96 of 960 drawn 89.5 (56 with findings), with 192 of them 93.7
+(112). Hence the two thresholds of `estimation.staged_intervals`. The studentised interval held in
+92 to 97 of 100 there, in one population in 91.2 (nine with findings). Its price is width: with
+three institutions with findings it is nine times as wide as the truth is large, or has no upper
+end. Its lower bound holds what it says and is higher than Student's: 0.54 of the truth instead of
+0.38 (few, str), 0.75 instead of 0.70 (hardly, pps).
 """
 
 from __future__ import annotations
@@ -140,7 +143,7 @@ def test_the_check_of_variances_catches_one_without_a_stage() -> None:
 @pytest.mark.parametrize("design", ["pps", "size"])
 def test_students_interval_holds_by_size_with_plenty_of_findings(design: str) -> None:
     got = _measured("plenty", design)
-    assert got.share("found") >= 2 * FEW_BY_SIZE
+    assert got.share("found") >= 20
     assert _about(got.share("student"), 0.95, 0.02)
     assert got.share("student bound") >= 0.89 - _slack(0.9)
 
@@ -154,7 +157,7 @@ def test_students_interval_is_known_to_fail_from_strata_even_with_plenty() -> No
 
 
 @pytest.mark.parametrize("design", DESIGNS)
-@pytest.mark.parametrize("name", ["few", "hardly"])
+@pytest.mark.parametrize("name", ["few", "hardly", "uneven"])
 def test_the_studentised_interval_holds_where_students_does_not(name: str, design: str) -> None:
     got = _measured(name, design)
     assert got.share("found") < FEW_BY_SIZE

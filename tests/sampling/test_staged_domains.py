@@ -164,9 +164,9 @@ def _by_size(finds: int, drawn: int = 40) -> StagedTotals:
 
 
 @pytest.mark.parametrize(("finds", "drawn", "kind"), [
-    (10, 40, "student"), (9, 40, "studentised"), (0, 40, "none"), (10, 29, "studentised"),
+    (30, 40, "student"), (29, 40, "studentised"), (0, 40, "none"),
 ])  # fmt: skip
-def test_by_size_ten_institutions_with_findings_make_students_interval_count(
+def test_by_size_thirty_institutions_with_findings_make_students_interval_count(
     finds: int, drawn: int, kind: str
 ) -> None:
     made = _by_size(finds, drawn)
@@ -203,27 +203,29 @@ def test_silent_institutions_by_size_leave_a_simple_random_sample_of_the_drawn()
 
 
 def test_by_size_nothing_is_said_by_class() -> None:
-    made = _by_size(12)
+    made = _by_size(30)
     assert (made.classes, made.strata) == ((), ())
 
 
 def test_where_all_institutions_were_certain_claims_with_findings_are_counted() -> None:
-    """Twenty institutions, all drawn, two of three claims each: as strata of claims."""
+    """Institutions that were all drawn, two of three claims each: as strata of claims."""
 
-    def made(finds: int) -> StagedTotals:
+    def made(finds: int, n: int = 20) -> StagedTotals:
         rows = [
             {"plan_id": "P0001", "unit": "claim", "unit_id": f"{i:02d}.{k}", "stratum": "clinic/b1",
              "tag": "take_all", "random_number": "0" * 16, "size_minor": 1, "inclusion_prob": 0.5,
-             "stratum_size": 20, "stratum_draws": 20, "psu_id": f"{i:02d}", "psu_size": 3,
+             "stratum_size": n, "stratum_draws": n, "psu_id": f"{i:02d}", "psu_size": 3,
              "psu_draws": 2, "y": 50 + i if k == 0 and i < finds else 0}
-            for i in range(20) for k in range(2)
+            for i in range(n) for k in range(2)
         ]  # fmt: skip
-        first = Design("institution", 20, Decimal("0.1"), Decimal("0.3"),
-                       (Stratum("clinic/b1", 20, 20, 2, True),))  # fmt: skip
-        design = TwoStageDesign(first, 60, "0" * 64, "0" * 64)
-        return staged_totals("P0001", design, 20, _table(rows), _outcomes(rows))
+        first = Design("institution", n, Decimal("0.1"), Decimal("0.3"),
+                       (Stratum("clinic/b1", n, n, 2, True),))  # fmt: skip
+        design = TwoStageDesign(first, 3 * n, "0" * 64, "0" * 64)
+        return staged_totals("P0001", design, n, _table(rows), _outcomes(rows))
 
     assert made(10).stated.kind == "student"
+    assert made(10, 15).stated.kind == "student"
+    assert made(10, 14).stated.kind == "studentised"  # 28 verdicts
     few = made(9)
     assert few.stated.kind == "studentised"
     (note,) = (n for n in few.notes if n.code == "ESTIMATE_NORMAL_UNSAFE")
