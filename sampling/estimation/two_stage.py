@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -34,12 +35,12 @@ class Institution:
     stratum: str
     claims: StratifiedSample
 
-    @property
+    @cached_property
     def total(self) -> float:
         """t_i, the estimated total of the institution."""
         return self.claims.total(self.claims.y)
 
-    @property
+    @cached_property
     def variance(self) -> float:
         """V_i, the estimated variance of ``total`` given that the institution was drawn."""
         return float(self.claims.variances(self.claims.y).sum())
