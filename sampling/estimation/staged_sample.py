@@ -83,7 +83,7 @@ class StagedSample:
     def _empty(self) -> list[tuple[Institution, float]]:
         """Return the institutions without values, and what multiplies values in each of them."""
         cell_of = {s.name: cell for cell in self.cells for s in cell.strata}
-        scales = {h: 1.0 if self.chances else _scale(cell_of[h], n) for h, n in self.strata.items()}
+        scales = {h: _scale(cell_of[h], sizes) for h, sizes in self.strata.items()}
         found = []
         for psu, mine in self.cases.items():
             ids = [c.case for c in mine if c.answered]
