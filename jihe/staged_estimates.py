@@ -19,7 +19,8 @@ from sampling.drawing.beside import read_beside
 from sampling.drawing.designs import AnyDesign, PpsDesign, TwoStageDesign
 from sampling.drawing.fit import fit_faults
 from sampling.estimation.estimate import EstimateError
-from sampling.estimation.staged_totals import Sized, StagedTotals, staged_totals
+from sampling.estimation.staged_sample import Sized
+from sampling.estimation.staged_totals import StagedTotals, staged_totals
 from sampling.faults import Fault, checked
 from sampling.ledger import Ledger, Plan
 

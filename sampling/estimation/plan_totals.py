@@ -119,7 +119,7 @@ class PlanTotals:
             "methods": {name: m.to_dict() for name, m in self.methods.items()},
             "auxiliary": self.known.score_name if self.known and self.slope is not None else None,
             "slope": self.slope, "score_totals": self.score_totals, "frame_amount": self.amount,
-            "bootstrap": {name: _plain(b) for name, b in self.resampled.items()},
+            "bootstrap": {name: bootstrap_record(b) for name, b in self.resampled.items()},
             "exact": asdict(self.exact) if self.exact else None,
             "extreme_bounds": None if extremes is None else {
                 "lowest": extremes.lowest.estimate, "highest": extremes.highest.estimate,
@@ -170,7 +170,7 @@ def plan_totals(
     exact = exact_limits(verdicts, known) if unsafe else None
     return PlanTotals(
         plan_id, basis, verdicts, methods, primary,
-        _stated(methods[primary].quantity, resampled.get(primary)), unsafe,
+        stated_interval(methods[primary].quantity, resampled.get(primary)), unsafe,
         None if score is None else float(greg_slopes(verdicts.sample, score)[0]),
         None if score is None else _both(verdicts, score), known,
         resampled, exact, extreme_limits(verdicts),
@@ -225,8 +225,8 @@ def _resampled(
     return found
 
 
-def _stated(formula: Quantity, resampled: Bootstrap | None) -> Stated:
-    """Return the interval by the rule in the module's text."""
+def stated_interval(formula: Quantity, resampled: Bootstrap | None) -> Stated:
+    """Return the interval that counts: the formula's, or where that is unsafe the bootstrap's."""
     if formula.standard_error == 0:
         return Stated("exact", formula.estimate, formula.estimate, formula.estimate)
     if resampled is not None:
@@ -262,7 +262,8 @@ def _boot_notes(resampled: Bootstrap | None) -> tuple[Fault, ...]:
     return () if resampled is None else resampled.notes
 
 
-def _plain(b: Bootstrap) -> dict[str, Any]:
+def bootstrap_record(b: Bootstrap) -> dict[str, Any]:
+    """Return the record as plain dictionaries, lists and numbers."""
     record = {k: v for k, v in vars(b).items() if k != "notes"}
     return {**record, "notes": [{"code": n.code, "en": n.en, "zh": n.zh} for n in b.notes]}
 

@@ -27,6 +27,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sampling.estimation.intervals import Estimated
 from sampling.estimation.sample_faults import SampleError
 from sampling.estimation.stratified import Floats, Ints, Linearised, StratifiedSample
 from sampling.faults import Fault, checked
@@ -80,7 +81,7 @@ def bootstrap(
     )
 
 
-def without_resampling(result: Linearised, replicates: int) -> Bootstrap | None:
+def without_resampling(result: Estimated, replicates: int) -> Bootstrap | None:
     """Return the answer where there is nothing to resample: all verdicts equal, or a census."""
     T = result.estimate
     if result.quantity.standard_error is None:
@@ -92,12 +93,17 @@ def without_resampling(result: Linearised, replicates: int) -> Bootstrap | None:
 
 def intervals_of(result: Linearised, error: Floats, own: Floats) -> Bootstrap:
     """Return the intervals from each resample's error and its own estimated variance of it."""
+    return intervals_above(result, error, own, result.least)
+
+
+def intervals_above(result: Estimated, error: Floats, own: Floats, least: float) -> Bootstrap:
+    """Return the intervals of an estimate that cannot be less than ``least``."""
     spread = own > _FLAT * result.variance
     pivot = np.zeros(len(error))
     pivot[spread] = error[spread] / np.sqrt(own[spread])
     # A resample without spread and without error is neither high nor low.
     pivot[~spread] = np.where(error[~spread] == 0, 0.0, np.copysign(math.inf, error[~spread]))
-    return _bootstrap(result, np.sort(error), np.sort(pivot), int((~spread).sum()))
+    return _bootstrap(result, np.sort(error), np.sort(pivot), int((~spread).sum()), least)
 
 
 def replicate_weights(
@@ -180,7 +186,9 @@ def picked(
         yield ((raw * np.uint64(n)) >> np.uint64(32)).astype(np.int64).reshape(count, m)
 
 
-def _bootstrap(result: Linearised, error: Floats, pivot: Floats, empty: int) -> Bootstrap:
+def _bootstrap(
+    result: Estimated, error: Floats, pivot: Floats, empty: int, least: float
+) -> Bootstrap:
     B, T, se = len(error), result.estimate, math.sqrt(result.variance)
 
     def low(ordered: Floats, share: float) -> float:
@@ -190,7 +198,7 @@ def _bootstrap(result: Linearised, error: Floats, pivot: Floats, empty: int) -> 
         return float(ordered[min(math.ceil((B + 1) * (1 - share) - 1e-9), B) - 1])
 
     def bounded(value: float) -> float:
-        return max(result.least, value)
+        return max(least, value)
 
     def stated(value: float) -> float | None:
         return bounded(value) if math.isfinite(bounded(value)) else None

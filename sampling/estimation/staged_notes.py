@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sampling.estimation.estimate import FEW_POSITIVES, FEW_VERDICTS
+from sampling.estimation.estimate import FEW_VERDICTS
 from sampling.faults import Fault
 
 
@@ -48,12 +48,17 @@ def joined(names: Sequence[str]) -> Fault:
     )  # fmt: skip
 
 
-def few(confirmed: int, responded: int) -> Fault:
-    """Return why the interval is not to be relied upon."""
+def few(findings: int, needed: int, verdicts: int, *, certain: bool) -> Fault:
+    """Return why Student's interval is not to be relied upon."""
+    what = ("claims with findings", "有查实的结算") if certain else (
+        "institutions left to chance with findings", "有查实的抽签机构"
+    )  # fmt: skip
     return Fault(
-        "ESTIMATE_NORMAL_UNSAFE", f"{confirmed} findings among {responded} verdicts are few: the "
-        "interval is then too short, above all upwards, and misses the truth more often than it "
-        f"says. Rely on it only from {FEW_POSITIVES} findings and {FEW_VERDICTS} verdicts on.",
-        f"{responded}个结论中有{confirmed}个查实，数量较少：区间偏短（尤其上限），不覆盖真值的机会大于所称。"
-        f"查实不少于{FEW_POSITIVES}个、结论不少于{FEW_VERDICTS}个时方可依据。",
+        "ESTIMATE_NORMAL_UNSAFE", f"{findings} {what[0]} among {verdicts} verdicts are few: the "
+        "interval by Student's t, that of the share included, is then too short, above all "
+        "upwards, and misses the truth more often than it says. It can be relied on from "
+        f"{needed} such findings and {FEW_VERDICTS} verdicts on; until then the interval of the "
+        "studentised bootstrap counts.",
+        f"{verdicts}个结论中{what[1]}为{findings}个，数量较少：t分布区间（包括占比的区间）偏短（尤其上限），不覆盖真值的机会大于所称。"
+        f"这类查实不少于{needed}个、结论不少于{FEW_VERDICTS}个时方可依据；在此之前以学生化自助法区间为准。",
     )  # fmt: skip

@@ -1,16 +1,13 @@
 """What the verdicts of a plan by size, or in two stages, say about the whole frame.
 
 In: the plan's design, drawn list and current outcomes; for chances by size the joint chances of the
-institutions. Out: a `StagedTotals`: total overpaid, rate of findings, what came back, and what a
-reader must know.
+institutions. Out: a `StagedTotals`: total overpaid, rate of findings, what came back, totals by
+class and stratum of institutions, and what a reader must know.
 
 Chances by size: Horvitz-Thompson with the variance of Sen, Yates and Grundy
-(`estimation.pps_estimate`). Two stages: `estimation.two_stage`. Institutions without enough
-verdicts are made up for within response cells (`sampling.staged_weights`); by size the a that
-answered count as a simple random sample of the n drawn, so that pi_k becomes pi_k a/n and pi_kl
-becomes pi_kl a(a-1)/(n(n-1)): two-phase sampling, Saerndal, Swensson and Wretman, Model Assisted
-Survey Sampling (1992), section 9.3. Where strata were joined, values are multiplied as in
-`estimation.verdict_sample`, so that totals keep their weights.
+(`estimation.pps_estimate`). Two stages: `estimation.two_stage`. Who answered, and who stands for
+whom: `estimation.staged_sample`. Which interval counts: `estimation.staged_intervals`. By class:
+`estimation.staged_domains`.
 """
 
 from __future__ import annotations
@@ -21,39 +18,21 @@ from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from sampling.design import Design
 from sampling.drawing.designs import PpsDesign, TwoStageDesign, kind_of
-from sampling.drawing.pps import joint_inclusion_probabilities
 from sampling.estimation import staged_notes as say
-from sampling.estimation.estimate import FEW_POSITIVES, FEW_VERDICTS, EstimateError
+from sampling.estimation.estimate import EstimateError
 from sampling.estimation.intervals import Estimated, Quantity, quantity
-from sampling.estimation.pps_estimate import pps_total
-from sampling.estimation.stratified import Floats, stratified_sample
-from sampling.estimation.two_stage import Institution, two_stage_pps_total, two_stage_total
+from sampling.estimation.plan_totals import Stated, bootstrap_record
+from sampling.estimation.replication import Bootstrap
+from sampling.estimation.staged_domains import StagedDomain, by_class, by_stratum
+from sampling.estimation.staged_intervals import Judged, judged
+from sampling.estimation.staged_sample import Sized, StagedSample, Values, staged_sample
 from sampling.estimation.verdict_sample import confirmed_amount, label_of
-from sampling.faults import Fault, checked
-from sampling.staged_weights import StagedCase, answered_psus, first_stage_cells
-
-Values = Mapping[str, int]
-Strata = Mapping[str, tuple[int, int]]
-
-
-@dataclass(frozen=True)
-class Sized:
-    """The institutions of a frame by size in its order, with their working weights."""
-
-    unit_ids: Sequence[str]
-    weights: Sequence[int]
-    n: int
-
-    def joint(self, chosen: Sequence[str]) -> Floats:
-        """Return the matrix of joint chances of these institutions."""
-        place = {unit: k for k, unit in enumerate(self.unit_ids)}
-        rows = [place[unit] for unit in chosen]
-        return joint_inclusion_probabilities(self.weights, self.n)[np.ix_(rows, rows)]
+from sampling.faults import Fault
+from sampling.staged_weights import StagedCase, answered_psus
 
 
 @dataclass(frozen=True)
@@ -73,7 +52,9 @@ class StagedTotals:
     """The estimates of one plan; amounts in minor units.
 
     ``institutions`` and ``units`` are those of the frame, ``units`` of the kind that is listed.
-    ``random`` is what the random part alone says, where strata have one.
+    ``random`` is what the random part alone says, where strata have one. ``stated`` and
+    ``random_stated`` are the intervals that count. ``classes`` and ``strata`` are empty by size:
+    the frame has one stratum.
     """
 
     plan_id: str
@@ -84,9 +65,14 @@ class StagedTotals:
     total: Estimated
     rate: Quantity
     random: Estimated | None
+    random_stated: Stated | None
     returned: Returned
     dispositions: Mapping[str, int]
     unsafe: bool
+    stated: Stated
+    bootstrap: Bootstrap | None
+    classes: tuple[StagedDomain, ...]
+    strata: tuple[StagedDomain, ...]
     notes: tuple[Fault, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -95,7 +81,12 @@ class StagedTotals:
             "kind": self.kind, "by_size": self.by_size, "institutions": self.institutions,
             "units": self.units, "total": self.total.to_dict(), "rate": asdict(self.rate),
             "random": self.random.to_dict() if self.random else None,
+            "random_stated": asdict(self.random_stated) if self.random_stated else None,
             "returned": asdict(self.returned), "normal_unsafe": self.unsafe,
+            "stated": asdict(self.stated),
+            "bootstrap": bootstrap_record(self.bootstrap) if self.bootstrap else None,
+            "domains": [asdict(d) for d in self.classes],
+            "strata": [asdict(d) for d in self.strata],
             "notes": [{"code": n.code, "en": n.en, "zh": n.zh} for n in self.notes],
         }  # fmt: skip
 
@@ -126,74 +117,27 @@ def staged_totals(
     amounts = {u: confirmed_amount(verdicts.get(u)) or 0 for u in labels}
     finds = {u: label or 0 for u, label in labels.items()}
     units = design.claims if isinstance(design, TwoStageDesign) else institutions
-
-    def of(values: Values) -> Estimated:
-        return _estimated(design, cases, strata, values, sized)
-
+    sample = staged_sample(cases, strata, sized, listed=isinstance(design, PpsDesign))
     found = _returned(cases, amounts, finds)
-    total = _at_least(of(amounts), found.found)
-    unsafe = total.quantity.standard_error != 0 and (
-        found.confirmed < FEW_POSITIVES or found.responded < FEW_VERDICTS
-    )
+    made = judged(
+        sample, amounts, finds, plan_id, found=found.found, verdicts=found.responded
+    )  # fmt: skip
+    alone = _random(plan_id, design, cases, rows, amounts, finds)
     return StagedTotals(
-        plan_id, kind_of(design), sized is not None, institutions, units, total,
-        _rate(of(finds), units, found.confirmed), _random(design, cases, rows, amounts), found,
-        Counter(v["disposition"] for v in verdicts.values()), unsafe,
-        tuple(_notes(cases, strata, found, unsafe)),
+        plan_id, kind_of(design), sized is not None, institutions, units, made.total,
+        _rate(sample.total(finds), units, found.confirmed), alone.total if alone else None,
+        alone.stated if alone else None, found,
+        Counter(v["disposition"] for v in verdicts.values()), made.unsafe, made.stated,
+        made.bootstrap, by_class(sample, cases, amounts, finds, plan_id),
+        by_stratum(sample, cases, amounts, finds, plan_id),
+        tuple(_notes(cases, sample, found, made)),
     )  # fmt: skip
 
 
-def _estimated(
-    design: PpsDesign | TwoStageDesign, cases: Sequence[StagedCase], strata: Strata,
-    values: Values, sized: Sized | None,
-) -> Estimated:  # fmt: skip
-    _enough(cases, strata)
-    if isinstance(design, TwoStageDesign) and sized is None:
-        return _by_strata(cases, strata, values)
-    assert sized is not None  # noqa: S101 - weights are read with the design
-    answered = sorted(answered_psus(cases), key=str.encode)
-    chance = {c.psu: float(c.chance) for c in cases}
-    a, n = len(answered), sized.n
-    joint = sized.joint(answered)
-    pi = np.array([chance[psu] for psu in answered]) * (a / n)
-    if a < n:
-        joint = joint * (a * (a - 1) / (n * (n - 1)))
-        np.fill_diagonal(joint, pi)
-    if isinstance(design, PpsDesign):
-        return pps_total(answered, [values[psu] for psu in answered], pi, joint)
-    parts = [_institution(psu, "all", cases, values, 1.0) for psu in answered]
-    return two_stage_pps_total(parts, pi, joint)
-
-
-def _by_strata(cases: Sequence[StagedCase], strata: Strata, values: Values) -> Estimated:
-    cells = first_stage_cells(cases, strata)
-    cell_of = {s.name: cell for cell in cells for s in cell.strata}
-    stratum_of = {c.psu: c.stratum for c in cases}
-    parts = []
-    for psu in sorted(answered_psus(cases), key=str.encode):
-        stratum = stratum_of[psu]
-        cell = cell_of[stratum]
-        raised = Fraction(*strata[stratum]) * cell.factor
-        scale = float(raised * Fraction(cell.responded, cell.units))
-        parts.append(_institution(psu, cell.name, cases, values, scale))
-    return two_stage_total({cell.name: cell.units for cell in cells}, parts)
-
-
-def _institution(
-    psu: str, stratum: str, cases: Sequence[StagedCase], values: Values, scale: float
-) -> Institution:
-    mine = [c for c in cases if c.psu == psu]
-    ids = [c.case for c in mine if c.answered]
-    sample = stratified_sample(
-        {psu: mine[0].size}, ids, [psu] * len(ids), [values[unit] * scale for unit in ids]
-    )
-    return Institution(psu, stratum, sample)
-
-
 def _random(
-    design: PpsDesign | TwoStageDesign, cases: Sequence[StagedCase],
-    rows: Sequence[Mapping[str, Any]], amounts: Values,
-) -> Estimated | None:  # fmt: skip
+    plan_id: str, design: PpsDesign | TwoStageDesign, cases: Sequence[StagedCase],
+    rows: Sequence[Mapping[str, Any]], amounts: Values, finds: Values,
+) -> Judged | None:  # fmt: skip
     """Return what the institutions tagged random say alone: each stratum's floor drew them."""
     first = design.first if isinstance(design, TwoStageDesign) else design
     if not isinstance(first, Design):
@@ -206,17 +150,13 @@ def _random(
         if tag[c.case] == "random"
     ]
     try:
-        _enough(part, strata)
+        sample = staged_sample(part, strata, None)
     except EstimateError:
         return None
-    found = sum(amounts[c.case] for c in part if c.answered)
-    return _at_least(_by_strata(part, strata, amounts), found)
-
-
-def _enough(cases: Sequence[StagedCase], strata: Strata) -> None:
-    cells = first_stage_cells(cases, strata)
-    answered = sum(cell.responded for cell in cells)
-    checked([say.too_few(answered)] if any(c.weak for c in cells) else [], EstimateError)
+    seen = [c.case for c in part if c.answered]
+    return judged(
+        sample, amounts, finds, plan_id, found=sum(amounts[u] for u in seen), verdicts=len(seen)
+    )
 
 
 def _returned(cases: Sequence[StagedCase], amounts: Values, finds: Values) -> Returned:
@@ -227,15 +167,6 @@ def _returned(cases: Sequence[StagedCase], amounts: Values, finds: Values) -> Re
     )  # fmt: skip
 
 
-def _at_least(made: Estimated, found: int) -> Estimated:
-    """Return the estimate with intervals that never fall below what was found."""
-    complete = made.quantity.standard_error == 0
-    got = quantity(
-        made.estimate, made.variance, made.quantity.df or 0.0, complete=complete, least=found
-    )
-    return replace(made, quantity=got)
-
-
 def _rate(made: Estimated, units: int, confirmed: int) -> Quantity:
     return quantity(
         made.estimate / units, made.variance / units**2, made.quantity.df or 0.0,
@@ -244,7 +175,7 @@ def _rate(made: Estimated, units: int, confirmed: int) -> Quantity:
 
 
 def _notes(
-    cases: Sequence[StagedCase], strata: Strata, found: Returned, unsafe: bool
+    cases: Sequence[StagedCase], sample: StagedSample, found: Returned, made: Judged
 ) -> list[Fault]:
     notes = []
     if found.responded < found.drawn:
@@ -253,6 +184,10 @@ def _notes(
     partly = {c.psu for c in cases if c.answered} - answered_psus(cases).keys()
     if silent:
         notes.append(say.silent(silent, len(partly)))
-    joined = [c.name for c in first_stage_cells(cases, strata) if len(c.strata) > 1]
+    joined = [c.name for c in sample.cells if len(c.strata) > 1]
     notes += [say.joined(joined)] if joined else []
-    return notes + ([say.few(found.confirmed, found.responded)] if unsafe else [])
+    support = made.support
+    if made.unsafe:
+        notes.append(say.few(support.findings, support.needed, support.verdicts,
+                             certain=support.certain))  # fmt: skip
+    return [*notes, *(made.bootstrap.notes if made.bootstrap else ())]

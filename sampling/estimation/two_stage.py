@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -34,12 +35,12 @@ class Institution:
     stratum: str
     claims: StratifiedSample
 
-    @property
+    @cached_property
     def total(self) -> float:
         """t_i, the estimated total of the institution."""
         return self.claims.total(self.claims.y)
 
-    @property
+    @cached_property
     def variance(self) -> float:
         """V_i, the estimated variance of ``total`` given that the institution was drawn."""
         return float(self.claims.variances(self.claims.y).sum())
@@ -77,7 +78,7 @@ def two_stage_total(sizes: Mapping[str, int], institutions: Sequence[Institution
     )
     complete = not first.uncertain.any() and not any(_open(i) for i in ordered)
     total = first.total(first.y)
-    got = quantity(total, variance, df, complete=complete, least=_found(ordered))
+    got = quantity(total, variance, df, complete=complete, least=found_in(ordered))
     return Estimated("two_stage", total, variance, got, ())
 
 
@@ -103,7 +104,7 @@ def two_stage_pps_total(
     variance = first.variance + float(raised.sum())
     df = satterthwaite([first.variance, float(raised.sum())], [left, _freedom(raised, ordered)])
     complete = bool((chances == 1).all()) and not any(_open(i) for i in ordered)
-    got = quantity(first.estimate, variance, df, complete=complete, least=_found(ordered))
+    got = quantity(first.estimate, variance, df, complete=complete, least=found_in(ordered))
     return Estimated("two_stage_pps", first.estimate, variance, got, ())
 
 
@@ -120,7 +121,7 @@ def _open(institution: Institution) -> bool:
     return bool(institution.claims.uncertain.any())
 
 
-def _found(institutions: Sequence[Institution]) -> float:
+def found_in(institutions: Sequence[Institution]) -> float:
     """Return the sum found in all institutions, where no value is negative."""
     values = np.concatenate([i.claims.y for i in institutions])
     return float(values.sum()) if bool((values >= 0).all()) else -math.inf

@@ -22,21 +22,25 @@ from claims.contracts import LANGS
 from jihe import console
 from jihe.cli import app
 from jihe.commands import plan_seal
+from jihe.estimate_words import interval_text
 from jihe.estimates import combined_estimates
 from jihe.home import Home
 from jihe.plan_basis import Basis
 from jihe.plan_report import plan_report_html
+from jihe.plan_report_words import say
 from jihe.plan_rows import plan_rows
 from jihe.planning import PlanChoices
 from jihe.staged_basis import Stages, basis_by
 from jihe.staged_estimates import StagedEstimates, estimates_of
 from jihe.staged_words import show_staged
+from jihe.texts import say as terminal
 from jihe.verdict_designs import evidence_of, verdict_designs
 from sampling.design import Design
 from sampling.drawing import part_file
 from sampling.drawing.certificate import read_certificate
 from sampling.drawing.designs import TwoStageDesign, design_record
 from sampling.estimation.estimate import EstimateError
+from sampling.estimation.plan_totals import bootstrap_seed
 from sampling.faults import SamplingError
 from sampling.frame import read_frame, write_frame
 from sampling.ledger import Ledger
@@ -193,6 +197,13 @@ def _estimates_and_report(home: Path, kind: str) -> None:
     record = found.to_dict()["totals"]
     assert record["total"]["estimate"] >= record["returned"]["found"] > 0
     assert record["total"]["standard_error"] > 0
+    assert record["stated"]["kind"] == "studentised"  # fewer than thirty verdicts
+    stated = console.money(record["stated"]["lower_90"], "CNY")
+    alone = record["random_stated"] and interval_text(found.totals.random_stated, "CNY", "zh")
+    assert (alone is None) == (kind != "strata_then_claims")
+    classes = [d["name"] for d in record["domains"]]
+    assert classes == (["a", "b"] if kind == "strata_then_claims" else [])
+    assert len(record["strata"]) == len(classes)
     total = console.money(record["total"]["estimate"], "CNY")
     for lang in LANGS:
         with console.out.capture() as said:
@@ -200,6 +211,18 @@ def _estimates_and_report(home: Path, kind: str) -> None:
         html = plan_report_html(found, "CNY", lang)
         assert total in said.get()
         assert total in html
+        assert stated in said.get()
+        assert stated in html
+        if alone and lang == "zh":
+            assert alone in said.get()
+            assert say("staged_random_boot", lang) in html
+        assert 'SHA-256("P0001|bootstrap")' in said.get()
+        assert f'SHA-256("P0001|bootstrap") = {bootstrap_seed("P0001").hex()}' in html
+        for words in (say("staged_no_classes", lang), terminal("staged_no_classes", lang)):
+            assert (words in html or words in said.get()) == (not classes)
+        assert (say("staged_h_domains", lang) in html) == bool(classes)
+        for part in found.totals.strata:
+            assert console.money(part.total.estimate, "CNY") in html
         assert "<script" not in html
         body = html.split("</style>")[1]
         units = found.plan.draws["unit_id"].to_pylist()

@@ -20,7 +20,8 @@ from sampling.drawing.beside import NOTHING
 from sampling.drawing.designs import PpsDesign, TwoStageDesign
 from sampling.drawing.pps_draw import exact_inclusion
 from sampling.estimation.estimate import EstimateError
-from sampling.estimation.staged_totals import Sized, StagedTotals, staged_totals
+from sampling.estimation.staged_sample import Sized
+from sampling.estimation.staged_totals import StagedTotals, staged_totals
 from sampling.frame import make_frame
 from sampling.ledger import Ledger
 from sampling.outcome_rows import Outcome
