@@ -19,8 +19,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from claims.engine import Connection, open_engine, run
+from claims.engine import Connection, count, open_engine, run
 from claims.store import StoreVersion
 from features import queries, stages
 from features.catalogue import Feature, catalogue_version, of
@@ -37,6 +38,8 @@ from features.relations import make_relations
 from features.rules import PROFILE_OF, Rule, finding_kind
 from features.runnable import NotRun, runnable
 
+Floats = npt.NDArray[np.float64]
+Places = npt.NDArray[np.int64]
 Progress = Callable[[str, float], None]
 
 
@@ -273,16 +276,30 @@ def _claim_matrix(made: Build, ids: pa.Table) -> Matrix:
     names = [f.name for table in queries.CLAIM_TABLES for f in of(table, made.features)]
     names += [rule.column for rule in made.rules_of("claim")]
     names += [name for table in queries.LOOKED_UP for name in held[table]]
+    hits = _hits_of(made, ids)
     # Filled column by column: all columns and a matrix of them would be twice the memory.
     values = np.empty((ids.num_rows, len(names)))
-    for place, column in enumerate(_claim_columns(made, held)):
+    for place, column in enumerate(_claim_columns(made, held, hits)):
         values[:, place] = column
-    return _assembled(made, "claim", ids, names, values, _finding_kinds(made, ids))
+    return _assembled(made, "claim", ids, names, values, _finding_kinds(ids, hits))
+
+
+def _hits_of(made: Build, ids: pa.Table) -> Mapping[str, tuple[Places, Floats]]:
+    """Return by rule which of the claims it hits, as their places, and how often."""
+    found = made.con.sql(
+        "SELECT r.rule_id, r.claim_id, r.hits FROM rule_hits r JOIN live_claims USING (claim_id)"
+    ).to_arrow_table()
+    places = pc.index_in(found["claim_id"], ids["claim_id"].combine_chunks()).to_numpy()
+    rules = found["rule_id"].to_numpy(zero_copy_only=False)
+    hits = floats(found, "hits")
+    return {rule: (places[rules == rule], hits[rules == rule]) for rule in np.unique(rules)}
 
 
 def _claim_columns(
-    made: Build, held: Mapping[str, Sequence[str]]
-) -> Iterator[npt.NDArray[np.float64]]:
+    made: Build,
+    held: Mapping[str, Sequence[str]],
+    hits: Mapping[str, tuple[Places, Floats]],
+) -> Iterator[Floats]:
     """Yield the columns of the claim matrix: features, rules, profiles that claims look up."""
     for table in queries.CLAIM_TABLES:
         if not (described := of(table, made.features)):
@@ -292,8 +309,13 @@ def _claim_columns(
         ).to_arrow_table()
         for feature in described:
             yield finish(feature, atoms)
+    claims = count(made.con, "live_claims")
     for rule in made.rules_of("claim"):
-        yield _hit(made, rule)
+        column = np.zeros(claims)
+        if rule.id in hits:
+            places, often = hits[rule.id]
+            column[places] = often
+        yield column
     for table in queries.LOOKED_UP:
         text = stages.looked_up_sql(table, held[table])
         profile = made.con.sql(f"{text} ORDER BY l.claim_id").to_arrow_table()
@@ -301,21 +323,15 @@ def _claim_columns(
             yield floats(profile, name)
 
 
-def _finding_kinds(made: Build, ids: pa.Table) -> npt.NDArray[np.str_]:
-    hits: dict[str, list[str]] = {}
-    found = "SELECT claim_id, rule_id FROM rule_hits JOIN live_claims USING (claim_id)"
-    for claim_id, rule_id in run(made.con, found):
-        hits.setdefault(claim_id, []).append(rule_id)
-    pairs = zip(ids["claim_id"].to_pylist(), ids["claim_type"].to_pylist(), strict=True)
-    return np.array([finding_kind(kind, hits.get(claim_id, ())) for claim_id, kind in pairs])
-
-
-def _hit(made: Build, rule: Rule) -> npt.NDArray[np.float64]:
-    hits = made.con.sql(
-        f"SELECT COALESCE(r.hits, 0) AS hits FROM live_claims l LEFT JOIN rule_hits r "
-        f"ON r.claim_id = l.claim_id AND r.rule_id = '{rule.id}' ORDER BY l.claim_id"
-    ).to_arrow_table()
-    return floats(hits, "hits")
+def _finding_kinds(
+    ids: pa.Table, hits: Mapping[str, tuple[Places, Floats]]
+) -> npt.NDArray[np.str_]:
+    by_place: dict[int, list[str]] = {}
+    for rule, (places, _) in hits.items():
+        for place in places.tolist():
+            by_place.setdefault(place, []).append(rule)
+    kinds = ids["claim_type"].to_pylist()
+    return np.array([finding_kind(k, by_place.get(place, ())) for place, k in enumerate(kinds)])
 
 
 def _profile_matrix(made: Build, unit: str) -> Matrix:

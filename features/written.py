@@ -27,6 +27,8 @@ from features.runnable import NotRun
 
 #: What stands before the features in a written matrix.
 BESIDE = ("unit_id", "grouped", "finding_kind", "known_us", "stake", "hits")
+#: Rows of a matrix that are held at a time, and of each of its files.
+CHUNK_ROWS = 250_000
 UNITS = ("claim", "insured", "institution", "doctor")
 
 
@@ -42,7 +44,8 @@ def write_build(made: Build, out: Path) -> None:
     """
     check_new(out)
     for unit in UNITS:
-        _write(_table(made.matrix(unit)), out / "matrix" / unit)
+        for place, chunk in enumerate(made.matrix_chunks(unit, CHUNK_ROWS)):
+            _write(_table(chunk), out / "matrix" / unit, place)
     for table in queries.PROFILE_KEYS:
         _write(_rows(made, f"profile_{table}"), out / "profiles" / table)
     for name in ("rule_hits", "profile_hits"):
@@ -122,6 +125,6 @@ def _rows(made: Build, relation: str) -> pa.Table:
     return made.con.sql(f"SELECT * FROM {relation} ORDER BY ALL").to_arrow_table()
 
 
-def _write(rows: pa.Table, folder: Path) -> None:
-    folder.mkdir(parents=True)
-    pq.write_table(rows, folder / "part-0.parquet", compression="zstd")
+def _write(rows: pa.Table, folder: Path, place: int = 0) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    pq.write_table(rows, folder / f"part-{place}.parquet", compression="zstd")

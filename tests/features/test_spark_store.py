@@ -121,14 +121,17 @@ def test_local_clocks_agree_in_other_zones(home, spark, zone):
     assert any(row[1] is None for row in ours)  # a midnight
 
 
-def test_a_build_of_one_machine_is_read_back_as_it_was(home, tmp_path):
+def test_a_build_of_one_machine_is_read_back_as_it_was(home, tmp_path, monkeypatch):
     made = build(open_store(home), date(2024, 6, 1))
+    monkeypatch.setattr("features.written.CHUNK_ROWS", 1)
     write_build(made, tmp_path / "out")
     for unit in ("claim", "insured", "institution", "doctor"):
         ours, read = made.matrix(unit), read_matrix(tmp_path / "out", unit)
         assert ours.names == read.names
         assert ours.unit_ids.tolist() == read.unit_ids.tolist()
         assert ours.values.tobytes() == np.ascontiguousarray(read.values).tobytes()
+    files = list((tmp_path / "out" / "matrix" / "claim").iterdir())
+    assert len(files) == len(made.matrix("claim")) > 1
     told = json.loads(next((tmp_path / "out" / "manifest").iterdir()).read_text())
     assert (told["engine"], told["as_of_date"]) == ("duckdb", "2024-06-01")
     with pytest.raises(WrittenError, match="not an empty folder"):
