@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from claims.engine import Connection, count, open_engine, run
+from claims.engine import Connection, open_engine, run
 from claims.store import StoreVersion
 from features import queries, stages
 from features.catalogue import Feature, catalogue_version, of
@@ -84,6 +84,8 @@ class Build:
             yield _profile_matrix(self, unit)
             return
         ids = _live_claims(self)
+        if ids.num_rows > rows:
+            _put_in_order(self)
         for start in range(0, max(ids.num_rows, 1), rows):
             yield _claim_matrix(self, ids.slice(start, rows))
 
@@ -266,6 +268,14 @@ def _live_claims(made: Build) -> pa.Table:
     return made.con.sql(f"{live} ORDER BY claim_id").to_arrow_table()
 
 
+def _put_in_order(made: Build) -> None:
+    """Lay out what describes claims in the order of their ids, so that a chunk reads its part."""
+    for table in queries.CLAIM_TABLES:
+        if of(table, made.features):
+            text = f"SELECT * FROM atoms_{table} ORDER BY claim_id"
+            run(made.con, f"CREATE OR REPLACE TEMP TABLE atoms_{table} AS {text}")
+
+
 def _claim_matrix(made: Build, ids: pa.Table) -> Matrix:
     """Return the matrix of some of the live claims."""
     made.con.register("live_claims", ids.select(["claim_id"]))
@@ -279,7 +289,7 @@ def _claim_matrix(made: Build, ids: pa.Table) -> Matrix:
     hits = _hits_of(made, ids)
     # Filled column by column: all columns and a matrix of them would be twice the memory.
     values = np.empty((ids.num_rows, len(names)))
-    for place, column in enumerate(_claim_columns(made, held, hits)):
+    for place, column in enumerate(_claim_columns(made, ids, held, hits)):
         values[:, place] = column
     return _assembled(made, "claim", ids, names, values, _finding_kinds(ids, hits))
 
@@ -297,21 +307,23 @@ def _hits_of(made: Build, ids: pa.Table) -> Mapping[str, tuple[Places, Floats]]:
 
 def _claim_columns(
     made: Build,
+    ids: pa.Table,
     held: Mapping[str, Sequence[str]],
     hits: Mapping[str, tuple[Places, Floats]],
 ) -> Iterator[Floats]:
     """Yield the columns of the claim matrix: features, rules, profiles that claims look up."""
+    ends = pc.min_max(ids["claim_id"]).as_py()
     for table in queries.CLAIM_TABLES:
         if not (described := of(table, made.features)):
             continue
         atoms = made.con.sql(
-            f"SELECT a.* FROM atoms_{table} a JOIN live_claims USING (claim_id) ORDER BY claim_id"
-        ).to_arrow_table()
+            f"SELECT a.* FROM atoms_{table} a JOIN live_claims USING (claim_id) "
+            "WHERE claim_id BETWEEN $min AND $max ORDER BY claim_id", params=ends,
+        ).to_arrow_table()  # fmt: skip
         for feature in described:
             yield finish(feature, atoms)
-    claims = count(made.con, "live_claims")
     for rule in made.rules_of("claim"):
-        column = np.zeros(claims)
+        column = np.zeros(ids.num_rows)
         if rule.id in hits:
             places, often = hits[rule.id]
             column[places] = often
