@@ -132,8 +132,7 @@ def fresh_verdicts(
     """Return how to get a unit's new verdicts; the store is opened and built only if there are any.
 
     Claims are built as of now. Persons and institutions are built as of the day on which the plan
-    that chose them had scored them. Verdicts of two stages are left out: the gate's interval takes
-    cases for drawn one by one, and they come by institutions.
+    that chose them had scored them.
     """
     # Two days: whatever the zone, no verdict known by now is left out.
     known_before = (now or datetime.now(UTC)).date() + timedelta(days=2)
@@ -141,8 +140,7 @@ def fresh_verdicts(
     def found(known_from: date) -> list[JudgedUnits]:
         designs = verdict_designs(home, unit, known_before).values()
         plans = {
-            d.plan_id for d in designs
-            if d.plan_id and not d.clustered and d.first_day >= known_from
+            d.plan_id for d in designs if d.plan_id and d.first_day >= known_from
         }  # fmt: skip
         parts = []
         for day, of_day in sorted(_days(home, unit, plans, known_before).items()):
@@ -223,7 +221,7 @@ def _contests(
 def _evidence(part: JudgedUnits) -> Evidence:
     return Evidence(
         part.judged.unit_ids, part.judged.labels, part.judged.weights, part.judged.overpaid,
-        part.plan_ids, part.strata, part.channels == "random",
+        part.plan_ids, part.strata, part.channels == "random", part.psu_ids,
     )  # fmt: skip
 
 
@@ -231,7 +229,7 @@ def pooled(parts: list[Evidence]) -> Evidence:
     """Return all rows of all parts; no row where there is no part."""
     if not parts:
         none, texts = np.zeros(0), np.zeros(0, dtype=np.str_)
-        return Evidence(texts, none, none, none, texts, texts, np.zeros(0, dtype=np.bool_))
+        return Evidence(texts, none, none, none, texts, texts, np.zeros(0, dtype=np.bool_), texts)
     names = Evidence.__dataclass_fields__
     return Evidence(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 

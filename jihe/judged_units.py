@@ -40,6 +40,7 @@ class JudgedUnits:
         channels: shape (n,).
         plan_ids: shape (n,), empty where no plan chose the case.
         strata: shape (n,), the plan's stratum; empty where there is none.
+        psu_ids: shape (n,), the institution that was drawn first; empty in a plan of one stage.
         unmatched: verdicts of the interval whose unit has no row of features.
         not_new: verdicts left out since they were first given before the interval.
     """
@@ -50,6 +51,7 @@ class JudgedUnits:
     channels: Texts
     plan_ids: Texts
     strata: Texts
+    psu_ids: Texts
     unmatched: int = 0
     not_new: int = 0
 
@@ -67,6 +69,7 @@ class JudgedUnits:
             channels=self.channels[rows],
             plan_ids=self.plan_ids[rows],
             strata=self.strata[rows],
+            psu_ids=self.psu_ids[rows],
         )
 
 
@@ -94,6 +97,7 @@ def judged_units(
         np.array([d.channel for d in designs], dtype=np.str_),
         np.array([d.plan_id for d in designs], dtype=np.str_),
         np.array([d.stratum for d in designs], dtype=np.str_),
+        np.array([d.psu_id for d in designs], dtype=np.str_),
         unmatched=labelled.unmatched,
         not_new=int((recent & ~new).sum()),
     )

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from jihe.home import Home
-from sampling.drawing.designs import TwoStageDesign
+from sampling.drawing.designs import PpsDesign, TwoStageDesign
 from sampling.ledger import LOCAL_ZONE, Ledger, Plan
 from sampling.outcome_rows import has_label
 from training.evaluate import Judged
@@ -27,15 +27,15 @@ RANDOM = "random"
 class VerdictDesign:
     """What chose a unit's latest case, and the local day of that case's first final verdict.
 
-    Plan and stratum are empty where no plan chose the case. ``clustered`` says that the case was
-    drawn within a drawn institution, with others of it.
+    Plan and stratum are empty where no plan chose the case. ``psu_id`` is the institution that was
+    drawn first, where the case is one of its claims; empty where the case was drawn by itself.
     """
 
     first_day: date
     channel: str
     plan_id: str
     stratum: str
-    clustered: bool = False
+    psu_id: str = ""
 
 
 #: What stands for a verdict that came with a dataset.
@@ -53,8 +53,7 @@ def verdict_designs(
         plans = [ledger.plan(plan_id) for plan_id in ledger.plan_ids()]
     finally:
         ledger.close()
-    strata = {case: name for plan in plans for case, name in _strata(plan).items()}
-    clustered = {plan.plan_id for plan in plans if isinstance(plan.design, TwoStageDesign)}
+    chosen = {case: how for plan in plans for case, how in _chosen(plan).items()}
     first_days = _first_days(history)
     latest: dict[str, Mapping[str, Any]] = {}
     for row in sorted(current, key=lambda r: (r["known_at"], r["case"])):
@@ -65,34 +64,39 @@ def verdict_designs(
             first_days[row["case"]],
             row["channel"],
             row["plan_id"] or "",
-            strata.get(row["case"], ""),
-            row["plan_id"] in clustered,
+            *chosen.get(row["case"], ("", "")),
         )
         for unit_id, row in latest.items()
     }
 
 
 def evidence_of(judged: Judged, designs: Mapping[str, VerdictDesign]) -> Evidence:
-    """Return judged rows with the design behind each, as training.gate takes them.
-
-    The gate's variance takes cases of a stratum for drawn one by one. Those of two stages come by
-    institutions, so that its interval would be too short: they get no weight there.
-    """
+    """Return judged rows with the design behind each, as training.gate takes them."""
     rows = [designs.get(str(unit_id), NO_DESIGN) for unit_id in judged.unit_ids]
-    alone = np.array([not row.clustered for row in rows], dtype=np.bool_)
     return Evidence(
         judged.unit_ids,
         judged.labels,
-        np.where(alone, judged.weights, 0.0),
+        judged.weights,
         judged.overpaid,
         np.array([row.plan_id for row in rows], dtype=np.str_),
         np.array([row.stratum for row in rows], dtype=np.str_),
         np.array([row.channel == RANDOM for row in rows], dtype=np.bool_),
+        np.array([row.psu_id for row in rows], dtype=np.str_),
     )
 
 
-def _strata(plan: Plan) -> dict[str, str]:
-    return dict(zip(plan.cases, plan.draws["stratum"].to_pylist(), strict=True))
+def _chosen(plan: Plan) -> dict[str, tuple[str, str]]:
+    """Return the stratum of each case, and the institution that was drawn with it.
+
+    By size there is one stratum; institutions that were certain are set apart as another.
+    """
+    first = plan.design.first if isinstance(plan.design, TwoStageDesign) else plan.design
+    rows = plan.draws.select(["stratum", "tag", "psu_id"]).to_pylist()
+    by_size = isinstance(first, PpsDesign)
+    return {
+        case: (f"{r['stratum']}/{r['tag']}" if by_size else r["stratum"], r["psu_id"] or "")
+        for case, r in zip(plan.cases, rows, strict=True)
+    }
 
 
 def _first_days(history: list[dict[str, Any]]) -> dict[str, date]:

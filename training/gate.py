@@ -9,16 +9,20 @@ Method. Both rankings are measured on the same verdicts, so the difference is pa
 is a smooth function of the weights; its influence values are its derivatives by the weights, and
 the variance is that of a stratified total of weight x influence (Demnati and Rao, Linearization
 variance estimators for survey data, Survey Methodology 30 (2004), 17-26), with plan x stratum as
-strata. No finite population correction is made: the question is which model to use on units still
-to come, of which the frame is itself a sample (Korn and Graubard, Variance estimation for
-superpopulation parameters, Statistica Sinica 8 (1998), 1131-1151); for the frame alone the interval
-is therefore conservative. A stratum with one verdict joins its neighbour by name in the plan, as in
-collapsed strata (Wolter, Introduction to Variance Estimation, 2nd ed., 2007, section 2.5).
+strata. Where institutions were drawn first and claims within them, the claims of each are added up
+before: what varies is the institution, whatever was drawn within it (ultimate clusters: Hansen,
+Hurwitz and Madow, Sample Survey Methods and Theory, 1953, volume 1, chapter 6). No finite
+population correction is made: the question is which model to use on units still to come, of which
+the frame is itself a sample (Korn and Graubard, Variance estimation for superpopulation parameters,
+Statistica Sinica 8 (1998), 1131-1151); for the frame alone the interval is therefore conservative.
+A stratum of which one thing was drawn joins its neighbour by name in the plan, as in collapsed
+strata (Wolter, Introduction to Variance Estimation, 2nd ed., 2007, section 2.5).
 
 The interval uses Student's t with as many degrees of freedom as there are effective confirmed
 cases but one, where the strata leave more: they, not the many unconfirmed ones, carry the figure.
-Below a stated effective number of confirmed cases (Kish, Survey Sampling, 1965, section 11.7:
-(sum w)^2 / sum w^2) no interval is trusted and the answer is ``insufficient``.
+Those of one drawn institution count as one. Below a stated effective number of confirmed cases
+(Kish, Survey Sampling, 1965, section 11.7: (sum w)^2 / sum w^2) no interval is trusted and the
+answer is ``insufficient``.
 """
 
 from __future__ import annotations
@@ -55,6 +59,8 @@ class Evidence:
         plans: shape (n,), the plan that chose the unit.
         strata: shape (n,), the stratum within the plan; empty where it is not known.
         random: shape (n,), whether the unit belongs to the plan's random part.
+        clusters: shape (n,), the institution that was drawn first where the unit is one of its
+            claims; empty where the unit was drawn by itself.
     """
 
     unit_ids: Texts
@@ -64,6 +70,7 @@ class Evidence:
     plans: Texts
     strata: Texts
     random: npt.NDArray[np.bool_]
+    clusters: Texts
 
     def take(self, rows: npt.NDArray[np.generic]) -> Evidence:
         """Return the given rows."""
@@ -109,7 +116,7 @@ def compare(
     """
     rows, a, b = _ordered(evidence, champion, challenger)
     confirmed = rows.labels > 0
-    effective = effective_number(rows.weights[confirmed])
+    effective = effective_number(_sums(rows.take(np.flatnonzero(confirmed))))
     found = Compared(
         settings.metric, len(rows.labels), int(confirmed.sum()), effective,
         None, None, None, None, None, None, "insufficient", "positives",
@@ -153,16 +160,15 @@ def compare_parts(
 def random_part(evidence: Evidence) -> Evidence:
     """Return the same rows weighted so that only the random part counts, for the whole frame.
 
-    It is a stratified sample by itself: each stratum's weights sum to what those of all of its
+    It is a sample from strata by itself: each stratum's weights sum to what those of all of its
     verdicts sum to; a stratum without a verdict in the random part is not represented.
     """
     names = _strata(evidence)
     _, member = np.unique(names, return_inverse=True)
-    carried = evidence.random & (evidence.weights > 0)
-    total = np.bincount(member, evidence.weights).astype(np.float64)
-    count = np.bincount(member, carried)
-    share = np.divide(total, count, out=np.zeros_like(total), where=count > 0)
-    return replace(evidence, weights=np.where(carried, share[member], 0.0))
+    carried = np.where(evidence.random, evidence.weights, 0.0)
+    total, part = (np.bincount(member, w).astype(np.float64) for w in (evidence.weights, carried))
+    raised = np.divide(total, part, out=np.zeros_like(total), where=part > 0)
+    return replace(evidence, weights=carried * raised[member])
 
 
 def effective_number(weights: Floats) -> float:
@@ -173,12 +179,12 @@ def effective_number(weights: Floats) -> float:
 
 def standard_error(evidence: Evidence, influence: Floats) -> tuple[float, int]:
     """Return the standard error of the total of weight x influence, and its degrees of freedom."""
-    parts = evidence.weights * influence
     variance, freedom = [], 0
     for rows in _collapsed(evidence):
-        n = len(rows)
+        parts = _sums(evidence.take(rows), influence[rows])
+        n = len(parts)
         if n > 1:
-            variance.append(n / (n - 1) * math.fsum((parts[rows] - parts[rows].mean()) ** 2))
+            variance.append(n / (n - 1) * math.fsum((parts - parts.mean()) ** 2))
             freedom += n - 1
     return math.sqrt(math.fsum(variance)), freedom
 
@@ -230,13 +236,36 @@ def _strata(evidence: Evidence) -> Texts:
     )
 
 
+def _drawn(evidence: Evidence) -> Texts:
+    """Return what was drawn: the institution of a row that came with it, else the row itself."""
+    return np.array(
+        [
+            f"{plan}\tinstitution\t{cluster}" if cluster else f"{plan}\tunit\t{unit}"
+            for plan, cluster, unit in zip(
+                evidence.plans, evidence.clusters, evidence.unit_ids, strict=True
+            )
+        ],
+        dtype=np.str_,
+    )
+
+
+def _sums(evidence: Evidence, influence: Floats | float = 1.0) -> Floats:
+    """Return the sums of weight x influence, one for each institution or unit that was drawn."""
+    _, member = np.unique(_drawn(evidence), return_inverse=True)
+    return np.bincount(member, evidence.weights * influence).astype(np.float64)
+
+
 def _collapsed(evidence: Evidence) -> list[npt.NDArray[np.intp]]:
-    """Return row numbers by stratum; one with a single verdict joins its neighbour in the plan."""
+    """Return row numbers by stratum; one of which one thing was drawn joins its neighbour."""
     groups: list[tuple[str, npt.NDArray[np.intp]]] = []
-    names = _strata(evidence)
+    names, drawn = _strata(evidence), _drawn(evidence)
+
+    def alone(rows: npt.NDArray[np.intp]) -> bool:
+        return len(np.unique(drawn[rows])) < 2
+
     for name in np.unique(names):
         plan, rows = str(name).split("\t")[0], np.flatnonzero(names == name)
-        if groups and groups[-1][0] == plan and min(len(rows), len(groups[-1][1])) < 2:
+        if groups and groups[-1][0] == plan and (alone(rows) or alone(groups[-1][1])):
             rows = np.concatenate([groups.pop()[1], rows])
         groups.append((plan, rows))
     return [rows for _, rows in groups]

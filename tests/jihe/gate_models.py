@@ -74,7 +74,7 @@ class World:
         channels = np.where(chosen % 3 == 0, "random", "risk")
         return JudgedUnits(
             part, judged, np.full(rows, np.datetime64("2026-04-25")), channels,
-            np.full(rows, "P0001"), np.where(chosen % 2 == 0, "a", "b"),
+            np.full(rows, "P0001"), np.where(chosen % 2 == 0, "a", "b"), np.full(rows, ""),
         )  # fmt: skip
 
 

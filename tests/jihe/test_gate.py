@@ -177,7 +177,6 @@ def test_no_store_is_opened_where_there_is_no_new_verdict(
     _designed(monkeypatch, {
         "C1": VerdictDesign(date(2026, 3, 31), "random", "P0001", "a"),
         "C2": VerdictDesign(date(2026, 4, 2), "tip_off", "", ""),
-        "C3": VerdictDesign(date(2026, 4, 2), "random", "P0002", "a", clustered=True),
     })  # fmt: skip
     fresh = fresh_verdicts(home, "claim", refuse, datetime(2026, 5, 1, tzinfo=UTC))
     assert fresh(CUT) == []

@@ -103,6 +103,7 @@ def test_rows_carry_features_verdict_and_design(home: Home) -> None:
         assert found.matrix.values[n, 0] == int(unit_id[1:])
         assert found.channels[n] == row["tag"]
         assert (found.plan_ids[n], found.strata[n]) == ("P0001", row["stratum"])
+        assert found.psu_ids[n] == ""
         assert found.judged.weights[n] == pytest.approx(1 / row["inclusion_prob"])
     positive = {unit_id for _, unit_id, _ in cases[:8]}
     labels = dict(zip(found.matrix.unit_ids.tolist(), found.judged.labels, strict=True))

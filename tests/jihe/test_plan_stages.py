@@ -232,12 +232,12 @@ def _estimates_and_report(home: Path, kind: str) -> None:
     (row,) = plan_rows(home)
     units = 12 if kind == "pps" else 58
     assert (row["unit"], row["frame_units"]) == (found.plan.draws["unit"][0].as_py(), units)
-    _two_stages_say_nothing_to_the_gate(home, kind)
+    _the_gate_knows_what_was_drawn(home, kind, found.plan.draws.to_pylist())
     with pytest.raises(EstimateError, match="estimated alone"):
         combined_estimates(home, ["P0001", "P0002"])
 
 
-def _two_stages_say_nothing_to_the_gate(home: Path, kind: str) -> None:
+def _the_gate_knows_what_was_drawn(home: Path, kind: str, rows: list[dict[str, Any]]) -> None:
     unit = "institution" if kind == "pps" else "claim"
     designs = verdict_designs(Home(home), unit)
     ids = np.array(sorted(designs), dtype=np.str_)
@@ -245,8 +245,15 @@ def _two_stages_say_nothing_to_the_gate(home: Path, kind: str) -> None:
         unit_ids=ids, labels=np.ones(len(ids)), weights=np.full(len(ids), 2.0),
         overpaid=np.ones(len(ids)),
     )  # fmt: skip
-    weights = evidence_of(cast(Any, judged), designs).weights
-    assert set(weights) == ({2.0} if kind == "pps" else {0.0})
+    evidence = evidence_of(cast(Any, judged), designs)
+    assert set(evidence.weights) == {2.0}
+    drawn = {row["unit_id"]: row for row in rows}
+    assert evidence.clusters.tolist() == [drawn[unit]["psu_id"] or "" for unit in ids]
+    assert (set(evidence.clusters) == {""}) == (kind == "pps")
+    by_size = "pps" in kind
+    assert evidence.strata.tolist() == [
+        f"{drawn[u]['stratum']}/{drawn[u]['tag']}" if by_size else drawn[u]["stratum"] for u in ids
+    ]
 
 
 def test_an_estimate_needs_the_sealed_weights(tmp_path: Path, clock: type[_Clock]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -31,6 +32,7 @@ SMALL = replace(USUAL, min_effective_positives=2.0)
 def _evidence(
     labels: np.ndarray, weights: np.ndarray | None = None, strata: np.ndarray | None = None,
     random: np.ndarray | None = None, overpaid: np.ndarray | None = None,
+    clusters: np.ndarray | None = None,
 ) -> Evidence:  # fmt: skip
     n = len(labels)
     return Evidence(
@@ -41,6 +43,7 @@ def _evidence(
         np.full(n, "P0001"),
         np.full(n, "s") if strata is None else strata,
         np.ones(n, dtype=np.bool_) if random is None else random,
+        np.full(n, "") if clusters is None else clusters,
     )
 
 
@@ -259,6 +262,46 @@ def test_scores_must_fit() -> None:
         compare(unknown, score, score, replace(SMALL, metric="amount_at_capacity"))
 
 
+def test_claims_of_a_drawn_institution_are_one_draw() -> None:
+    """By hand: sums 3, 5 and 1 of three institutions, mean 3: 3/2 (0 + 4 + 4) = 12."""
+    clusters = np.array(["i1", "i1", "i2", "i3", "i3"])
+    evidence = _evidence(np.array([1.0, 1, 0, 1, 0]), clusters=clusters)
+    influence = np.array([1.0, 2.0, 5.0, 4.0, -3.0])
+    assert standard_error(evidence, influence) == (pytest.approx(math.sqrt(12)), 2)
+    # Findings in two institutions, two and one of them: (2 + 1)^2 / (4 + 1).
+    score = np.arange(5.0)
+    assert compare(evidence, score, -score, SMALL).effective_positives == pytest.approx(9 / 5)
+    alone = replace(evidence, clusters=np.full(5, ""))
+    assert standard_error(alone, influence)[1] == 4
+    assert compare(alone, score, -score, SMALL).effective_positives == pytest.approx(3)
+
+
+def test_a_verdict_split_into_claims_of_one_institution_says_no_more() -> None:
+    evidence, drive = _judged(400, 12)
+    other = np.random.default_rng(13).normal(size=400) + drive
+    whole = compare(evidence, drive, other, SMALL)
+    rows = np.repeat(np.arange(400), 3)
+    parts = replace(
+        evidence.take(rows), weights=evidence.weights[rows] / 3,
+        clusters=np.array([f"i{i:03d}" for i in rows]),
+        unit_ids=np.array([f"u{i:05d}" for i in range(1200)]),
+    )  # fmt: skip
+    split = compare(parts, drive[rows], other[rows], SMALL)
+    assert split.effective_positives == pytest.approx(whole.effective_positives)
+    assert split.standard_error == pytest.approx(whole.standard_error)
+    assert split.interval == pytest.approx(whole.interval)
+
+
+def test_a_stratum_of_one_institution_joins_its_neighbour() -> None:
+    strata = np.array(["a", "a", "a", "b", "b", "b"])
+    clusters = np.array(["i1", "i1", "i1", "i2", "i3", "i3"])
+    evidence = _evidence(np.array([1.0, 0, 1, 0, 1, 0]), strata=strata, clusters=clusters)
+    error, freedom = standard_error(evidence, np.arange(6.0))
+    assert freedom == 2  # three institutions in one stratum
+    # Sums 3, 3 and 9, mean 5: 3/2 (4 + 4 + 16).
+    assert error == pytest.approx(6)
+
+
 def test_the_random_part_stands_for_the_whole_frame() -> None:
     """Weights 4 and 15 of three and two verdicts: what is random takes over 12 and 30."""
     strata = np.array(["a", "a", "a", "b", "b"])
@@ -302,6 +345,41 @@ def _frame(rng: np.random.Generator, n: int) -> tuple[np.ndarray, ...]:
     a, b = drive + rng.normal(size=n), drive + 0.6 * rng.normal(size=n)
     place = np.argsort(np.argsort(-a)) / n
     return labels, a, b, np.digitize(place, [0.05, 0.2])
+
+
+def _institutions(rng: np.random.Generator, n: int, each: int) -> tuple[np.ndarray, ...]:
+    """Return labels and two rankings of claims; some institutions offend, and one ranking knows."""
+    drive, effect = rng.normal(size=n * each), np.repeat(1.2 * rng.normal(size=n), each)
+    labels = (rng.random(n * each) < 1 / (1 + np.exp(2.5 - drive - effect))).astype(np.float64)
+    return labels, drive + 0.8 * rng.normal(size=n * each), drive + 0.5 * effect
+
+
+def test_the_interval_covers_where_institutions_are_drawn_first() -> None:
+    """60 of 300 institutions, 12 of 40 claims of each; the target is that of 8,000 institutions.
+
+    Of 200 intervals at 95 % between 179 and 199 should cover, as a binomial has it with a chance of
+    one in a thousand on either side; taken for drawn one by one, the same claims cover far less.
+    """
+    rng = np.random.default_rng(21)
+    labels, a, b = _institutions(rng, 8_000, 40)
+    one = np.ones(len(labels))
+    target = average_precision(b, labels, one).value - average_precision(a, labels, one).value
+    settings = replace(USUAL, min_effective_positives=10.0)
+    covered, naive = 0, 0
+    for _ in range(200):
+        labels, a, b = _institutions(rng, 60, 40)
+        drawn = (np.arange(60)[:, None] * 40 + rng.permuted(
+            np.tile(np.arange(40), (60, 1)), axis=1)[:, :12]).ravel()  # fmt: skip
+        names = np.array([f"i{k:02d}" for k in drawn // 40])
+        evidence = _evidence(labels[drawn], np.full(720, 300 / 60 * 40 / 12), clusters=names)
+        alone = replace(evidence, clusters=np.full(720, ""))
+        told, less = (compare(e, a[drawn], b[drawn], settings) for e in (evidence, alone))
+        assert told.interval is not None
+        assert less.interval is not None
+        covered += told.interval[0] <= target <= told.interval[1]
+        naive += less.interval[0] <= target <= less.interval[1]
+    assert 179 <= covered <= 199
+    assert naive < 179
 
 
 def test_the_interval_covers_the_difference_in_the_population() -> None:
