@@ -77,6 +77,12 @@ def _opening(made: Proposal, currency: str, lang: Lang) -> list[str]:
             "design_size", lang, width=console.money(made.size.half_width, currency),
             units=f"{made.size.units:,}", simple=f"{made.size.simple_units:,}",
         ))  # fmt: skip
+        if made.size.probe is not None:
+            lines.append(say(
+                "design_probe", lang, plan=made.size.probe.plan_id,
+                verdicts=f"{made.size.probe.probe.n:,}", confirmed=made.size.probe.confirmed,
+                units=f"{made.size.probe_units:,}",
+            ))  # fmt: skip
     return lines
 
 

@@ -22,6 +22,7 @@ import numpy as np
 
 from jihe.plan_units import Plannable
 from jihe.plan_wishes import USUAL_SHARE, Wishes
+from jihe.probe_sample import PlanProbe
 from sampling.faults import Fault, SamplingError
 from sampling.frame import frame_hash
 from sampling.planning.frontier import (
@@ -43,7 +44,7 @@ from sampling.planning.plan_design import (
 from sampling.planning.quota_design import within_quotas
 from sampling.planning.quota_file import QuotaError
 from sampling.planning.quotas import QuotaResult, quota_results, quota_rows
-from sampling.planning.sample_size import simple_size
+from sampling.planning.sample_size import simple_size, stein_size
 
 Tell = Callable[[str, float], None]
 FORM = "jihe-plan-design-1"
@@ -61,11 +62,16 @@ class Point:
 
 @dataclass(frozen=True)
 class Size:
-    """Units that a half-width takes: by this design, and by simple random sampling."""
+    """Units that a half-width takes: by this design, and by simple random sampling.
+
+    ``probe_units`` is the latter by what the random part of an inspected plan, the probe, found.
+    """
 
     half_width: float
     units: int
     simple_units: int
+    probe: PlanProbe | None = None
+    probe_units: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +112,10 @@ class Proposal:
         }  # fmt: skip
 
 
-def propose(found: Plannable, wishes: Wishes, tell: Tell = lambda step, share: None) -> Proposal:
+def propose(
+    found: Plannable, wishes: Wishes, tell: Tell = lambda step, share: None,
+    probe: PlanProbe | None = None,
+) -> Proposal:  # fmt: skip
     """Return the proposal.
 
     Raises:
@@ -115,6 +124,9 @@ def propose(found: Plannable, wishes: Wishes, tell: Tell = lambda step, share: N
     size = None
     if wishes.half_width is not None:
         size = _size(found.units, wishes, wishes.half_width, tell)
+        if probe is not None:
+            by_probe = stein_size(len(found.units), probe.probe, wishes.half_width)
+            size = replace(size, probe=probe, probe_units=by_probe)
         if not wishes.capacity_given:
             wishes = replace(wishes, options=replace(wishes.options, capacity=size.units))
     share = wishes.share

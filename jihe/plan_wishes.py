@@ -48,6 +48,7 @@ class Asked:
     band: str = "risk"
     quotas: tuple[Quota, ...] = ()
     hours: Hours | None = None
+    probe: str | None = None
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,8 @@ def _choice_faults(asked: Asked, found: Plannable) -> list[Fault]:
         faults.append(_unknown("--allocation", asked.allocation, RULES))
     if asked.band not in _BANDS:
         faults.append(_unknown("--band", asked.band, _BANDS))
+    if asked.probe is not None and asked.precision is None:
+        faults.append(_probe_of_nothing())
     if asked.allocation == "cost" and asked.hours is None:
         faults.append(_no_hours())
     visits = asked.hours.per_institution if asked.hours else 0
@@ -159,6 +162,13 @@ def _no_prediction() -> Fault:
         "how overpayments vary. Inspect a first list, import its verdicts and run 'jihe train'.",
         "--precision 需要已训练的模型：在有检查结论之前，无从知道多付金额的离散程度。"
         "请先检查一份名单，导入结论并运行 jihe train。",
+    )  # fmt: skip
+
+
+def _probe_of_nothing() -> Fault:
+    return Fault(
+        "WISH_PROBE", "--probe tells how many cases a precision takes; name the --precision too.",
+        "--probe 用于由目标精度推算样本量；请同时给出 --precision。",
     )  # fmt: skip
 
 

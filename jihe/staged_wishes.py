@@ -128,7 +128,18 @@ def _refused(asked: Asked, stages: Stages) -> list[Fault]:
         faults.append(_no_strata("--allocation"))
     if stages.by_size and asked.random_share is not None:
         faults.append(_no_share())
+    if asked.probe is not None:
+        faults.append(_no_probe())
     return faults
+
+
+def _no_probe() -> Fault:
+    return Fault(
+        "STAGED_PROBE", "A probe tells nothing about how claims of one institution are alike, so "
+        "plans by size or in two stages don't use one. Leave out --probe.",
+        "探查样本无法说明同一机构内结算的相关程度，"
+        "因此按规模抽取或两阶段的计划不使用它；请省略 --probe。",
+    )  # fmt: skip
 
 
 def _no_quotas() -> Fault:

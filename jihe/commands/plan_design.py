@@ -59,6 +59,7 @@ def plan_design(
     band: Annotated[str, option("design_band", "--band", metavar="risk|amount")] = "risk",
     quotas: QuotasOption = None,
     precision: Annotated[str | None, option("design_precision", "--precision")] = None,
+    probe: Annotated[str | None, option("design_probe", "--probe")] = None,
     frame_from: Annotated[
         str | None, option("frame_from", "--frame-from", metavar="YYYY-MM-DD")
     ] = None,
@@ -78,7 +79,7 @@ def plan_design(
     wanted, hours = read_plan_file(quotas) if quotas is not None else ([], None)
     asked = Asked(
         capacity, random_share, allocation, precision, tuple(dict.fromkeys(by or [])), band,
-        tuple(wanted), hours,
+        tuple(wanted), hours, probe,
     )  # fmt: skip
     stages = Stages(chances is Chances.size, claims_each)
     show = _staged if stages.each or stages.by_size else _stratified
@@ -121,11 +122,14 @@ def _stratified(question: _Question) -> None:
     from jihe.plan_proposals import propose
     from jihe.plan_units import plannable
     from jihe.plan_wishes import parse_wishes
+    from jihe.probe_sample import plan_probe
 
     found = plannable(question.home, question.unit.value, question.day)
     wishes = parse_wishes(question.asked, found)
+    named = question.asked.probe
+    probe = plan_probe(question.home, named, question.unit.value) if named else None
     with console.progress("jihe plan design") as tell:
-        made = propose(found, wishes, tell)
+        made = propose(found, wishes, tell, probe)
     question.tell(made.to_dict(), lambda: show_proposal(made, question.lang, question.frame_from))
     if made.conflict is not None:
         raise typer.Exit(1)
