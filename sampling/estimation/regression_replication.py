@@ -22,12 +22,9 @@ from sampling.estimation.replication import (
     Bootstrap,
     intervals_of,
     picked,
-    replicate_faults,
     without_resampling,
 )
-from sampling.estimation.sample_faults import SampleError
 from sampling.estimation.stratified import Floats, Ints, StratifiedSample
-from sampling.faults import checked
 
 _RELATIVE_RANK = 1e-10
 
@@ -65,7 +62,6 @@ def greg_bootstrap(
     Raises:
         SampleError: as `greg_total`, and if there are too few resamples.
     """
-    checked(replicate_faults(replicates), SampleError)
     result = greg_total(sample, aux, slope=slope)
     settled = without_resampling(result, replicates)
     if settled is not None:

@@ -72,7 +72,6 @@ def bootstrap(
     Raises:
         SampleError: if there are too few resamples.
     """
-    checked(replicate_faults(replicates), SampleError)
     settled = without_resampling(result, replicates)
     if settled is not None:
         return settled
@@ -82,7 +81,12 @@ def bootstrap(
 
 
 def without_resampling(result: Estimated, replicates: int) -> Bootstrap | None:
-    """Return the answer where there is nothing to resample: all verdicts equal, or a census."""
+    """Return the answer where there is nothing to resample: all verdicts equal, or a census.
+
+    Raises:
+        SampleError: if there are too few resamples.
+    """
+    checked(_replicate_faults(replicates), SampleError)
     T = result.estimate
     if result.quantity.standard_error is None:
         return Bootstrap(replicates, replicates, None, None, None, None, None, (_nothing(),))
@@ -115,7 +119,7 @@ def replicate_weights(
     18 (1992), 209-217, with m_h = n_h - 1 and finite population correction: w (1 - l + l n/(n-1)
     times drawn), l = sqrt(1 - f). No weight is negative; every row adds up to N_h in each stratum.
     """
-    checked(replicate_faults(replicates), SampleError)
+    checked(_replicate_faults(replicates), SampleError)
     weights = np.tile(sample.weights, (replicates, 1))
     for h in np.flatnonzero(sample.uncertain).tolist():
         n = int(sample.n[h])
@@ -212,7 +216,7 @@ def _bootstrap(
     )  # fmt: skip
 
 
-def replicate_faults(replicates: int) -> Sequence[Fault]:
+def _replicate_faults(replicates: int) -> Sequence[Fault]:
     """Return what is wrong with a number of resamples."""
     if replicates >= _FEWEST:
         return []

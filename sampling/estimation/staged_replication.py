@@ -41,14 +41,11 @@ from sampling.estimation.replication import (
     Bootstrap,
     intervals_above,
     picked,
-    replicate_faults,
     rescaled,
     without_resampling,
 )
-from sampling.estimation.sample_faults import SampleError
 from sampling.estimation.stratified import Floats, stratified_sample
 from sampling.estimation.two_stage import Institution, found_in
-from sampling.faults import checked
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +124,6 @@ def staged_bootstrap(
     Raises:
         SampleError: if there are too few resamples.
     """
-    checked(replicate_faults(replicates), SampleError)
     settled = without_resampling(result, replicates)
     if settled is not None:
         return settled

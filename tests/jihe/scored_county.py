@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import random
+import shutil
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from click.testing import Result
 from typer.testing import CliRunner
 
@@ -55,6 +58,16 @@ def live_claims(home: Path, day: date = DAY) -> list[dict[str, Any]]:
         if row["reverses_claim_id"] is None and row["known_at"] < start
         and (row["reversed_at"] is None or row["reversed_at"] >= start)
     ]  # fmt: skip
+
+
+def shuffled(home: Path, copied: Path) -> Path:
+    """Copy a home and put the rows of its scores into another order."""
+    shutil.copytree(home, copied, symlinks=True)
+    scores = pq.read_table(copied / "scores.parquet")
+    order = list(range(scores.num_rows))
+    random.Random(3).shuffle(order)
+    pq.write_table(scores.take(order), copied / "scores.parquet")
+    return copied
 
 
 def designed(home: Path, *words: object) -> Result:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-import random
-import shutil
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -24,7 +21,7 @@ from sampling.faults import Fault
 from sampling.frame import frame_hash
 from sampling.planning.quota_file import QuotaError
 from sampling.planning.stratify import design_plan
-from tests.jihe.scored_county import designed, record_of, refusal_of
+from tests.jihe.scored_county import designed, record_of, refusal_of, shuffled
 
 
 def _quotas(tmp_path: Path, *tables: str) -> Path:
@@ -80,11 +77,7 @@ def test_the_dial_runs_from_random_to_risk_and_marks_one_point(scored_home: Path
 
 
 def test_rows_in_another_order_give_the_same_record(scored_home: Path, tmp_path: Path) -> None:
-    copied = Path(shutil.copytree(scored_home, tmp_path / "home", symlinks=True))
-    scores = pq.read_table(copied / "scores.parquet")
-    order = list(range(scores.num_rows))
-    random.Random(3).shuffle(order)
-    pq.write_table(scores.take(np.array(order)), copied / "scores.parquet")
+    copied = shuffled(scored_home, tmp_path / "home")
     words = ("--capacity", 90, "--allocation", "neyman", "--random-share", "0.3")
     assert record_of(copied, *words) == record_of(scored_home, *words)
 

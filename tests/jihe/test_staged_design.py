@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import random
 import shutil
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -23,7 +21,7 @@ from jihe.plan_units import plannable
 from jihe.plan_wishes import WishError
 from sampling.faults import SamplingError
 from tests.jihe.command_line import jihe
-from tests.jihe.scored_county import designed, live_claims, record_of, refusal_of
+from tests.jihe.scored_county import designed, live_claims, record_of, refusal_of, shuffled
 
 BY_SIZE = ("--unit", "institution", "--chances", "size")
 IN_TWO = ("--claims-each", 6)
@@ -241,11 +239,7 @@ def test_every_option_without_a_meaning_here_is_refused_at_once(
 
 
 def test_rows_in_another_order_give_the_same_record(scored_home: Path, tmp_path: Path) -> None:
-    copied = Path(shutil.copytree(scored_home, tmp_path / "home", symlinks=True))
-    scores = pq.read_table(copied / "scores.parquet")
-    order = list(range(scores.num_rows))
-    random.Random(3).shuffle(order)
-    pq.write_table(scores.take(np.array(order)), copied / "scores.parquet")
+    copied = shuffled(scored_home, tmp_path / "home")
     for kind in KINDS:
         words = (*kind, "--capacity", 11)
         assert record_of(copied, *words) == record_of(scored_home, *words)

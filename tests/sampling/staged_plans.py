@@ -8,8 +8,10 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from claims.contracts import table
 from sampling.committee import draw_plan, reveal_part, seal_plan
 from sampling.design import Design, allocate
 from sampling.drawing.beside import NOTHING, Beside
@@ -110,3 +112,11 @@ def write_plan(folder: Path, what: Subject, plan: Plan, key: Ed25519PrivateKey) 
     (folder / "certificate.json").write_bytes(certificate_bytes(plan.certificate))
     (folder / "public.json").write_bytes(public_bytes(public_of_plan(plan, key)))
     return folder
+
+
+def draws_table(rows: list[dict[str, Any]]) -> pa.Table:
+    """Return rows as the contract of draws has them; what a row does not state is null."""
+    contract = table("draws")
+    return contract.conform(pa.table({
+        name: pa.array([r.get(name) for r in rows], c.arrow) for name, c in contract.columns.items()
+    }))  # fmt: skip

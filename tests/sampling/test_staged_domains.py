@@ -9,13 +9,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from claims.contracts import table
 from sampling.design import Design, Stratum
 from sampling.drawing.designs import PpsDesign, TwoStageDesign
 from sampling.drawing.pps_draw import exact_inclusion
 from sampling.estimation.staged_domains import StagedDomain
 from sampling.estimation.staged_sample import Sized
 from sampling.estimation.staged_totals import StagedTotals, staged_totals
+from tests.sampling.staged_plans import draws_table
 
 STRATA = {"clinic/b1": (6, 3), "clinic/b2": (8, 4), "public_hospital/top": (2, 2)}
 CLAIMS = {"clinic/b1": (4, 2), "clinic/b2": (3, 3), "public_hospital/top": (6, 2)}
@@ -24,13 +24,6 @@ FOUND = {
     "clinic/b2": [(1, 0, 4), (0, 0, 0), (0, 9, 0), (0, 0, 2)],
     "public_hospital/top": [(20, 0), (8, 31)],
 }  # fmt: skip
-
-
-def _table(rows: list[dict[str, Any]]) -> pa.Table:
-    contract = table("draws")
-    return contract.conform(pa.table({
-        name: pa.array([r.get(name) for r in rows], c.arrow) for name, c in contract.columns.items()
-    }))  # fmt: skip
 
 
 def _outcomes(rows: list[dict[str, Any]], missing: frozenset[str] = frozenset()) -> pa.Table:
@@ -58,7 +51,7 @@ def _made(rows: list[dict[str, Any]], missing: frozenset[str] = frozenset()) -> 
     strata = tuple(Stratum(h, N, n, 1, n == N) for h, (N, n) in STRATA.items())
     first = Design("institution", 9, Decimal("0.1"), Decimal("0.3"), strata)
     design = TwoStageDesign(first, 60, "0" * 64, "0" * 64)
-    return staged_totals("P0001", design, 16, _table(rows), _outcomes(rows, missing))
+    return staged_totals("P0001", design, 16, draws_table(rows), _outcomes(rows, missing))
 
 
 def _of(rows: tuple[StagedDomain, ...], name: str) -> StagedDomain:
@@ -159,7 +152,7 @@ def _by_size(finds: int, drawn: int = 40) -> StagedTotals:
         for k, p in enumerate(chances[:drawn])
     ]  # fmt: skip
     design = PpsDesign("institution", drawn, "0" * 64)
-    return staged_totals("P0001", design, 60, _table(rows), _outcomes(rows),
+    return staged_totals("P0001", design, 60, draws_table(rows), _outcomes(rows),
                          Sized(names, weights, drawn))  # fmt: skip
 
 
@@ -195,7 +188,7 @@ def test_silent_institutions_by_size_leave_a_simple_random_sample_of_the_drawn()
         for k in range(8)
     ]  # fmt: skip
     made = staged_totals(
-        "P0001", PpsDesign("institution", 8, "0" * 64), 20, _table(rows),
+        "P0001", PpsDesign("institution", 8, "0" * 64), 20, draws_table(rows),
         _outcomes(rows, frozenset(names[6:])), Sized(names, [2**24] * 20, 8),
     )  # fmt: skip
     assert made.total.estimate == pytest.approx(70)
@@ -221,7 +214,7 @@ def test_where_all_institutions_were_certain_claims_with_findings_are_counted() 
         first = Design("institution", n, Decimal("0.1"), Decimal("0.3"),
                        (Stratum("clinic/b1", n, n, 2, True),))  # fmt: skip
         design = TwoStageDesign(first, 3 * n, "0" * 64, "0" * 64)
-        return staged_totals("P0001", design, n, _table(rows), _outcomes(rows))
+        return staged_totals("P0001", design, n, draws_table(rows), _outcomes(rows))
 
     assert made(10).stated.kind == "student"
     assert made(10, 15).stated.kind == "student"

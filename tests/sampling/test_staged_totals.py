@@ -14,7 +14,6 @@ import pyarrow as pa
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from claims.contracts import table
 from sampling.design import Design, Stratum
 from sampling.drawing.beside import NOTHING
 from sampling.drawing.designs import PpsDesign, TwoStageDesign
@@ -59,13 +58,6 @@ def _row(unit: str, unit_id: str, **more: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _table(rows: list[dict[str, Any]]) -> pa.Table:
-    contract = table("draws")
-    return contract.conform(pa.table({
-        name: pa.array([r.get(name) for r in rows], c.arrow) for name, c in contract.columns.items()
-    }))  # fmt: skip
-
-
 def _chance(p: Fraction, sizes: tuple[int, int]) -> dict[str, Any]:
     return {"chance_numerator": str(p.numerator), "chance_denominator": str(p.denominator),
             "stratum_size": sizes[0], "stratum_draws": sizes[1]}  # fmt: skip
@@ -97,7 +89,7 @@ def _by_size_samples() -> Iterator[tuple[Fraction, StagedTotals]]:
     chances = exact_inclusion(beside.weights or (), N_FIRST)
     sized = Sized(UNITS, beside.weights or (), N_FIRST)
     for places, p in _first_samples(beside.weights or (), N_FIRST):
-        draws = _table([
+        draws = small.draws_table([
             _row("institution", UNITS[k], **_chance(chances[k], (5, N_FIRST))) for k in places
         ])  # fmt: skip
         found = _verdicts({UNITS[k]: FOUND[UNITS[k]] for k in places})
@@ -139,7 +131,9 @@ def _two_stage_samples(*, by_size: bool) -> Iterator[tuple[Fraction, StagedTotal
             ]  # fmt: skip
             found = {r["unit_id"]: CLAIMS[r["psu_id"]][int(r["unit_id"][1:])] for r in rows}
             each = prod(comb(len(CLAIMS[names[k]]), takes[k]) for k in places)
-            made = staged_totals("P0001", design, 4, _table(rows), _verdicts(found), sized)
+            made = staged_totals(
+                "P0001", design, 4, small.draws_table(rows), _verdicts(found), sized
+            )
             yield p / each, made
 
 
@@ -165,7 +159,7 @@ def test_the_random_part_alone_is_unbiased() -> None:
                 for k in (*first, third) for i in range(len(CLAIMS[names[k]]))
             ]  # fmt: skip
             found = {r["unit_id"]: CLAIMS[r["psu_id"]][int(r["unit_id"][1:])] for r in rows}
-            made = staged_totals("P0001", design, 4, _table(rows), _verdicts(found))
+            made = staged_totals("P0001", design, 4, small.draws_table(rows), _verdicts(found))
             assert made.random is not None
             twice = 4 / 2 * sum(sum(CLAIMS[names[k]]) for k in first)
             assert made.random.estimate == pytest.approx(twice)
@@ -184,7 +178,7 @@ def test_when_everything_is_drawn_the_total_is_exact() -> None:
         for u, y in CLAIMS.items() for i in range(len(y))
     ]  # fmt: skip
     found = {f"{u}{i}": v for u, y in CLAIMS.items() for i, v in enumerate(y)}
-    made = staged_totals("P0001", design, 4, _table(rows), _verdicts(found), sized)
+    made = staged_totals("P0001", design, 4, small.draws_table(rows), _verdicts(found), sized)
     exact = made.total.quantity
     assert (exact.estimate, exact.standard_error, exact.lower_90) == (TRUTH_CLAIMS, 0, TRUTH_CLAIMS)
     assert made.rate.estimate == pytest.approx(7 / 10)
@@ -198,7 +192,7 @@ def test_three_of_eleven_by_hand() -> None:
     (40/121 - 2/11) / (2/11) x (22 - 33)^2 = (18/121) x (11/2) x 121 = 99.
     """
     chances = [Fraction(5, 11), Fraction(8, 11)]
-    draws = _table([
+    draws = small.draws_table([
         _row("institution", u, **_chance(p, (3, 2))) for u, p in zip("AB", chances, strict=True)
     ])  # fmt: skip
     design = PpsDesign("institution", 2, "0" * 64)

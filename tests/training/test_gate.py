@@ -1,4 +1,4 @@
-"""The gate: figures by hand, derivatives, what each verdict needs, and that intervals cover."""
+"""The gate: figures by hand, derivatives, and what each verdict needs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
+from tests.training.gate_evidence import evidence_of
 from training.config import ConfigError, GateSettings, parse_config
 from training.gate import (
     Evidence,
@@ -29,24 +30,6 @@ USUAL = GateSettings()
 SMALL = replace(USUAL, min_effective_positives=2.0)
 
 
-def _evidence(
-    labels: np.ndarray, weights: np.ndarray | None = None, strata: np.ndarray | None = None,
-    random: np.ndarray | None = None, overpaid: np.ndarray | None = None,
-    clusters: np.ndarray | None = None,
-) -> Evidence:  # fmt: skip
-    n = len(labels)
-    return Evidence(
-        np.array([f"u{i:05d}" for i in range(n)]),
-        np.asarray(labels, dtype=np.float64),
-        np.ones(n) if weights is None else weights,
-        100.0 * np.asarray(labels) if overpaid is None else overpaid,
-        np.full(n, "P0001"),
-        np.full(n, "s") if strata is None else strata,
-        np.ones(n, dtype=np.bool_) if random is None else random,
-        np.full(n, "") if clusters is None else clusters,
-    )
-
-
 def _judged(n: int, seed: int, strength: float = 1.0) -> tuple[Evidence, np.ndarray]:
     """Return evidence of a frame in three strata of other weights, and what drives the label."""
     rng = np.random.default_rng(seed)
@@ -55,7 +38,7 @@ def _judged(n: int, seed: int, strength: float = 1.0) -> tuple[Evidence, np.ndar
     stratum = rng.integers(0, 3, n)
     weights = np.array([1.0, 4.0, 15.0])[stratum]
     names = np.array(["a/top", "b/middle", "c/low"])[stratum]
-    return _evidence(labels, weights, names, random=rng.random(n) < 0.3), drive
+    return evidence_of(labels, weights, names, random=rng.random(n) < 0.3), drive
 
 
 # --- figures and derivatives -------------------------------------------------------------------
@@ -126,21 +109,21 @@ def test_standard_error_by_hand_and_a_single_verdict_joins_its_neighbour() -> No
     Then b is {2, 6, 10} with mean 6: 3/2 x (16 + 0 + 16) = 48; with a's 4 in all 52.
     """
     parts = np.array([1.0, 3.0, 2.0, 6.0])
-    two = _evidence(np.ones(4), strata=np.array(["a", "a", "b", "b"]))
+    two = evidence_of(np.ones(4), strata=np.array(["a", "a", "b", "b"]))
     assert standard_error(two, parts) == (pytest.approx(20**0.5), 2)
-    three = _evidence(np.ones(5), strata=np.array(["a", "a", "b", "b", "c"]))
+    three = evidence_of(np.ones(5), strata=np.array(["a", "a", "b", "b", "c"]))
     assert standard_error(three, np.append(parts, 10.0)) == (pytest.approx(52**0.5), 3)
-    first = _evidence(np.ones(5), strata=np.array(["b", "b", "c", "c", "a"]))
+    first = evidence_of(np.ones(5), strata=np.array(["b", "b", "c", "c", "a"]))
     assert standard_error(first, np.append(parts, 10.0))[1] == 3
 
 
 def test_strata_of_one_name_in_two_plans_are_two() -> None:
-    both = replace(_evidence(np.ones(4)), plans=np.array(["P0001", "P0001", "P0002", "P0002"]))
+    both = replace(evidence_of(np.ones(4)), plans=np.array(["P0001", "P0001", "P0002", "P0002"]))
     assert standard_error(both, np.array([1.0, 1.0, 9.0, 9.0])) == (0.0, 2)
 
 
 def test_a_single_verdict_joins_no_other_plan() -> None:
-    lone = replace(_evidence(np.ones(3)), plans=np.array(["P0001", "P0001", "P0002"]))
+    lone = replace(evidence_of(np.ones(3)), plans=np.array(["P0001", "P0001", "P0002"]))
     assert standard_error(lone, np.array([1.0, 3.0, 50.0])) == (pytest.approx(2.0), 1)
 
 
@@ -202,20 +185,20 @@ def test_too_few_effective_positives_are_told_with_how_many_are_wanting() -> Non
     labels = np.zeros(400)
     labels[:40] = 1
     score = np.linspace(1, 0, 400)
-    few = compare(_evidence(labels), -score, score, USUAL)
+    few = compare(evidence_of(labels), -score, score, USUAL)
     assert (few.verdict, few.why, few.more_positives) == ("insufficient", "positives", 10)
     assert few.difference is not None  # it is shown, not decided upon
     assert few.difference > 0.5
     labels[:50] = 1
-    assert compare(_evidence(labels), -score, score, USUAL).verdict == "win"
+    assert compare(evidence_of(labels), -score, score, USUAL).verdict == "win"
     # 60 confirmed, of which one stands for a thousand: hardly more than one effective.
     labels[:60] = 1
     weights = np.where(np.arange(400) == 5, 1_000.0, 1.0)
-    heavy = compare(_evidence(labels, weights), -score, score, USUAL)
+    heavy = compare(evidence_of(labels, weights), -score, score, USUAL)
     assert (heavy.verdict, heavy.positives) == ("insufficient", 60)
     assert heavy.effective_positives < 2
     for n in (400, 0):
-        none = compare(_evidence(np.zeros(n)), -score[:n], score[:n], USUAL)
+        none = compare(evidence_of(np.zeros(n)), -score[:n], score[:n], USUAL)
         assert (none.verdict, none.difference, none.more_positives) == ("insufficient", None, 50)
 
 
@@ -238,7 +221,7 @@ def test_verdicts_without_weight_and_the_order_of_rows_change_nothing() -> None:
     told = compare(evidence, drive, other, SMALL)
     turned = np.random.default_rng(9).permutation(900)
     assert compare(evidence.take(turned), drive[turned], other[turned], SMALL) == told
-    tips = replace(_evidence(np.ones(50)), weights=np.zeros(50))
+    tips = replace(evidence_of(np.ones(50)), weights=np.zeros(50))
     tips = replace(tips, unit_ids=np.array([f"t{i}" for i in range(50)]))
     joined = Evidence(
         *(np.concatenate([getattr(evidence, k), getattr(tips, k)])
@@ -250,7 +233,7 @@ def test_verdicts_without_weight_and_the_order_of_rows_change_nothing() -> None:
 
 
 def test_scores_must_fit() -> None:
-    evidence = _evidence(np.array([1.0, 0.0, 1.0]))
+    evidence = evidence_of(np.array([1.0, 0.0, 1.0]))
     with pytest.raises(GateError, match="3 verdicts"):
         compare(evidence, np.zeros(2), np.zeros(3), SMALL)
     with pytest.raises(GateError, match="missing"):
@@ -265,7 +248,7 @@ def test_scores_must_fit() -> None:
 def test_claims_of_a_drawn_institution_are_one_draw() -> None:
     """By hand: sums 3, 5 and 1 of three institutions, mean 3: 3/2 (0 + 4 + 4) = 12."""
     clusters = np.array(["i1", "i1", "i2", "i3", "i3"])
-    evidence = _evidence(np.array([1.0, 1, 0, 1, 0]), clusters=clusters)
+    evidence = evidence_of(np.array([1.0, 1, 0, 1, 0]), clusters=clusters)
     influence = np.array([1.0, 2.0, 5.0, 4.0, -3.0])
     assert standard_error(evidence, influence) == (pytest.approx(math.sqrt(12)), 2)
     # Findings in two institutions, two and one of them: (2 + 1)^2 / (4 + 1).
@@ -295,7 +278,7 @@ def test_a_verdict_split_into_claims_of_one_institution_says_no_more() -> None:
 def test_a_stratum_of_one_institution_joins_its_neighbour() -> None:
     strata = np.array(["a", "a", "a", "b", "b", "b"])
     clusters = np.array(["i1", "i1", "i1", "i2", "i3", "i3"])
-    evidence = _evidence(np.array([1.0, 0, 1, 0, 1, 0]), strata=strata, clusters=clusters)
+    evidence = evidence_of(np.array([1.0, 0, 1, 0, 1, 0]), strata=strata, clusters=clusters)
     error, freedom = standard_error(evidence, np.arange(6.0))
     assert freedom == 2  # three institutions in one stratum
     # Sums 3, 3 and 9, mean 5: 3/2 (4 + 4 + 16).
@@ -305,7 +288,7 @@ def test_a_stratum_of_one_institution_joins_its_neighbour() -> None:
 def test_the_random_part_stands_for_the_whole_frame() -> None:
     """Weights 4 and 15 of three and two verdicts: what is random takes over 12 and 30."""
     strata = np.array(["a", "a", "a", "b", "b"])
-    evidence = _evidence(
+    evidence = evidence_of(
         np.array([1.0, 0, 1, 0, 1]), np.array([4.0, 4, 4, 15, 15]), strata,
         random=np.array([True, False, True, False, True]),
     )  # fmt: skip
@@ -333,81 +316,3 @@ def test_gate_settings_are_in_the_config_and_unknown_keys_are_refused() -> None:
         parse_config({**head, "gate": {"marge": 0.1}})
     with pytest.raises(ConfigError, match=r"gate.metric.*gate.margin"):
         parse_config({**head, "gate": {"metric": "auc", "margin": 1.5}})
-
-
-# --- coverage ----------------------------------------------------------------------------------
-
-
-def _frame(rng: np.random.Generator, n: int) -> tuple[np.ndarray, ...]:
-    """Return labels, two rankings and strata of a frame; the plan follows the first ranking."""
-    drive = rng.normal(size=n)
-    labels = (rng.random(n) < 1 / (1 + np.exp(3.2 - 2.0 * drive))).astype(np.float64)
-    a, b = drive + rng.normal(size=n), drive + 0.6 * rng.normal(size=n)
-    place = np.argsort(np.argsort(-a)) / n
-    return labels, a, b, np.digitize(place, [0.05, 0.2])
-
-
-def _institutions(rng: np.random.Generator, n: int, each: int) -> tuple[np.ndarray, ...]:
-    """Return labels and two rankings of claims; some institutions offend, and one ranking knows."""
-    drive, effect = rng.normal(size=n * each), np.repeat(1.2 * rng.normal(size=n), each)
-    labels = (rng.random(n * each) < 1 / (1 + np.exp(2.5 - drive - effect))).astype(np.float64)
-    return labels, drive + 0.8 * rng.normal(size=n * each), drive + 0.5 * effect
-
-
-def test_the_interval_covers_where_institutions_are_drawn_first() -> None:
-    """60 of 300 institutions, 12 of 40 claims of each; the target is that of 8,000 institutions.
-
-    Of 200 intervals at 95 % between 179 and 199 should cover, as a binomial has it with a chance of
-    one in a thousand on either side; taken for drawn one by one, the same claims cover far less.
-    """
-    rng = np.random.default_rng(21)
-    labels, a, b = _institutions(rng, 8_000, 40)
-    one = np.ones(len(labels))
-    target = average_precision(b, labels, one).value - average_precision(a, labels, one).value
-    settings = replace(USUAL, min_effective_positives=10.0)
-    covered, naive = 0, 0
-    for _ in range(200):
-        labels, a, b = _institutions(rng, 60, 40)
-        drawn = (np.arange(60)[:, None] * 40 + rng.permuted(
-            np.tile(np.arange(40), (60, 1)), axis=1)[:, :12]).ravel()  # fmt: skip
-        names = np.array([f"i{k:02d}" for k in drawn // 40])
-        evidence = _evidence(labels[drawn], np.full(720, 300 / 60 * 40 / 12), clusters=names)
-        alone = replace(evidence, clusters=np.full(720, ""))
-        told, less = (compare(e, a[drawn], b[drawn], settings) for e in (evidence, alone))
-        assert told.interval is not None
-        assert less.interval is not None
-        covered += told.interval[0] <= target <= told.interval[1]
-        naive += less.interval[0] <= target <= less.interval[1]
-    assert 179 <= covered <= 199
-    assert naive < 179
-
-
-def test_the_interval_covers_the_difference_in_the_population() -> None:
-    """Plans that take 60, 20 and 8 of 100 of the strata of new frames of one population.
-
-    The target is the difference in a frame of 400,000. Of 300 intervals at 95 % between 271 and 297
-    should cover: outside, a binomial of 0.95 has a chance below one in a thousand on either side.
-    """
-    rng = np.random.default_rng(20)
-    labels, a, b, _ = _frame(rng, 400_000)
-    one = np.ones(len(labels))
-    target = average_precision(b, labels, one).value - average_precision(a, labels, one).value
-    covered, decided, errors, seen = 0, 0, [], []
-    for _ in range(300):
-        labels, a, b, stratum = _frame(rng, 3_000)
-        rate = np.array([0.6, 0.2, 0.08])[stratum]
-        drawn = np.concatenate([
-            rng.choice(np.flatnonzero(stratum == h), int((stratum == h).sum() * r), replace=False)
-            for h, r in enumerate((0.6, 0.2, 0.08))
-        ])  # fmt: skip
-        evidence = _evidence(labels[drawn], 1 / rate[drawn], stratum[drawn].astype(np.str_))
-        told = compare(evidence, a[drawn], b[drawn], replace(USUAL, min_effective_positives=30.0))
-        assert told.interval is not None
-        covered += told.interval[0] <= target <= told.interval[1]
-        decided += told.verdict != "insufficient"
-        errors.append(told.standard_error)
-        seen.append(told.difference)
-    assert 271 <= covered <= 297
-    assert decided > 100
-    assert np.mean(errors) == pytest.approx(np.std(seen), rel=0.15)
-    assert np.mean(seen) == pytest.approx(target, abs=0.02)
