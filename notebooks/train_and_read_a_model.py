@@ -56,6 +56,7 @@ from serving.records import explain
 from serving.sentences import one_line, record_text
 from serving.wording import topics, words
 from training import apply, plots
+from training.bar_plot import bar_plot
 from training.canvas import AMOUNT, MODEL, PALE, RULES, both, canvas
 from training.evaluate import evaluate
 from training.metrics import precision_at, put_in_order
@@ -199,20 +200,14 @@ chinese = {"model": "本模型", "cold start": "冷启动", "sort by amount": "�
            "rules only": "仅按规则", "model, by amount": "本模型（按预期金额）"}  # fmt: skip
 colour = {"model": MODEL, "cold start": "#56B4E9", "sort by amount": AMOUNT, "rules only": RULES,
           "model, by amount": MODEL}  # fmt: skip
-x = both("Precision: share of the inspected cases confirmed", "查准率：检查后查实的比例")
-title = both(f"What {capacity} inspections would confirm", f"检查{capacity}件能查实多少", " · ")
-with canvas(x, "", title, (8.0, 3.8)) as (axes, sheet):
-    named = [both(name, chinese[name]) for name in table.index]
-    axes.barh(named, table["precision"], color=[colour[name] for name in table.index], height=0.6)
-    axes.errorbar(
-        table["precision"], named, fmt="none", color="#333333", capsize=4,
-        xerr=np.abs(table[["low", "high"]].to_numpy().T - table["precision"].to_numpy()),
-    )  # fmt: skip
-    axes.xaxis.set_major_formatter("{x:.0%}")
-    axes.set_xlim(0, 1)
-    axes.invert_yaxis()
-    axes.grid(axis="y", visible=False)
-Image(sheet.plot().png)
+drawn_bars = bar_plot(
+    [both(name, chinese[name]) for name in table.index], table["precision"],
+    [colour[name] for name in table.index],
+    both("Precision: share of the inspected cases confirmed", "查准率：检查后查实的比例"),
+    both(f"What {capacity} inspections would confirm", f"检查{capacity}件能查实多少", " · "),
+    ends=table[["low", "high"]],
+)  # fmt: skip
+Image(drawn_bars.png)
 
 # %% [markdown]
 # The lines are 95 % intervals over resampled institutions. Where they overlap, as with one plan of
@@ -421,33 +416,27 @@ print(f"the model expects {score.risk_score.sum():.0f}")
 result.round(3)
 
 # %%
-title = both(f"Of {few} later claims inspected, so many violate a rule",
-             f"后续检查{few}件，其中违规的比例")  # fmt: skip
-x = both("Share with a violation, by the simulated truth (dotted: random order)",
-         "违规比例（按模拟真相；虚线：随机排序）")  # fmt: skip
-with canvas(x, "", title, (8.0, 3.8)) as (axes, sheet):
-    named = [both(name, chinese[name]) for name in result.index]
-    axes.barh(named, result["precision"], color=[colour[n] for n in result.index], height=0.6)
-    axes.axvline((overpaid > 0).mean(), color="black", ls=":")
-    axes.xaxis.set_major_formatter("{x:.0%}")
-    axes.set_xlim(0, 1)
-    axes.invert_yaxis()
-    axes.grid(axis="y", visible=False)
-Image(sheet.plot().png)
+named = [both(name, chinese[name]) for name in result.index]
+colours = [colour[name] for name in result.index]
+drawn_bars = bar_plot(
+    named, result["precision"], colours,
+    both("Share with a violation, by the simulated truth (dotted: random order)",
+         "违规比例（按模拟真相；虚线：随机排序）"),
+    both(f"Of {few} later claims inspected, so many violate a rule",
+         f"后续检查{few}件，其中违规的比例"),
+    line=(overpaid > 0).mean(),
+)  # fmt: skip
+Image(drawn_bars.png)
 
 # %%
-title = both(f"Of the overpaid money, {few} inspections find so much",
-             f"检查{few}件能查回的金额比例")  # fmt: skip
-x = both(
-    "Share of all overpaid money, by the simulated truth", "占全部违规金额的比例（按模拟真相）"
-)
-with canvas(x, "", title, (8.0, 3.8)) as (axes, sheet):
-    axes.barh(named, result["money"], color=[colour[n] for n in result.index], height=0.6)
-    axes.xaxis.set_major_formatter("{x:.0%}")
-    axes.set_xlim(0, 1)
-    axes.invert_yaxis()
-    axes.grid(axis="y", visible=False)
-Image(sheet.plot().png)
+drawn_bars = bar_plot(
+    named, result["money"], colours,
+    both("Share of all overpaid money, by the simulated truth",
+         "占全部违规金额的比例（按模拟真相）"),
+    both(f"Of the overpaid money, {few} inspections find so much",
+         f"检查{few}件能查回的金额比例"),
+)  # fmt: skip
+Image(drawn_bars.png)
 
 # %% [markdown]
 # Which list is the better one depends on what is wanted: by probability it is made for findings,

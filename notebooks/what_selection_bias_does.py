@@ -41,6 +41,7 @@ from sampling.drawing.draw import draw
 from sampling.estimation.estimate import estimate
 from sampling.frame import make_frame
 from training import apply
+from training.bar_plot import bar_plot
 from training.canvas import AMOUNT, MODEL, PALE, RULES, both, canvas
 from training.detectors.published import make_published
 from training.labels import labels_as_of
@@ -135,22 +136,12 @@ chinese = ["举报，按查实比例", "高额费用，按查实比例", "抽样
 title = both("The rate that each list suggests", "各名单显示的违规率", " · ")
 x = both("Share of claims that violate a rule (lines: 95 % interval)",
          "违规结算占比（横线：95%区间）")  # fmt: skip
-with canvas(x, "", title, (8.0, 4.0)) as (axes, sheet):
-    named = pd.Index([both(*pair) for pair in zip(rates.index, chinese, strict=True)])
-    axes.barh(named, rates["rate"], color=[AMOUNT] * 3 + [MODEL] * 2, height=0.6)
-    spread = rates.notna().all(axis=1).to_numpy()
-    ends = rates[spread]
-    axes.errorbar(
-        ends["rate"], named[spread], fmt="none", color="#333333", capsize=4,
-        xerr=[ends["rate"] - ends["low"], ends["high"] - ends["rate"]],
-    )  # fmt: skip
-    label = both("the truth", "实际", " · ")
-    axes.axvline(past["bad"].mean(), color="black", ls=":", label=label)
-    axes.xaxis.set_major_formatter("{x:.0%}")
-    axes.invert_yaxis()
-    axes.legend(loc="lower right")
-    axes.grid(axis="y", visible=False)
-Image(sheet.plot().png)
+drawn_bars = bar_plot(
+    [both(*pair) for pair in zip(rates.index, chinese, strict=True)], rates["rate"],
+    [AMOUNT] * 3 + [MODEL] * 2, x, title, ends=rates[["low", "high"]], line=past["bad"].mean(),
+    line_label=both("the truth", "实际", " · "), size=(8.0, 4.0),
+)  # fmt: skip
+Image(drawn_bars.png)
 
 # %% [markdown]
 # A list that was chosen tells how well it was chosen. Only where every claim had a known chance can
@@ -280,14 +271,12 @@ Image(sheet.plot().png)
 title = both("What each model promises", "各模型的预计与实际", " · ")
 x = both("Violations among the later claims", "后续结算中的违规件数")
 expected = figures["violations expected"].dropna()
-with canvas(x, "", title, (8.0, 3.0)) as (axes, sheet):
-    named = [both(english[name], chinese[name]) for name in expected.index]
-    axes.barh(named, expected, color=[colour[name] for name in expected.index], height=0.6)
-    axes.axvline(bad.sum(), color="black", ls=":", label=both("the truth", "实际", " · "))
-    axes.invert_yaxis()
-    axes.legend(loc="lower right")
-    axes.grid(axis="y", visible=False)
-Image(sheet.plot().png)
+drawn_bars = bar_plot(
+    [both(english[name], chinese[name]) for name in expected.index], expected,
+    [colour[name] for name in expected.index], x, title, line=bad.sum(),
+    line_label=both("the truth", "实际", " · "), share=False, size=(8.0, 3.0),
+)  # fmt: skip
+Image(drawn_bars.png)
 
 # %%
 for name, said in expected.items():

@@ -13,6 +13,7 @@ from defusedxml.ElementTree import fromstring
 
 from training import canvas, plots, shap_plot
 from training.apply import load
+from training.bar_plot import bar_plot
 
 
 def test_same_inputs_same_bytes(world):
@@ -101,3 +102,20 @@ def test_the_burden_of_told_groups_is_drawn():
     record = {"level": {"groups": groups, "merged": ["c"], "suppressed": True}}
     plot = plots.burden(record, [("Level", "a"), ("Level", "b")], 100)
     assert plot.png.startswith(b"\x89PNG")
+
+
+def test_bars_have_the_ends_and_the_line_that_are_given():
+    given = (["a", "b"], [0.2, 0.6], ["#0072B2", "#D55E00"], "share", "title")
+    plain = bar_plot(*given)
+    assert plain == bar_plot(*given)
+    ends = [[0.1, 0.3], [np.nan, np.nan]]
+    drawn = [
+        plain, bar_plot(*given, ends=ends), bar_plot(*given, line=0.4),
+        bar_plot(*given, line=0.4, line_label="truth"), bar_plot(*given, share=False),
+    ]  # fmt: skip
+    assert len({plot.svg for plot in drawn}) == len(drawn)
+    # A bar without an interval has none: as if it had not been asked for.
+    assert bar_plot(*given, ends=[[np.nan] * 2] * 2).svg.count(b"<path") == plain.svg.count(
+        b"<path"
+    )
+    assert drawn[1].svg.count(b"<path") > plain.svg.count(b"<path")
