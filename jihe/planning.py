@@ -86,7 +86,7 @@ def parse_seed(text: str | None) -> bytes | None:
 
 
 EMPTY_FRAME = Fault(
-    "FRAMEEMPTY_FRAME",
+    "FRAME_EMPTY",
     "No unit is known from the day of --frame-from on; name an earlier day.",
     "--frame-from 指定的日期之后没有已知的对象；请指定更早的日期。",
 )

@@ -233,7 +233,8 @@ def test_the_estimate_is_computed_from_the_verdicts(demo: DemoResult) -> None:
 def test_an_empty_frame_is_told_as_one(county: Path, tmp_path: Path) -> None:
     from datetime import date
 
-    with pytest.raises(DesignError, match="--frame-from"):
+    with pytest.raises(DesignError, match="--frame-from") as caught:
         _run(county, tmp_path, frame_from=date(2031, 1, 1))
+    assert [f.code for f in caught.value.faults] == ["FRAME_EMPTY"]
     assert not (tmp_path / "list.csv").exists()
     assert not (tmp_path / "plans").exists()
